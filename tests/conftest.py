@@ -1,0 +1,83 @@
+"""Rules that every test is held to, and the fixtures that start real things."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.processes import GatewayProcess, running_gateway, wait_until_gone
+
+if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the person's own settings, secrets or captures."""
+    for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    for name in [name for name in os.environ if name.startswith("SONDE_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_warnings_in_the_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """A WARNING in the log fails a test, unless the test is marked with the logger's name: `expects_log`."""
+    yield
+    expected = {name for mark in request.node.iter_markers("expects_log") for name in mark.args}
+    loud = [
+        f"{record.name}: {record.getMessage()}"
+        for phase in ("setup", "call")
+        for record in caplog.get_records(phase)
+        if record.levelno >= logging.WARNING and record.name not in expected
+    ]
+    assert not loud, f"logged at WARNING or above: {loud}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running() -> Iterator[None]:
+    """A leaked process or thread fails a test."""
+    processes_before = {child.pid for child in psutil.Process().children(recursive=True)}
+    threads_before = set(threading.enumerate())
+    yield
+    new = [p for p in psutil.Process().children(recursive=True) if p.pid not in processes_before]
+    alive = wait_until_gone(new, 3.0)
+    for process in alive:
+        process.kill()
+    assert not alive, f"processes left running: {[p.pid for p in alive]}"
+    for thread in set(threading.enumerate()) - threads_before:
+        thread.join(3.0)
+    left = [t.name for t in set(threading.enumerate()) - threads_before if t.is_alive() and not _is_pool(t)]
+    assert not left, f"threads left running: {left}"
+
+
+def _is_pool(thread: threading.Thread) -> bool:
+    """Default executors end with their loop or the interpreter, not with a test."""
+    return thread.name.startswith(("asyncio_", "ThreadPoolExecutor", "QThread", "Dummy"))
+
+
+@pytest.fixture
+async def no_tasks_left() -> AsyncIterator[None]:
+    """For tests on a loop: a task that outlives the test fails it."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(3):
+        await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if not task.done() and task is not asyncio.current_task()]
+    assert not left, f"tasks left running: {left}"
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayProcess]:
+    """A real gateway process with the suite's secret, on free loopback ports."""
+    with running_gateway() as running:
+        yield running
