@@ -76,6 +76,12 @@ async def no_tasks_left() -> AsyncIterator[None]:
     assert not left, f"tasks left running: {left}"
 
 
+@pytest.fixture(autouse=True)
+def _no_tasks_left_in_async_tests(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("asyncio"):
+        request.getfixturevalue("no_tasks_left")
+
+
 @pytest.fixture
 def gateway() -> Iterator[GatewayProcess]:
     """A real gateway process with the suite's secret, on free loopback ports."""
