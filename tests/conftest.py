@@ -30,7 +30,9 @@ def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_warnings_in_the_log(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def no_warnings_in_the_log(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
     """A WARNING in the log fails a test, unless the test is marked with the logger's name: `expects_log`."""
     yield
     expected = {name for mark in request.node.iter_markers("expects_log") for name in mark.args}
@@ -72,7 +74,11 @@ async def no_tasks_left() -> AsyncIterator[None]:
     yield
     for _ in range(3):
         await asyncio.sleep(0)
-    left = [task for task in asyncio.all_tasks() - before if not task.done() and task is not asyncio.current_task()]
+    left = [
+        task
+        for task in asyncio.all_tasks() - before
+        if not task.done() and task is not asyncio.current_task()
+    ]
     assert not left, f"tasks left running: {left}"
 
 
