@@ -1,0 +1,74 @@
+"""Renders `docs/images/` from the real window with its live embedded gateway: every perspective in both themes.
+
+Run by `make pictures`. Starts a virtual screen of its own when there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+IMAGES = Path(__file__).resolve().parent / "images"
+PERSPECTIVES = ("inspect", "break", "watch")
+THEMES = ("dark", "light")
+
+
+@contextmanager
+def screen() -> Iterator[dict[str, str]]:
+    """The environment of a screen: the one that is there, or an Xvfb that ends with the block."""
+    if os.environ.get("DISPLAY"):
+        yield dict(os.environ)
+        return
+    if shutil.which("Xvfb") is None:
+        sys.exit("No screen and no Xvfb. On Debian: apt-get install xvfb")
+    read_end, write_end = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+        pass_fds=[write_end],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write_end)
+    try:
+        number = os.read(read_end, 16).decode().strip()
+        yield {**os.environ, "DISPLAY": f":{number}"}
+    finally:
+        os.close(read_end)
+        server.terminate()
+        server.wait(10)
+
+
+def render(perspective: str, theme: str, after: str, environment: dict[str, str]) -> None:
+    """One picture, from a first start in an empty data folder, so that no remembered layout shows."""
+    target = IMAGES / f"{perspective}-{theme}.png"
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            [
+                sys.executable,
+                *("-m", "sonde_ui.cli", "ui", "--screenshot", str(target), "--after", after),
+                *("--perspective", perspective, "--theme", theme, "--size", "1440x900", "--data-dir", folder),
+            ],
+            env=environment,
+            check=True,
+            timeout=120,
+        )
+    print(target.relative_to(IMAGES.parent.parent))
+
+
+def main() -> None:
+    """All pictures, one after another; `--after 20s` lets more happen before each."""
+    after = sys.argv[sys.argv.index("--after") + 1] if "--after" in sys.argv else "20s"
+    IMAGES.mkdir(exist_ok=True)
+    with screen() as environment:
+        for perspective in PERSPECTIVES:
+            for theme in THEMES:
+                render(perspective, theme, after, environment)
+
+
+if __name__ == "__main__":
+    main()
