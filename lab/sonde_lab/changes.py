@@ -1,0 +1,186 @@
+"""What changed in a workbench since somebody last asked: plain values, ready to be drawn.
+
+Owns the value classes that cross from the lab to a window or a script. Nothing here computes anything but the
+question whether a batch is empty.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sonde_client import ConnectionStatus
+from sonde_protocol.frames import Member
+
+
+class Act(enum.StrEnum):
+    """What a person can do to a workbench; `Workbench.can` says in words why one is not possible now."""
+
+    CONNECT = "connect"
+    DISCONNECT = "disconnect"
+    RETRY_NOW = "retry_now"
+    DROP = "drop"
+    KICK = "kick"
+    RESTART_GATEWAY = "restart_gateway"
+    REFUSE = "refuse"
+    SEND = "send"
+    SET_PLAYERS = "set_players"
+    SET_PRESENCE = "set_presence"
+    MARK = "mark"
+
+
+class RttSample(NamedTuple):
+    """One measured round trip of the current client. `at` is monotonic seconds."""
+
+    at: float
+    rtt_ms: float
+
+
+class Throughput(NamedTuple):
+    """Rates of the current client over the last interval, per second. `at` is monotonic seconds."""
+
+    at: float
+    in_msgs: float
+    out_msgs: float
+    in_bytes: float
+    out_bytes: float
+
+
+@dataclass(slots=True, frozen=True)
+class Notice:
+    """Something that a person should know. Equal causes in a row are one notice with a count."""
+
+    number: int  # stable identity: a repeat comes again under the same number
+    at: float  # monotonic s, of the last of them
+    wall: float  # unix s
+    severity: str  # "info", "warning" or "error"
+    cause: str  # machine-readable
+    title: str
+    detail: str
+    advice: str
+    conn: str
+    count: int = 1
+
+
+@dataclass(slots=True, frozen=True)
+class Promise:
+    """One figure against its target. `None` means that there is no data; `explanation` then says why.
+
+    `now` is the last minute, `session` since the endpoint was opened. `met` judges `now`, or `session` where
+    the last minute has no data.
+    """
+
+    now: float | None
+    session: float | None
+    target: float | None
+    met: bool | None
+    explanation: str
+    unit: str = "%"  # "%", "ms" or "" for a count
+    now_text: str = "–"  # the same figures for people: "100 %", "12.4 ms", "12 / 12"
+    session_text: str = "–"
+    target_text: str = "–"
+
+
+NO_PROMISE = Promise(None, None, None, None, "nothing measured yet")
+
+
+@dataclass(slots=True, frozen=True)
+class Promises:
+    """What a real-time service promises its players."""
+
+    connection_success: Promise = NO_PROMISE
+    delivery: Promise = NO_PROMISE
+    latency: Promise = NO_PROMISE
+    connections: Promise = NO_PROMISE
+    reconnection_success: Promise = NO_PROMISE
+
+
+class GatewayState(enum.StrEnum):
+    """What is known of the gateway process behind the endpoint."""
+
+    NONE = "none"  # no endpoint open
+    STARTING = "starting"
+    LIVE = "live"
+    DEAD = "dead"  # ours, and it ended
+    REMOTE = "remote"  # somebody else's process
+
+
+@dataclass(slots=True, frozen=True)
+class GatewayStatus:
+    """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
+
+    kind: str = ""  # "embedded" or "remote"
+    state: GatewayState = GatewayState.NONE
+    pid: int | None = None
+    url: str = ""
+    sessions: int | None = None  # live sessions by $stats; None without the monitor role
+    node: str = ""
+    log_tail: tuple[str, ...] = ()
+    players: int = 0  # simulated players asked for; 0 when they are off
+
+
+@dataclass(slots=True, frozen=True)
+class SessionRow:
+    """One live session of the gateway, from `$sessions` (monitor role)."""
+
+    session: str
+    user: str
+    name: str
+    state: str  # "connected", "detached"
+    node: str
+    peer: str
+    since: float | None  # unix s
+    rtt_ms: float | None
+    own: bool  # one of this workbench's clients
+    generation: int = 1
+    roles: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
+class Document:
+    """A channel's state document at `seq`. `hash_ok`: equal to the server's hash, `None` before one came."""
+
+    state: Any
+    seq: int
+    hash_ok: bool | None
+    paths: tuple[tuple[str, ...], ...]  # leaves that changed since the last batch
+
+
+@dataclass(slots=True)
+class Changes:
+    """One batch. The maps and lists hold only what changed; promises and gateway are always the latest."""
+
+    rows: int = 0  # rows added to the ring
+    statuses: dict[str, ConnectionStatus] = field(default_factory=dict)
+    presence: dict[str, tuple[Member, ...]] = field(default_factory=dict)
+    documents: dict[str, Document] = field(default_factory=dict)
+    rtt: list[RttSample] = field(default_factory=list)
+    throughput: Throughput | None = None
+    notices: list[Notice] = field(default_factory=list)
+    promises: Promises = field(default_factory=Promises)
+    gateway: GatewayStatus = field(default_factory=GatewayStatus)
+    sessions: tuple[SessionRow, ...] | None = None  # None: as before, or no monitor role
+    sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
+    promises_changed: bool = False
+    gateway_changed: bool = False
+    endpoint_changed: bool = False  # another endpoint was opened: everything before is of the old one
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing to draw."""
+        return not (
+            self.rows
+            or self.statuses
+            or self.presence
+            or self.documents
+            or self.rtt
+            or self.throughput
+            or self.notices
+            or self.sessions is not None
+            or self.sent_types is not None
+            or self.promises_changed
+            or self.gateway_changed
+            or self.endpoint_changed
+        )

@@ -1,0 +1,53 @@
+"""One endpoint, its clients and everything seen of them: acts in, batches of changes out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sonde_client import Client
+from sonde_lab.changes import Act, Changes
+from sonde_lab.endpoints import Endpoint
+from sonde_lab.ring import Ring
+
+
+@dataclass(slots=True, frozen=True)
+class WorkbenchConfig:
+    """Sizes and paces."""
+
+    ring_rows: int = 200_000
+    ring_bytes: int = 256 << 20
+    measure_every_s: float = 1.0
+    room: str = "room:arena"
+    codec: str = "sonde.v1.json"
+
+
+class Workbench:
+    """What the window holds exactly one of; a script may do the same."""
+
+    ring: Ring
+    current: str
+    clients: dict[str, Client]
+    endpoint: Endpoint | None
+    players_on: bool
+
+    def __init__(
+        self, config: WorkbenchConfig = WorkbenchConfig(), clock: Callable[[], float] = time.monotonic
+    ) -> None: ...
+
+    async def open(self, endpoint: Endpoint, players: int = 6) -> None: ...
+    async def close(self) -> None: ...
+    def take_changes(self) -> Changes: ...
+    def can(self, act: Act) -> str | None: ...
+    def connect(self) -> None: ...
+    def disconnect(self) -> None: ...
+    def retry_now(self) -> None: ...
+    def drop(self) -> None: ...
+    async def kick(self, session: str | None = None) -> None: ...
+    async def restart_gateway(self) -> None: ...
+    def refuse(self, seconds: float = 10.0) -> None: ...
+    async def send(self, text: str) -> str | None: ...
+    def set_players(self, on: bool) -> None: ...
+    async def set_presence(self, status: str, activity: str | None = None) -> None: ...
+    def mark(self, text: str = "") -> int: ...
