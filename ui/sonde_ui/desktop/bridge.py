@@ -1,0 +1,57 @@
+"""The one door between the workbench and the widgets: batches out, on one timer.
+
+Owns the pace at which the window learns of changes. Refuses to interpret them: whoever shows something
+connects to `changed` and picks what it needs.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from sonde_lab.changes import Changes
+from sonde_lab.workbench import Workbench
+
+log = logging.getLogger(__name__)
+BATCH_MS = 33
+TICKS_PER_S = 10
+
+
+class Bridge(QObject):
+    """Drains the workbench about thirty times a second and tells everyone at once.
+
+    `changed` carries a `Changes` and is silent when there are none. `ticked` carries monotonic seconds ten
+    times a second, for ages and countdowns, whether or not something happened.
+    """
+
+    changed = Signal(object)  # Changes
+    ticked = Signal(float)
+
+    def __init__(self, workbench: Workbench, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._last_tick = 0.0
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(BATCH_MS)
+        self._timer.timeout.connect(self.drain)
+
+    def start(self) -> None:
+        """Begin to drain; what had gathered before comes with the first batch."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Stop draining; nothing is emitted after this."""
+        self._timer.stop()
+
+    def drain(self) -> None:
+        """Take what changed and emit it: one batch."""
+        changes: Changes = self._workbench.take_changes()
+        if not changes.is_empty:
+            self.changed.emit(changes)
+        now = time.monotonic()
+        if now - self._last_tick >= 1.0 / TICKS_PER_S - 0.005:
+            self._last_tick = now
+            self.ticked.emit(now)
