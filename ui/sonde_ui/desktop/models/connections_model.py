@@ -1,0 +1,194 @@
+"""Own clients, and below them the sessions of the gateway: one list with two headed sections.
+
+Owns the rows' words. Refuses to decide who is current: the workbench says so.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from sonde_client import ConnectionStatus
+from sonde_lab.changes import SessionRow
+from sonde_protocol.states import ConnectionState
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.guarded import guarded
+from sonde_ui.desktop.models.keyed_list import KeyedListModel
+from sonde_ui.desktop.models.plain import one_line, tool_tip
+
+Index = QModelIndex | QPersistentModelIndex
+DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
+TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
+ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
+LINK: Final = int(Qt.ItemDataRole.UserRole)
+_STATE_WORDS: Final = {
+    ConnectionState.IDLE: "not connected",
+    ConnectionState.DIALING: "dialling",
+    ConnectionState.HANDSHAKING: "saying hello",
+    ConnectionState.LIVE: "",
+    ConnectionState.WAITING: "waiting",
+    ConnectionState.CLOSING: "closing",
+    ConnectionState.STOPPED: "stopped",
+}
+
+
+class Shape(enum.Enum):
+    """State by shape: a filled dot is live, a ring is on its way, a cross needs a person."""
+
+    DOT = "dot"
+    RING = "ring"
+    HOLLOW = "hollow"
+    CROSS = "cross"
+
+
+@dataclass(slots=True, frozen=True)
+class Link:
+    """One row: an own client, a session of the gateway, or the heading between them."""
+
+    key: str
+    name: str
+    note: str
+    shape: Shape
+    tone: str  # a token of the theme
+    figure: str
+    filter_text: str  # what selecting it writes into the filter
+    tooltip: str = ""
+    is_own: bool = False
+    is_current: bool = False
+    is_heading: bool = False
+
+
+def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) -> Link:
+    """The row of an own client."""
+    shape, tone = _look(status.state)
+    note = _STATE_WORDS[status.state]
+    if status.state == ConnectionState.WAITING and status.next_try_at is not None:
+        note = f"retry in {figures.duration(status.next_try_at - now)}"
+    elif status.state == ConnectionState.LIVE:
+        note = "current" if is_current else ""
+    live = status.state == ConnectionState.LIVE and status.rtt_ms is not None
+    return Link(
+        key=f"own:{name}",
+        name=one_line(name, 80),
+        note=note,
+        shape=shape,
+        tone=tone,
+        figure=str(figures.latency(status.rtt_ms)) if live and status.rtt_ms is not None else figures.NOTHING,
+        filter_text=name,
+        tooltip=tool_tip(_own_tip(name, status)),
+        is_own=True,
+        is_current=is_current,
+    )
+
+
+def _look(state: ConnectionState) -> tuple[Shape, str]:
+    if state == ConnectionState.LIVE:
+        return Shape.DOT, "ok"
+    if state == ConnectionState.STOPPED:
+        return Shape.CROSS, "bad"
+    if state == ConnectionState.IDLE:
+        return Shape.HOLLOW, "dim"
+    return Shape.RING, "warn"
+
+
+def _own_tip(name: str, status: ConnectionStatus) -> str:
+    lines = [f"{one_line(name, 80)} · {status.state.value}"]
+    if status.session:
+        lines.append(f"Session {one_line(status.session, 8)}, generation {status.generation}")
+    if status.last_close is not None:
+        lines.append(
+            f"Last close: {status.last_close.code or 'none'} {status.last_close.name}, by the {status.last_close.by}"
+        )
+    return "\n".join(lines)
+
+
+def session_link(row: SessionRow) -> Link:
+    """The row of a session of the gateway."""
+    detached = row.state != "connected"
+    parts = [row.state if detached else "", row.node]
+    return Link(
+        key=f"session:{row.session}",
+        name=one_line(row.name or row.user, 80),
+        note=one_line(" · ".join(part for part in parts if part), 80),
+        shape=Shape.RING if detached else Shape.DOT,
+        tone="warn" if detached else "ok",
+        figure=str(figures.latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
+        filter_text=row.user,
+        tooltip=tool_tip(
+            f"{one_line(row.name, 80)} · user {one_line(row.user, 60)}\nSession {one_line(row.session, 8)}, "
+            f"generation {row.generation}\nFrom {one_line(row.peer, 60)}\n{one_line(', '.join(row.channels), 200)}"
+        ),
+    )
+
+
+class ConnectionsModel(KeyedListModel[Link]):
+    """Links as a list; rows are changed in place where the list stays the same."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._own: dict[str, ConnectionStatus] = {}
+        self._sessions: tuple[SessionRow, ...] = ()
+        self._current = ""
+
+    def set_statuses(self, statuses: Mapping[str, ConnectionStatus], current: str) -> None:
+        """Merge what changed of the own clients."""
+        self._own.update(statuses)
+        self._current = current
+
+    def keep_only(self, names: set[str]) -> None:
+        """Forget own clients that the workbench no longer has."""
+        self._own = {name: status for name, status in self._own.items() if name in names}
+
+    def set_sessions(self, sessions: tuple[SessionRow, ...]) -> None:
+        """The gateway's sessions; own ones stand above already."""
+        self._sessions = sessions
+
+    @property
+    def own_count(self) -> int:
+        """How many clients are ours."""
+        return len(self._own)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while a countdown is shown."""
+        return any(status.state == ConnectionState.WAITING for status in self._own.values())
+
+    def rebuild(self, now: float) -> None:
+        """Make the rows anew and tell Qt the least that it needs to know."""
+        self.set_items(self._make(now))
+
+    def _make(self, now: float) -> list[Link]:
+        links = [own_link(name, status, name == self._current, now) for name, status in self._own.items()]
+        others = sorted(
+            (row for row in self._sessions if not row.own), key=lambda row: (row.name.casefold(), row.session)
+        )
+        if others:
+            title = f"Sessions at the gateway · {len(others):,}"
+            links.append(Link("heading", title, "", Shape.DOT, "dim", "", "", is_heading=True))
+        return links + [session_link(row) for row in others]
+
+    @guarded
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        link = self.item(index.row())
+        if link is None or link.is_heading:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    @guarded
+    def data(self, index: Index, role: int = DISPLAY) -> Any:
+        link = self.item(index.row())
+        if link is None:
+            return None
+        if role == LINK:
+            return link
+        if role == DISPLAY:
+            return link.name
+        if role == ACCESSIBLE:
+            return ", ".join(
+                part for part in (link.name, link.note or "live", link.figure) if part != figures.NOTHING
+            )
+        return link.tooltip if role == TOOLTIP and link.tooltip else None

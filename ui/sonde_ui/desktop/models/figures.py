@@ -1,0 +1,104 @@
+"""Figures for people: a number with a unit that fits, always as wide as it needs to be and no wider.
+
+Everything here is pure. Durations come in milliseconds or seconds as the argument's name says.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+NOTHING = "–"
+
+
+class Figure(NamedTuple):
+    """A number and its unit, kept apart so that a view can dim the unit."""
+
+    number: str
+    unit: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit}" if self.unit else self.number
+
+
+def size(size_bytes: int) -> Figure:
+    """148 B, 1.2 KB, 31 KB, 4.1 MB (powers of 1,024)."""
+    if size_bytes < 1024:
+        return Figure(str(size_bytes), "B")
+    amount = float(size_bytes)
+    for unit in ("KB", "MB", "GB"):
+        amount /= 1024
+        if amount < 1024 or unit == "GB":
+            return Figure(f"{amount:.1f}" if amount < 10 else f"{amount:,.0f}", unit)
+    raise AssertionError("the loop always returns")
+
+
+def latency(milliseconds: float) -> Figure:
+    """8.4 ms, 31.2 ms, 412 ms, 2.1 s; a dash for what was not measured."""
+    if math.isnan(milliseconds):
+        return Figure(NOTHING, "")
+    if milliseconds >= 1000:
+        return Figure(f"{milliseconds / 1000:.1f}", "s")
+    return Figure(f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}", "ms")
+
+
+def step(milliseconds: float) -> Figure:
+    """Time since the row before: +12 ms, +22.5 s, +3 min."""
+    if math.isnan(milliseconds):
+        return Figure("", "")
+    if milliseconds < 1000:
+        return Figure(f"+{max(0.0, milliseconds):.0f}", "ms")
+    seconds = milliseconds / 1000
+    if seconds < 60:
+        return Figure(f"+{seconds:.1f}", "s")
+    return Figure(
+        f"+{seconds / 60:.0f}" if seconds < 5400 else f"+{seconds / 3600:.1f}",
+        "min" if seconds < 5400 else "h",
+    )
+
+
+def duration(seconds: float) -> str:
+    """An age or a wait in words: 0.9 s, 41 s, 3 min 05 s, 2 h 14 min."""
+    seconds = max(0.0, seconds)
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60:02d} min"
+
+
+def clock(seconds: float) -> str:
+    """Time since the capture began: 41.215, 1:41.215, 1:02:41.215."""
+    seconds = max(0.0, seconds)
+    if seconds < 60:
+        return f"{seconds:.3f}"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:06.3f}" if hours else f"{minutes}:{rest:06.3f}"
+
+
+def wall_clock(unix_s: float) -> str:
+    """Local time of day, 14:03:22."""
+    return datetime.fromtimestamp(unix_s, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def wall_stamp(unix_s: float) -> str:
+    """UTC to the millisecond, for tooltips and copies: 2026-11-23 14:03:22.512Z."""
+    moment = datetime.fromtimestamp(unix_s, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def count(number: int) -> str:
+    """8,214."""
+    return f"{number:,}"
+
+
+def percent(share: float) -> Figure:
+    """100 %, 99.98 %: never rounded up to a promise that was not kept."""
+    if math.isnan(share):
+        return Figure(NOTHING, "")
+    floored = math.floor(share * 10_000 + 1e-9) / 100
+    return Figure(f"{floored:.2f}".rstrip("0").rstrip("."), "%")

@@ -1,0 +1,196 @@
+"""The people of one channel as a Qt list: sorted, searched, and kept in place while they change.
+
+Owns the order and what a member's second line says. A batch that only changes members is `dataChanged`; rows
+are only inserted and removed for people who came and went.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from sonde_protocol.codes import Status
+from sonde_protocol.frames import Member
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.figures import Figure
+from sonde_ui.desktop.models.guarded import guarded
+from sonde_ui.desktop.models.keyed_list import KeyedListModel
+from sonde_ui.desktop.models.plain import one_line, tool_tip
+
+Index = QModelIndex | QPersistentModelIndex
+DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
+TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
+ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
+PERSON: Final = int(Qt.ItemDataRole.UserRole)
+GRACE_S: Final = 15.0  # protocol section 5: how long a dropped member stays before it leaves
+STATUS_ORDER: Final = {
+    Status.RECONNECTING.value: 0,
+    Status.ONLINE.value: 1,
+    Status.BUSY.value: 2,
+    Status.AWAY.value: 3,
+    Status.INVISIBLE.value: 4,
+}
+
+
+@dataclass(slots=True)
+class Person:
+    """One member as it is drawn."""
+
+    session: str
+    user: str
+    name: str
+    initials: str
+    hue: int  # 0..359, of the user's id: the same person has the same colour everywhere
+    status: str
+    activity: str
+    device: str
+    rtt: Figure
+    tooltip: str
+    is_self: bool
+    status_since: float  # monotonic s when this status was first seen here
+
+    def second_line(self, now: float) -> str:
+        """online · walking; reconnecting · 2.1 s of 15 s."""
+        if self.status == Status.RECONNECTING:
+            waited = min(max(0.0, now - self.status_since), 3600.0)
+            return f"reconnecting · {waited:.1f} s of {GRACE_S:.0f} s"
+        return f"{self.status} · {self.activity}" if self.activity else self.status
+
+    @property
+    def key(self) -> str:
+        """A member is a session."""
+        return self.session
+
+    @property
+    def order(self) -> tuple[bool, str, str]:
+        """Oneself first, then by name."""
+        return (not self.is_self, self.name.casefold(), self.session)
+
+
+def initials(name: str) -> str:
+    """Two letters for an avatar: Ad, Yo; of the first two words where there are two."""
+    words = name.replace("_", " ").replace("-", " ").split()
+    letters = [word[0] for word in words[:2] if word[0].isalnum()] if len(words) > 1 else []
+    if len(letters) < 2:
+        letters = [character for character in name if character.isalnum()][:2]
+    if not letters:
+        return "?"
+    return letters[0].upper() + "".join(letters[1:]).lower()
+
+
+def hue_of(ident: str) -> int:
+    """A stable hue for an id."""
+    return zlib.crc32(ident.encode("utf-8", "replace")) * 137 % 360
+
+
+class PresenceModel(KeyedListModel[Person]):
+    """Members of one channel."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._everyone: dict[str, Person] = {}
+        self._sources: dict[str, Member] = {}
+        self._search = ""
+        self._grouped = False
+        self.now = 0.0
+
+    # -------------------------------------------------------------- content
+
+    @property
+    def total(self) -> int:
+        """Members before the search."""
+        return len(self._everyone)
+
+    def set_members(self, members: Iterable[Member], own_session: str | None, now: float) -> None:
+        """Take over a whole roster; people who stayed keep their row where their place allows it."""
+        self.now = now
+        incoming = {member.session: member for member in members}
+        for session in [session for session in self._everyone if session not in incoming]:
+            del self._everyone[session], self._sources[session]
+        for session, member in incoming.items():
+            before = self._everyone.get(session)
+            if (
+                before is not None
+                and self._sources[session] == member
+                and before.is_self == (session == own_session)
+            ):
+                continue
+            self._sources[session] = member
+            self._everyone[session] = _person(member, before, session == own_session, now)
+        self._arrange()
+
+    def set_search(self, text: str) -> None:
+        """Show only those whose name, id, status, activity or device holds `text`."""
+        self._search = text.strip().casefold()
+        self._arrange()
+
+    def set_grouped(self, grouped: bool) -> None:
+        """Sort by status before name."""
+        self._grouped = grouped
+        self._arrange()
+
+    def tick(self, now: float) -> None:
+        """Let running seconds run."""
+        self.now = now
+        self.touch([row for row, person in enumerate(self._items) if person.status == Status.RECONNECTING])
+
+    def _arrange(self) -> None:
+        self.set_items(sorted((p for p in self._everyone.values() if self._matches(p)), key=self._order))
+
+    def _matches(self, person: Person) -> bool:
+        if not self._search:
+            return True
+        return (
+            self._search
+            in " ".join((person.name, person.user, person.status, person.activity, person.device)).casefold()
+        )
+
+    def _order(self, person: Person) -> tuple[Any, ...]:
+        group = STATUS_ORDER.get(person.status, 9) if self._grouped else 0
+        return (group, *person.order)
+
+    # -------------------------------------------------------------- Qt
+
+    @guarded
+    def data(self, index: Index, role: int = DISPLAY) -> Any:
+        person = self.item(index.row())
+        if person is None:
+            return None
+        if role == PERSON:
+            return person
+        if role == DISPLAY:
+            return person.name
+        if role == ACCESSIBLE:
+            rtt = f", round trip {person.rtt}" if person.rtt.unit else ""
+            return f"{person.name}, {person.second_line(self.now)}{rtt}"
+        if role == TOOLTIP:
+            return person.tooltip
+        return None
+
+
+def _person(member: Member, before: Person | None, is_self: bool, now: float) -> Person:
+    name = one_line(member.name or member.user, 80)
+    same_status = before is not None and before.status == member.status
+    device = one_line(member.device or "", 60)
+    device_line = f"\nDevice {device}" if device else ""
+    return Person(
+        session=member.session,
+        user=member.user,
+        name=name,
+        initials=initials(name),
+        hue=hue_of(member.user),
+        status=one_line(member.status, 20),
+        activity=one_line(member.activity or "", 80),
+        device=device,
+        rtt=figures.latency(member.rtt_ms) if member.rtt_ms is not None else Figure(figures.NOTHING, ""),
+        tooltip=tool_tip(
+            f"{name} · user {one_line(member.user, 60)}\nSession {one_line(member.session, 8)} on {one_line(member.node, 40)}"
+            f"{device_line}\nThere since {figures.wall_clock(member.since / 1000)}"
+        ),
+        is_self=is_self,
+        status_since=before.status_since if before is not None and same_status else now,
+    )

@@ -1,0 +1,271 @@
+"""The traffic table's model: the visible rows of the ring, ready to be painted.
+
+Owns how a row reads in each column. Refuses commands, filtering and following: the lab's `View` decides which
+rows there are, this model only tells Qt what came, went and changed, in one step each a batch.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from sonde_lab.folding import View, VisibleRow
+from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.ring import Ring
+from sonde_lab.summary import Summaries
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.figures import Figure
+from sonde_ui.desktop.models.guarded import guarded
+from sonde_ui.desktop.models.plain import one_line
+
+Index = QModelIndex | QPersistentModelIndex
+# int() of an enum member on every call would cost more than the answer.
+DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
+ALIGNMENT: Final = int(Qt.ItemDataRole.TextAlignmentRole)
+TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
+ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
+HORIZONTAL: Final = Qt.Orientation.Horizontal
+RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+CELLS_CACHED: Final = 4_096
+SUMMARY_LIMIT: Final = 300
+
+
+class Column(enum.IntEnum):
+    """The columns, in their first order."""
+
+    NUMBER = 0
+    TIME = 1
+    STEP = 2
+    DIRECTION = 3
+    CONNECTION = 4
+    TYPE = 5
+    SUMMARY = 6
+    SIZE = 7
+    RTT = 8
+    FLAGS = 9
+
+
+HEADERS: Final = ("#", "Time", "Δ", "Dir", "Conn", "Type", "Summary", "Size", "RTT / Ack", "Flags")
+HEADER_TIPS: Final = (
+    "Number of the row; never used again",
+    "Seconds since the first row",
+    "Time since the row above",
+    "▲ sent, ▼ received, ◆ act",
+    "Connection",
+    "What kind of frame or happening",
+    "What happened",
+    "Payload size",
+    "Round trip, or time until the answer came",
+    "Folded runs and what else is to be said",
+)
+RIGHT_ALIGNED: Final = frozenset({Column.NUMBER, Column.STEP, Column.SIZE, Column.RTT, Column.FLAGS})
+FLAG_WORDS: Final = (
+    (Flag.INJECTED, "injected"),
+    (Flag.MARKED, "marked"),
+    (Flag.REPLAY, "replayed"),
+    (Flag.MALFORMED, "malformed"),
+    (Flag.ERROR, "error"),
+    (Flag.TRUNCATED, "truncated"),
+    (Flag.TAPPED, "tapped"),
+    (Flag.FRAGMENT, "fragments"),
+    (Flag.COMPRESSED, "deflated"),
+)
+DIRECTION_WORDS: Final = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: "here"}
+
+
+@dataclass(slots=True, frozen=True)
+class RowCells:
+    """One visible row, every column as it is shown."""
+
+    row_id: int
+    last_id: int
+    number: str
+    time: str
+    step: Figure
+    direction: Direction
+    kind: Kind
+    conn: str
+    op: str
+    summary: str
+    size: Figure
+    rtt: Figure
+    flag_text: str
+    flags: int
+    folded: int
+    wall: float
+
+    @property
+    def is_close(self) -> bool:
+        """A row that is drawn full width, in red."""
+        return self.kind == Kind.CLOSE
+
+    @property
+    def is_act(self) -> bool:
+        """A row that a person caused."""
+        return self.kind == Kind.ACT
+
+    def text(self, column: int) -> str:
+        """One column as plain text."""
+        return (
+            self.number,
+            self.time,
+            str(self.step),
+            DIRECTION_WORDS[self.direction],
+            self.conn,
+            self.op,
+            self.summary,
+            str(self.size),
+            str(self.rtt) if self.rtt.unit else "",
+            self.flag_text,
+        )[column]
+
+
+def flag_text(flags: int, folded: int) -> str:
+    """What stands at the right end: the folded count first, then the words of the flags."""
+    words = [f"×{folded:,} folded"] if folded > 1 else []
+    words += [word for flag, word in FLAG_WORDS if flags & flag]
+    return ", ".join(words)
+
+
+class TrafficModel(QAbstractTableModel):
+    """Rows of a `View` as a Qt table."""
+
+    def __init__(self, ring: Ring, view: View, summaries: Summaries, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.ring = ring
+        self.view = view
+        self.summaries = summaries
+        self._rows = 0  # what Qt believes; the view may already be ahead inside refresh()
+        self._leaving = 0  # rows at the front that are about to be removed
+        self._began_at: float | None = None  # monotonic s of the first row ever shown
+        self._cells: dict[int, tuple[VisibleRow, RowCells]] = {}
+
+    # -------------------------------------------------------------- content
+
+    def refresh(self) -> int:
+        """Take over what the view has learnt since the last call. Rows that came at the end."""
+        change = self.view.update()
+        if change.reset:
+            self.beginResetModel()
+            self._rows = len(self.view)
+            self._cells.clear()
+            self.endResetModel()
+            return 0
+        self._remove_front(change.evicted_front)
+        self._changed(change.changed_from)
+        self._append(change.appended)
+        return change.appended
+
+    def _remove_front(self, rows: int) -> None:
+        rows = min(rows, self._rows)
+        if not rows:
+            return
+        self._leaving = rows
+        self.beginRemoveRows(QModelIndex(), 0, rows - 1)
+        self._rows -= rows
+        self._leaving = 0
+        self.endRemoveRows()
+
+    def _changed(self, start: int | None) -> None:
+        """Rows that were here before look different: an answer came, a run grew, somebody marked one."""
+        if start is None or start >= self._rows:
+            return
+        self._cells.clear()
+        self.dataChanged.emit(self.index(start, 0), self.index(self._rows - 1, Column.FLAGS))
+
+    def _append(self, rows: int) -> None:
+        if rows:
+            self.beginInsertRows(QModelIndex(), self._rows, self._rows + rows - 1)
+            self._rows += rows
+            self.endInsertRows()
+
+    def cells(self, row: int) -> RowCells | None:
+        """A row ready to be painted; `None` for one that is just leaving."""
+        at = row - self._leaving
+        if at < 0 or at >= len(self.view):
+            return None
+        visible = self.view.row(at)
+        cached = self._cells.get(visible.row_id)
+        if cached is not None and cached[0] == visible:
+            return cached[1]
+        if len(self._cells) >= CELLS_CACHED:
+            self._cells.clear()
+        made = self._make(visible)
+        self._cells[visible.row_id] = (visible, made)
+        return made
+
+    def row_of(self, row_id: int) -> int | None:
+        """Where the row that shows `row_id` stands now."""
+        return self.view.index_of(row_id)
+
+    def record(self, row: int) -> Record | None:
+        """The newest record of a row."""
+        cells = self.cells(row)
+        return self.ring.record(cells.last_id) if cells else None
+
+    def _make(self, visible: VisibleRow) -> RowCells:
+        record = self.ring.record(visible.last_id)
+        first = record if visible.row_id == visible.last_id else self.ring.record(visible.row_id)
+        if self._began_at is None:
+            self._began_at = self.ring.record(self.ring.first_id).at
+        return RowCells(
+            row_id=visible.row_id,
+            last_id=visible.last_id,
+            number=str(visible.row_id + 1),
+            time=figures.clock(first.at - self._began_at),
+            step=figures.step(visible.delta_ms),
+            direction=record.direction,
+            kind=record.kind,
+            conn=one_line(record.conn, 80),
+            op=one_line(record.op, 80),
+            summary=one_line(self.summaries.text(visible.last_id), SUMMARY_LIMIT),
+            size=figures.size(record.size)
+            if record.kind in (Kind.FRAME, Kind.HANDSHAKE)
+            else Figure(figures.NOTHING, ""),
+            rtt=figures.latency(record.rtt_ms) if not math.isnan(record.rtt_ms) else Figure("", ""),
+            flag_text=flag_text(record.flags, visible.folded_count),
+            flags=int(record.flags | first.flags),
+            folded=visible.folded_count,
+            wall=first.wall,
+        )
+
+    # -------------------------------------------------------------- Qt
+
+    @guarded
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+        return 0 if parent.isValid() else self._rows
+
+    @guarded
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(HEADERS)
+
+    @guarded
+    def data(self, index: Index, role: int = DISPLAY) -> Any:
+        if role not in (DISPLAY, ACCESSIBLE, ALIGNMENT, TOOLTIP):
+            return None
+        column = index.column()
+        if role == ALIGNMENT:
+            return RIGHT if column in RIGHT_ALIGNED else LEFT
+        cells = self.cells(index.row())
+        if cells is None:
+            return "" if role == DISPLAY else None
+        if role == TOOLTIP:
+            return figures.wall_stamp(cells.wall) if column == Column.TIME else None
+        return cells.text(column)
+
+    @guarded
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = DISPLAY) -> Any:
+        if orientation != HORIZONTAL or not 0 <= section < len(HEADERS):
+            return None
+        if role == DISPLAY:
+            return HEADERS[section]
+        if role == TOOLTIP:
+            return HEADER_TIPS[section]
+        if role == ALIGNMENT:
+            return RIGHT if section in RIGHT_ALIGNED else LEFT
+        return None
