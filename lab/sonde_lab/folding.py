@@ -1,11 +1,32 @@
-"""Which rows of the ring a table shows: filter, quick toggles and folded runs, kept up incrementally."""
+"""Which rows of the ring a table shows: filter, quick toggles and folded runs, kept up incrementally.
+
+A *run* is a stretch of deltas of one channel of one connection, or of heartbeats of one connection, with
+nothing between them but other runs. So a quiet stretch of two state channels and a heartbeat is three rows
+with growing counts, and the first row that tells a story (an event, a reply, a drop) ends it. The first
+record of a run stays its row. A close, and whatever is flagged as an error, injected or marked, never folds.
+
+Owns row numbers and counts; refuses to know texts and looks. An update costs the new rows only; everything is
+worked out again when the filter, a toggle or folding changes.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sonde_lab.records import Direction, Flag, Kind
 from sonde_lab.ring import Ring
+from sonde_lab.runs import Runs, RunTable, find_runs
+from sonde_lab.search import rows_matching, words_of
+
+_ALONE: Final = int(Flag.ERROR | Flag.MALFORMED | Flag.INJECTED | Flag.MARKED)
+_CONTROL: Final = int(Flag.CONTROL | Flag.HEARTBEAT)
+_WRONG: Final = int(Flag.ERROR | Flag.MALFORMED)
+_DELTA, _REPLAYED_DELTA, _HEARTBEAT = 1, 2, 3  # classes of runs; 0 tells a story
 
 
 @dataclass(slots=True, frozen=True)
@@ -14,6 +35,16 @@ class FilterError:
 
     message: str
     position: int
+
+
+@dataclass(slots=True, frozen=True)
+class Toggles:
+    """The quick switches beside the filter. Rows without a direction (states, acts) are always let through."""
+
+    received: bool = True
+    sent: bool = True
+    control: bool = True  # ping, pong and close frames, and our own heartbeats
+    errors_only: bool = False
 
 
 class ViewChange(NamedTuple):
@@ -40,23 +71,169 @@ class VisibleRow(NamedTuple):
 
 
 class View:
-    """An incremental view over a ring."""
+    """An incremental view over a ring. Several may look at the same ring."""
 
-    fold: bool
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._text = ""
+        self._words: list[str] = []
+        self._toggles = Toggles()
+        self._fold = True
+        self._table = RunTable()
+        self._seen = ring.first_id  # rows before this id are in the table
+        self._touches = ring.touches
+        self._stale = True
 
-    def __init__(self, ring: Ring) -> None: ...
+    # ------------------------------------------------------------ what is asked for
 
-    def set_filter(self, text: str) -> FilterError | None: ...
+    @property
+    def fold(self) -> bool:
+        """Whether runs are one row with a count."""
+        return self._fold
+
+    @fold.setter
+    def fold(self, on: bool) -> None:
+        self._stale |= on != self._fold
+        self._fold = on
+
+    @property
+    def filter_text(self) -> str:
+        """The filter as it was typed."""
+        return self._text
+
+    @property
+    def toggles(self) -> Toggles:
+        """The quick switches."""
+        return self._toggles
+
+    def set_filter(self, text: str) -> FilterError | None:
+        """Show only rows that contain every word of `text`; `None` when it is understood (words always are)."""
+        words = words_of(text)
+        self._stale |= words != self._words
+        self._text, self._words = text, words
+        return None
 
     def set_toggles(
         self, *, received: bool = True, sent: bool = True, control: bool = True, errors_only: bool = False
-    ) -> None: ...
+    ) -> None:
+        """Set the quick switches."""
+        toggles = Toggles(received, sent, control, errors_only)
+        self._stale |= toggles != self._toggles
+        self._toggles = toggles
 
-    def update(self) -> ViewChange: ...
+    # ------------------------------------------------------------ what is shown
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        return len(self._table)
 
-    def row(self, index: int) -> VisibleRow: ...
+    @property
+    def records_shown(self) -> int:
+        """Records behind the rows of the table, folded ones counted."""
+        return int(self._table.count.sum())
+
+    def row(self, index: int) -> VisibleRow:
+        """One row of the table.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        table = self._table
+        if not 0 <= index < len(table):
+            raise IndexError(index)
+        first, last = int(table.first[index]), int(table.last[index])
+        at = self._ring.value("at", max(first, self._ring.first_id))
+        above = int(table.first[index - 1]) if index else -1
+        delta_ms = (at - self._ring.value("at", above)) * 1000 if above >= self._ring.first_id else math.nan
+        last_at = self._ring.value("at", max(last, self._ring.first_id))
+        return VisibleRow(first, int(table.count[index]), delta_ms, last, last_at)
 
     def index_of(self, row_id: int) -> int | None:
         """Where the row that shows `row_id` stands, or `None` when it is not visible."""
+        if not self._ring.first_id <= row_id < self._seen:
+            return None
+        ids = range(row_id, row_id + 1)
+        if not self._mask(ids)[0]:
+            return None
+        return self._table.find(row_id, int(self._keys(ids)[0]) if self._fold else 0)
+
+    def update(self) -> ViewChange:
+        """Take in what has happened to the ring since the last update."""
+        ring = self._ring
+        touched = ring.touched_since(self._touches)
+        if self._stale or self._seen < ring.first_id or self._regroups(touched):
+            self._rebuild()
+            return ViewChange(reset=True)
+        self._touches = ring.touches
+        evicted, changed = self._drop_evicted()
+        new = range(self._seen, ring.next_id)
+        self._seen = ring.next_id
+        appended, grown = self._table.extend(self._find_runs(new)) if new else (0, None)
+        places = (self.index_of(row_id) for row_id in touched)
+        candidates = [at for at in (changed, grown, *places) if at is not None]
+        return ViewChange(False, appended, min(candidates, default=None), evicted)
+
+    # ------------------------------------------------------------ how
+
+    def _rebuild(self) -> None:
+        ring = self._ring
+        self._stale = False
+        self._touches = ring.touches
+        self._seen = ring.next_id
+        self._table = RunTable()
+        self._table.extend(self._find_runs(ring.ids))
+
+    def _regroups(self, touched: list[int]) -> bool:
+        """Whether a row got a flag that decides where it belongs. Rare: a person marks a row."""
+        decisive = _ALONE | _CONTROL
+        return any(self._ring.value("flags", row) & decisive for row in touched if row >= self._ring.first_id)
+
+    def _drop_evicted(self) -> tuple[int, int | None]:
+        """Forget rows that left the ring: how many table rows went, and whether what is left has changed.
+
+        A run that is cut is counted again from what the ring still holds, together with the runs beside it.
+        """
+        boundary = self._ring.first_id
+        gone, cut = self._table.before(boundary)
+        if not cut:
+            self._table.drop_front(gone)
+            return gone, None
+        end, end_id = self._table.stretch_end(gone)
+        runs = self._find_runs(range(boundary, self._seen if end_id is None else end_id))
+        self._table.replace_front(end, runs)
+        return end - len(runs.firsts), 0
+
+    def _find_runs(self, ids: range) -> Runs:
+        shown = np.flatnonzero(self._mask(ids))
+        keys = self._keys(ids)[shown] if self._fold else np.zeros(len(shown), np.int64)
+        return find_runs(shown + max(ids.start, self._ring.first_id), keys)
+
+    def _mask(self, ids: range) -> NDArray[np.bool_]:
+        ring, toggles = self._ring, self._toggles
+        direction, flags = ring.column("direction", ids), ring.column("flags", ids)
+        mask = np.ones(len(direction), np.bool_)
+        if not toggles.received:
+            mask &= direction != Direction.IN
+        if not toggles.sent:
+            mask &= direction != Direction.OUT
+        if not toggles.control:
+            mask &= (flags & _CONTROL) == 0
+        if toggles.errors_only:
+            mask &= (flags & _WRONG) != 0
+        if self._words:
+            mask &= rows_matching(ring, self._words, ids)
+        return mask
+
+    def _keys(self, ids: range) -> NDArray[np.int64]:
+        """The run that each row may belong to; 0 for rows that tell a story."""
+        ring = self._ring
+        flags = ring.column("flags", ids)
+        delta_name = ring.names.number("delta")
+        frame = (ring.column("kind", ids) == Kind.FRAME) & ((flags & _ALONE) == 0)
+        delta = frame & (ring.column("op", ids) == (-1 if delta_name is None else delta_name))
+        heartbeat = frame & ((flags & int(Flag.HEARTBEAT)) != 0)
+        conn = ring.column("conn", ids).astype(np.int64) << 16
+        kind_of_delta = np.where(flags & int(Flag.REPLAY), _REPLAYED_DELTA, _DELTA).astype(np.int64)
+        keys: NDArray[Any] = np.zeros(len(flags), np.int64)
+        keys[delta] = (kind_of_delta[delta] << 32) | conn[delta] | ring.column("channel", ids)[delta]
+        keys[heartbeat] = (_HEARTBEAT << 32) | conn[heartbeat]
+        return keys

@@ -1,0 +1,79 @@
+"""How fast the lab takes rows in, and how fast a filter goes over 1,000,000 of them. Prints; asserts nothing.
+
+Run: `python tests/bench/bench_lab.py`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from sonde_lab.folding import View
+from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.ring import Ring
+
+ROWS = 1_000_000
+BATCH = 170  # what 5,000 frames/s leave for each tick of 33 ms
+
+
+def a_row(number: int) -> Record:
+    """Nine deltas and a chat line, with a heartbeat now and then: what an arena looks like."""
+    op, flags = "delta", 0
+    payload = (
+        b'{"op":"delta","ch":"room:arena","seq":%d,"d":{"players":{"ada":{"x":41.2,"y":9.%d}}},"from":null,"ts":1}'
+        % (
+            number,
+            number % 10,
+        )
+    )
+    if number % 10 == 9:
+        op = "event"
+        payload = (
+            b'{"op":"event","ch":"room:arena","seq":%d,"type":"chat","d":{"text":"hello %d"},"from":"ada","ts":1}'
+            % (
+                number,
+                number,
+            )
+        )
+    elif number % 75 == 0:
+        op, flags, payload = "ping", int(Flag.HEARTBEAT), b'{"op":"ping","n":%d,"time":1}' % number
+    return Record(
+        number / 5_000, number / 5_000, "you", 1, Direction.IN, Kind.FRAME, 1, op, "room:arena", len(payload), payload,
+        flags=flags,
+    )  # fmt: skip
+
+
+def timed(label: str, work: object) -> None:
+    """Print how long `work()` takes."""
+    start = time.perf_counter()
+    work()  # type: ignore[operator]
+    print(f"{label:<58}{(time.perf_counter() - start) * 1000:>10.1f} ms")
+
+
+def main() -> None:
+    """Print the figures."""
+    ring = Ring(capacity=ROWS, max_bytes=1 << 30)
+    records = [a_row(number) for number in range(ROWS)]
+    follower = View(ring)
+    follower.update()
+    start = time.perf_counter()
+    for begin in range(0, ROWS, BATCH):
+        ring.extend(records[begin : begin + BATCH])
+        follower.update()
+    took = time.perf_counter() - start
+    print(f"{'ingest with a folding view that follows':<58}{ROWS / took:>10,.0f} rows/s")
+    print(f"{'  processor share at 5,000 rows/s':<58}{5_000 / (ROWS / took):>10.1%}")
+    view = View(ring)
+    timed("first folding over 1,000,000 rows", view.update)
+    for text in ("hello", "ada", "9.7", "a", "chat hello 77", "nothing-has-this", "ŝ"):
+        view.set_filter(text)
+        timed(f"filter {text!r} over {ring.stored_bytes >> 20} MiB", view.update)
+        print(f"{'':<4}{view.records_shown:,} records in {len(view):,} rows")
+    view.set_filter("")
+    view.set_toggles(control=False)
+    timed("toggle: no control", view.update)
+    view.fold = False
+    timed("toggle: unfolded", view.update)
+
+
+if __name__ == "__main__":
+    main()
