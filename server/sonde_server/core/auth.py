@@ -166,7 +166,7 @@ def _malformed() -> Refused:
 
 def _open(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and payload of a compact token, strictly decoded, not yet believed."""
-    if not isinstance(token, str) or len(token) > MAX_TOKEN_BYTES or not token.isascii():
+    if len(token) > MAX_TOKEN_BYTES or not token.isascii():
         raise _malformed()
     parts = token.split(".")
     if len(parts) != 3:

@@ -1,0 +1,353 @@
+"""One open socket: the asyncio shell over `websockets`' Sans-I/O protocol.
+
+The library does the handshake and every unusual frame; whole masked data frames take the short path of
+`framing.read_plain`. Once the connection is open and the library's object is idle it is dropped, and made again
+on need. Owns no task, queue, stream or timer: deadlines wait on the listener's wheel. Decides nothing about
+what a message means or who may enter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, cast
+
+from websockets.exceptions import ProtocolError
+from websockets.frames import Close, Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State as LibraryState
+
+from sonde_protocol.codes import CloseCode
+from sonde_protocol.states import advance
+from sonde_server.core.admission import HttpRefusal
+from sonde_server.core.gateway import Connection
+from sonde_server.core.limits import TokenBucket
+from sonde_server.framing import Framer, Library, first_slice, is_utf8, read_plain
+from sonde_server.handshake import (
+    HEADERS_TOO_LARGE,
+    NOT_HTTP,
+    TOO_EARLY,
+    address,
+    refusal_response,
+    upgrade_request,
+)
+
+if TYPE_CHECKING:
+    from sonde_server.listener import Listener
+
+MAX_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame carries 125 bytes, two are the code
+
+
+class Phase(enum.Enum):
+    """Where a socket stands."""
+
+    NEW = "new"  # not yet connected
+    HANDSHAKE = "handshake"  # the request is being read
+    OPEN = "open"  # messages flow
+    CLOSING = "closing"  # our last bytes are written; waiting for the peer's, at most the closing time
+    GONE = "gone"  # nothing more can be sent or received
+
+
+class Trigger(enum.Enum):
+    """What moves a socket."""
+
+    CONNECTED = "connected"
+    ADMITTED = "admitted"
+    ENDED = "ended"  # refused, closed by either side, or a violation
+    LOST = "lost"  # the transport is gone, or is about to be
+
+
+_P, _T = Phase, Trigger
+PHASES: Final[Mapping[tuple[Phase, Trigger], Phase]] = MappingProxyType(
+    {
+        (_P.NEW, _T.CONNECTED): _P.HANDSHAKE,
+        (_P.HANDSHAKE, _T.ADMITTED): _P.OPEN,
+        (_P.HANDSHAKE, _T.ENDED): _P.CLOSING,
+        (_P.HANDSHAKE, _T.LOST): _P.GONE,
+        (_P.OPEN, _T.ENDED): _P.CLOSING,
+        (_P.OPEN, _T.LOST): _P.GONE,
+        (_P.CLOSING, _T.LOST): _P.GONE,
+        (_P.GONE, _T.LOST): _P.GONE,
+    }
+)
+
+
+class Socket(asyncio.Protocol):
+    """One peer. Implements the core's `Wire`."""
+
+    __slots__ = (
+        "_connection",  # the core's side; None before the upgrade and after `on_lost`
+        "_framer",
+        "_handshake_bytes",
+        "_library",  # None while open and idle
+        "_listener",
+        "_odd_frames",  # bucket for control frames and fragments; made with the first one
+        "_phase",
+        "_transport",
+        "_write",
+        "peer",
+    )
+
+    _transport: asyncio.Transport
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._connection: Connection | None = None
+        self._framer: Framer = listener.text
+        self._handshake_bytes = 0
+        self._library: Library | None = None
+        self._odd_frames: TokenBucket | None = None
+        self._phase = Phase.NEW
+        self.peer = ""
+
+    # ------------------------------------------------------------ what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A peer connected; it has the handshake time to become a WebSocket."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._write = self._transport.write
+        self._move(Trigger.CONNECTED)
+        self.peer = address(transport.get_extra_info("peername"))
+        limits = self._listener.limits
+        self._transport.set_write_buffer_limits(limits.slow_bytes, limits.slow_bytes // 2)
+        self._library = Library(LibraryState.CONNECTING, limits.max_message_bytes)
+        if not self._listener.enter(self):
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: whole plain frames inline, anything else through the library, one odd frame at a time."""
+        while data and self._phase is not Phase.GONE:
+            if self._library is None:
+                data = data[self._read_inline(data) :]
+                if not data:
+                    return
+                if self._library is None:
+                    self._library = Library(LibraryState.OPEN, self._listener.limits.max_message_bytes)
+            size = len(data) if self._phase is Phase.HANDSHAKE else first_slice(data)
+            self._read_by_library(self._library, data[:size])
+            data = data[size:]
+
+    def eof_received(self) -> bool:
+        """The peer half-closed: WebSockets have no half, so the transport closes."""
+        return False
+
+    def resume_writing(self) -> None:
+        """The write buffer fell to half of what counts as slow."""
+        if self._connection is not None:
+            self._connection.on_writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        self._move(Trigger.LOST)
+        self._listener.leave(self)
+        self._tell_lost(None, "")
+        self._library = None
+        del self._write, self._transport  # both refer back to us: without this every close would leave a cycle
+
+    # ------------------------------------------------------------ what the core calls
+
+    def send(self, data: bytes) -> None:
+        """One whole message; the framed bytes are shared with whoever is sent the same object."""
+        if self._phase is Phase.OPEN and not self._transport.is_closing():
+            self._write(self._framer.frame(data))
+
+    def buffered(self) -> int:
+        """Bytes that have not left for the kernel."""
+        return 0 if self._phase is Phase.GONE else self._transport.get_write_buffer_size()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close frame, then at most the closing time for the peer's, then abort."""
+        if self._phase is not Phase.OPEN:
+            return
+        library = self._library or Library(LibraryState.OPEN, self._listener.limits.max_message_bytes)
+        self._library = library
+        try:
+            if library.state is LibraryState.OPEN:  # else the peer's close was read a moment ago
+                library.send_close(code, fitting_reason(reason))
+        except ProtocolError:  # a code that may not stand in a close frame, such as 1006: then it is an abort
+            self.abort()
+            return
+        self._flush(library)
+        self._end()
+
+    def abort(self) -> None:
+        """End at once."""
+        if self._phase is not Phase.GONE:
+            self._move(Trigger.LOST)
+            self._transport.abort()
+
+    def on_deadline(self) -> None:
+        """The handshake, or the peer's half of the closing, took too long."""
+        if self._phase is Phase.HANDSHAKE:
+            self._listener.counters.handshake_timeouts += 1
+        self.abort()
+
+    # ------------------------------------------------------------ reading
+
+    def _read_inline(self, data: bytes) -> int:
+        return read_plain(data, self._listener.limits.max_message_bytes, self._deliver)
+
+    def _deliver(self, payload: bytes, binary: bool) -> bool:
+        """Hand a message to the core; whether to go on reading plainly (it may have closed us)."""
+        assert self._connection is not None
+        self._connection.on_message(payload, binary)
+        return self._phase is Phase.OPEN
+
+    def _read_by_library(self, library: Library, data: bytes) -> None:
+        if self._phase is Phase.HANDSHAKE:
+            self._handshake_bytes += len(data)
+            if self._handshake_bytes > self._listener.limits.max_handshake_bytes:
+                self._refuse(library, HEADERS_TOO_LARGE)
+                return
+        library.feed(data)
+        for event in library.events_received():
+            if isinstance(event, Frame):
+                self._take_frame(library, event)
+            elif isinstance(event, Request) and self._phase is Phase.HANDSHAKE:
+                self._answer(library, event)
+        self._settle(library)
+
+    def _settle(self, library: Library) -> None:
+        """After a feed: send what the library wrote, notice an end, let an idle library go."""
+        if self._phase is Phase.GONE:
+            return
+        if self._phase is Phase.HANDSHAKE and library.eof_sent:
+            self._refuse_unreadable(library)
+        self._flush(library)
+        if self._phase is Phase.OPEN:
+            if library.is_idle:
+                self._library = None
+            elif library.state is not LibraryState.OPEN:
+                self._ended_by_peer(library)
+
+    def _flush(self, library: Library) -> None:
+        for data in library.data_to_send():
+            if self._transport.is_closing():
+                return
+            if data:
+                self._write(data)
+            elif self._transport.can_write_eof():  # the library's SEND_EOF
+                self._transport.write_eof()
+
+    # ------------------------------------------------------------ handshake
+
+    def _answer(self, library: Library, request: Request) -> None:
+        if library.reader.buffer or library.events:
+            self._refuse(library, TOO_EARLY)
+            return
+        asked = upgrade_request(request, self.peer, self._listener.is_loopback)
+        verdict = self._listener.admit(asked)
+        if isinstance(verdict, HttpRefusal):
+            self._refuse(library, verdict)
+            return
+        response = library.accept(request)
+        if verdict.subprotocol is not None and response.status_code == 101:
+            response.headers["Sec-WebSocket-Protocol"] = verdict.subprotocol
+        self._respond(library, response)
+        if response.status_code != 101:
+            return
+        self._move(Trigger.ADMITTED)
+        self._listener.opened(self)
+        self._framer = self._listener.binary if verdict.codec.binary else self._listener.text
+        self._library = None
+        self._connection = self._listener.connect(self, verdict)
+
+    def _refuse(self, library: Library, refusal: HttpRefusal) -> None:
+        self._respond(library, refusal_response(refusal))
+
+    def _refuse_unreadable(self, library: Library) -> None:
+        """The library gave up on the request: with an answer of its own (too long a line), or with none."""
+        answered = any(library.writes)
+        if not answered:
+            self._write(refusal_response(NOT_HTTP).serialize())
+        self._listener.count_refusal(HEADERS_TOO_LARGE.status if answered else NOT_HTTP.status)
+        self._end()
+
+    def _respond(self, library: Library, response: Response) -> None:
+        library.send_response(response)
+        self._flush(library)
+        if response.status_code != 101:
+            self._listener.count_refusal(response.status_code)
+            self._end()
+
+    # ------------------------------------------------------------ frames that are not plain
+
+    def _take_frame(self, library: Library, frame: Frame) -> None:
+        odd = not frame.fin or frame.opcode not in (Opcode.TEXT, Opcode.BINARY)
+        if odd and not self._may_be_odd():
+            self._fail(library, CloseCode.POLICY_VIOLATION, "too many control frames or fragments")
+            return
+        if frame.opcode is Opcode.CLOSE:
+            received = library.close_rcvd
+            if self._phase is Phase.CLOSING and received is not None:
+                self._tell_lost(received.code, received.reason)
+        elif self._phase is Phase.OPEN and frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._take_data(library, frame)
+
+    def _take_data(self, library: Library, frame: Frame) -> None:
+        if frame.opcode is not Opcode.CONT:
+            library.fragments_binary = frame.opcode is Opcode.BINARY
+        if not frame.fin or library.fragments:
+            library.fragments += frame.data
+        if not frame.fin:
+            return
+        message = bytes(library.fragments or frame.data)
+        library.fragments.clear()
+        if not library.fragments_binary and not is_utf8(message):
+            self._fail(library, CloseCode.INVALID_PAYLOAD, "text that is no UTF-8")
+            return
+        self._deliver(message, library.fragments_binary)
+
+    def _may_be_odd(self) -> bool:
+        limits = self._listener.limits
+        if self._odd_frames is None:
+            self._odd_frames = TokenBucket(limits.odd_frames_per_s, limits.odd_frames_burst)
+        return self._odd_frames.take(1, self._listener.now()) == 0.0
+
+    def _fail(self, library: Library, code: int, reason: str) -> None:
+        """A violation that the library does not know of."""
+        if self._phase is Phase.OPEN and library.state is LibraryState.OPEN:
+            library.fail(code, reason)
+            self._ended_by_peer(library)
+            self._flush(library)
+        elif not library.eof_sent:
+            self.abort()
+
+    # ------------------------------------------------------------ ends
+
+    def _ended_by_peer(self, library: Library) -> None:
+        """The library closed or failed the connection because of what the peer sent."""
+        received, sent = library.close_rcvd, library.close_sent
+        clean = received is not None and library.parser_exc is None
+        if not clean and sent is not None:
+            self._listener.count_violation(sent.code)
+        self._end()
+        if clean:
+            assert received is not None
+            self._tell_lost(received.code, received.reason)
+        else:
+            self._tell_lost(None, _why(sent))
+
+    def _end(self) -> None:
+        self._move(Trigger.ENDED)
+        self._listener.closing(self)
+
+    def _tell_lost(self, code: int | None, reason: str) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.on_lost(code, reason)
+
+    def _move(self, trigger: Trigger) -> None:
+        self._phase = advance(PHASES, self._phase, trigger)
+
+
+def fitting_reason(reason: str) -> str:
+    """`reason` cut to what a close frame can carry, at a character's end."""
+    encoded = reason.encode("utf-8", "replace")
+    return reason if len(encoded) <= MAX_REASON_BYTES else encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+
+
+def _why(sent: Close | None) -> str:
+    return "no close frame" if sent is None else f"violation {sent.code}: {sent.reason}"
