@@ -1,0 +1,83 @@
+"""Members of channels in this process, shared by the gateways of one test or simulation. Owns generations,
+node leases and the claim on a lost node's members.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sonde_protocol.frames import Member
+from sonde_server.core.ports import Clock
+from sonde_server.core.records import ClaimedMember
+
+
+class _Seat(NamedTuple):
+    member: Member
+    generation: int
+    keeper: str  # the node that answers for this member
+
+
+class MemoryPresence:
+    """A `PresenceStore`."""
+
+    __slots__ = ("_channels", "_claimed", "_clock", "_leases")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._channels: dict[str, dict[str, _Seat]] = {}
+        self._leases: dict[str, float] = {}
+        self._claimed: set[str] = set()
+
+    async def put(self, ch: str, member: Member, generation: int) -> bool:
+        """Add or replace, unless a newer generation sits there."""
+        seats = self._channels.setdefault(ch, {})
+        seat = seats.get(member.session)
+        if seat is not None and seat.generation > generation:
+            return False
+        seats[member.session] = _Seat(member, generation, member.node)
+        return True
+
+    async def remove(self, ch: str, session: str, generation: int) -> bool:
+        """Take out, unless a newer generation sits there."""
+        seats = self._channels.get(ch)
+        seat = None if seats is None else seats.get(session)
+        if seats is None or seat is None or seat.generation > generation:
+            return False
+        del seats[session]
+        if not seats:
+            del self._channels[ch]
+        return True
+
+    async def members(self, ch: str) -> list[Member]:
+        """Everybody, in the order of their coming."""
+        return [seat.member for seat in self._channels.get(ch, {}).values()]
+
+    async def renew_lease(self, node: str, lease_s: float) -> bool:
+        """Live on."""
+        self._leases[node] = self._clock.now() + lease_s
+        if node in self._claimed:
+            self._claimed.discard(node)
+            return False
+        return True
+
+    async def drop_lease(self, node: str) -> None:
+        """End on purpose."""
+        self._leases.pop(node, None)
+        self._claimed.discard(node)
+
+    async def claim_lost(self, node: str) -> list[ClaimedMember]:
+        """Members of nodes whose lease ran out; they are this node's care from now on."""
+        now = self._clock.now()
+        lost = {name for name, until in self._leases.items() if until <= now and name != node}
+        if not lost:
+            return []
+        for name in lost:
+            del self._leases[name]
+        self._claimed |= lost
+        claimed = []
+        for ch, seats in self._channels.items():
+            for session, seat in seats.items():
+                if seat.keeper in lost:
+                    seats[session] = seat._replace(keeper=node)
+                    claimed.append(ClaimedMember(ch, seat.member, seat.generation))
+        return claimed
