@@ -2,116 +2,101 @@
 
 A decoder never raises anything but `ProtocolViolation`: whatever arrives is either a checked frame or a typed
 refusal. JSON follows RFC 8259 minus what differs between parsers (NaN, numbers out of range, integers beyond
-2^53, lone surrogates); MessagePack is cut down to nil, bool, int, float64, str, array and str-keyed map.
+2^53, lone surrogates, and, from clients, repeated keys); MessagePack is cut down to nil, bool, int, float64,
+str, array and str-keyed map. Members that a frame does not know are skipped unread.
 """
 
 from __future__ import annotations
 
-import re
+import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from sonde_protocol.codes import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK
 from sonde_protocol.errors import BadValue, FrameTooLarge, MalformedFrame, NotAnObject, UnknownOp, excerpt
-from sonde_protocol.frames import MAX_INTEGER, ClientFrame, Frame, ServerFrame
+from sonde_protocol.frames import ClientFrame, Delta, Event, Frame, Patch, Publish, Reply, ServerFrame
+from sonde_protocol.screening import may_break_limits, may_repeat_key
+from sonde_protocol.values import MAX_DEPTH, MAX_INTEGER, check_value
 
-MAX_DEPTH: Final = 32
+__all__ = [
+    "CODECS",
+    "JSON",
+    "MAX_DEPTH",
+    "MAX_INBOUND_BYTES",
+    "MAX_OUTBOUND_BYTES",
+    "MSGPACK",
+    "Codec",
+    "Decoder",
+    "check_value",
+    "choose",
+]
+
 MAX_INBOUND_BYTES: Final = 64 * 1024
 MAX_OUTBOUND_BYTES: Final = 1024 * 1024
 
-# Sixteen digits in a row may be an integer beyond 2^53: only then the decoded value is walked.
-_LONG_NUMBER: Final = re.compile(rb"\d{16}|[eE]\+?\d{2}")
+# Everything that msgspec raises on bytes it cannot take; ValidationError and UnicodeDecodeError are among them.
+_DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+# The hot frames have one free value, `d`. Of the others the whole message is looked at.
+_WITH_ONE_FREE_VALUE: Final = frozenset({Publish, Patch, Event, Delta, Reply})
+# What msgspec would write in a form of its own; kept as it is, `check_value` refuses it.
+_FOREIGN_TYPES: Final = (bytes, bytearray, memoryview, datetime)
 
 F = TypeVar("F", covariant=True)
 
 
-class _Envelope(msgspec.Struct, gc=False):
-    op: Any = None
-    id: Any = None
-
-
 class Decoder(Protocol[F]):
-    """Turns one WebSocket message into a frame."""
+    """Turns one WebSocket message into a frame.
+
+    Raises:
+        ProtocolViolation: it is none; the subclass and `code` say why, `command` which command it was.
+    """
 
     def __call__(self, data: bytes) -> F: ...
 
 
-def check_value(value: Any, depth: int = MAX_DEPTH) -> None:
-    """Refuse what the two subprotocols cannot both carry.
-
-    Raises:
-        MalformedFrame: nested deeper than `depth`, an integer beyond 2^53, NaN or an infinity, a map key that
-            is no string, or a type outside JSON's.
-    """
-    if value is None or value is True or value is False or isinstance(value, str):
-        return
-    if isinstance(value, int):
-        if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise MalformedFrame("an integer beyond 2^53")
-    elif isinstance(value, float):
-        if value - value != 0.0:
-            raise MalformedFrame("a number that is not finite")
-    elif isinstance(value, dict):
-        _check_depth(depth)
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise MalformedFrame("a map key that is no string")
-            check_value(item, depth - 1)
-    elif isinstance(value, list | tuple):
-        _check_depth(depth)
-        for item in value:
-            check_value(item, depth - 1)
-    else:
-        raise MalformedFrame(f"a value of type {type(value).__name__}")
-
-
-def _check_depth(left: int) -> None:
-    if left <= 0:
-        raise MalformedFrame(f"nested deeper than {MAX_DEPTH} levels")
-
-
-def _suspicious_json(data: bytes) -> bool:
-    return data.count(b"[") + data.count(b"{") > MAX_DEPTH or _LONG_NUMBER.search(data) is not None
-
-
-def _always(_data: bytes) -> bool:
-    return True
-
-
 class _FrameDecoder(Generic[F]):
-    """Decodes, and where that fails finds out why."""
+    """Decodes MessagePack, and where that fails finds out why."""
 
-    __slots__ = ("_any", "_frame", "_must_walk", "max_bytes")
+    __slots__ = ("_frame", "_untyped", "max_bytes")
 
-    def __init__(
-        self,
-        frame: Callable[[bytes], F],
-        untyped: Callable[[bytes], Any],
-        must_walk: Callable[[bytes], bool],
-        max_bytes: int,
-    ) -> None:
+    def __init__(self, frame: Callable[[bytes], F], untyped: Callable[[bytes], Any], max_bytes: int) -> None:
         self._frame = frame
-        self._any = untyped
-        self._must_walk = must_walk
+        self._untyped = untyped
         self.max_bytes = max_bytes
 
     def __call__(self, data: bytes) -> F:
         if len(data) > self.max_bytes:
             raise FrameTooLarge(len(data), self.max_bytes)
         try:
-            if self._must_walk(data):
-                check_value(self._any(data))
-            return self._frame(data)
+            frame = self._frame(data)
+            self._check(data, frame)
+            return frame
         except msgspec.ValidationError as error:
             raise self._explain(data, error) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            raise MalformedFrame(f"not decodable: {excerpt(str(error), 120)}") from None
+        except _DECODE_ERRORS as error:
+            raise _malformed(error) from None
+
+    def _check(self, data: bytes, frame: Any) -> None:
+        self._walk(data, frame)
+
+    def _walk(self, data: bytes, frame: Any) -> None:
+        try:
+            if type(frame) in _WITH_ONE_FREE_VALUE:
+                check_value(frame.d, MAX_DEPTH - 1)
+            else:
+                check_value(self._untyped(data))
+        except MalformedFrame as error:
+            raise MalformedFrame(error.detail, getattr(frame, "id", None)) from None
 
     def _explain(self, data: bytes, error: msgspec.ValidationError) -> MalformedFrame | UnknownOp | BadValue:
-        """A well-formed value that is no frame: not an object, an unknown op, or a wrong value."""
-        value = self._any(data)
+        """Why a message is no frame: no value at all, not an object, an unknown op, or a wrong value."""
+        try:
+            value = self._untyped(data)
+        except _DECODE_ERRORS as worse:
+            return _malformed(worse)
         if not isinstance(value, dict):
             return NotAnObject("a frame must be an object with an 'op'")
         raw_id, op = value.get("id"), value.get("op")
@@ -123,6 +108,41 @@ class _FrameDecoder(Generic[F]):
         return BadValue(excerpt(str(error), 200), command)
 
 
+class _JsonDecoder(_FrameDecoder[F]):
+    """Screens first: only what looks suspicious is walked."""
+
+    __slots__ = ()
+
+    def _check(self, data: bytes, frame: Any) -> None:
+        if may_break_limits(data):
+            self._walk(data, frame)
+
+
+class _StrictJsonDecoder(_FrameDecoder[F]):
+    """Refuses repeated keys as well: what a client sends must mean the same to everyone who reads it."""
+
+    __slots__ = ()
+
+    def _check(self, data: bytes, frame: Any) -> None:
+        if may_break_limits(data):
+            self._walk(data, frame)
+        if may_repeat_key(data, _encode_json(frame)):
+            _pairs_decoder.decode(data.decode())
+
+
+def _malformed(error: Exception) -> MalformedFrame:
+    return MalformedFrame(f"not decodable: {excerpt(str(error), 120)}")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise MalformedFrame("an object that holds a key twice")
+
+
+_encode_json: Final = msgspec.json.Encoder().encode
+_pairs_decoder: Final = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 class Codec:
     """One subprotocol. `binary` says which WebSocket opcode carries it."""
 
@@ -131,18 +151,34 @@ class Codec:
     def __init__(self, name: str, binary: bool, encode: Callable[[Frame], bytes]) -> None:
         self.name = name
         self.binary = binary
-        self.encode = encode
+        self.encode = encode  # for frames made of decoded or own values; unchecked, the fast way
 
     def __repr__(self) -> str:
         return f"<Codec {self.name}>"
 
+    def encode_checked(self, frame: Frame, max_bytes: int = MAX_INBOUND_BYTES) -> bytes:
+        """Encode a frame that holds a program's or a person's values: nothing is altered silently.
+
+        Raises:
+            MalformedFrame: a value that the wire does not carry (NaN, bytes, integers beyond 2^53 …).
+            FrameTooLarge: the peer would refuse it.
+        """
+        try:
+            check_value(msgspec.to_builtins(frame, builtin_types=_FOREIGN_TYPES))
+            data = self.encode(frame)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise MalformedFrame(f"not encodable: {excerpt(str(error), 120)}") from None
+        if len(data) > max_bytes:
+            raise FrameTooLarge(len(data), max_bytes)
+        return data
+
     def client_decoder(self, max_bytes: int = MAX_INBOUND_BYTES) -> Decoder[ClientFrame]:
         """For a gateway: what clients may send."""
-        return self._decoder(ClientFrame, max_bytes)
+        return self._decoder(ClientFrame, max_bytes, _StrictJsonDecoder)
 
     def server_decoder(self, max_bytes: int = 64 * MAX_OUTBOUND_BYTES) -> Decoder[ServerFrame]:
         """For a client: what gateways may send."""
-        return self._decoder(ServerFrame, max_bytes)
+        return self._decoder(ServerFrame, max_bytes, _JsonDecoder)
 
     def untyped(self, data: bytes) -> Any:
         """The plain value, for inspectors that show what a peer really sent.
@@ -152,18 +188,17 @@ class Codec:
         """
         try:
             return (msgspec.msgpack.decode if self.binary else msgspec.json.decode)(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            raise MalformedFrame(f"not decodable: {excerpt(str(error), 120)}") from None
+        except _DECODE_ERRORS as error:
+            raise _malformed(error) from None
 
-    def _decoder(self, union: Any, max_bytes: int) -> Decoder[Any]:
+    def _decoder(self, union: Any, max_bytes: int, kind: type[_FrameDecoder[Any]]) -> Decoder[Any]:
         if self.binary:
-            packed = msgspec.msgpack.Decoder(union)
-            return _FrameDecoder(packed.decode, msgspec.msgpack.Decoder().decode, _always, max_bytes)
-        text = msgspec.json.Decoder(union)
-        return _FrameDecoder(text.decode, msgspec.json.Decoder().decode, _suspicious_json, max_bytes)
+            packed = msgspec.msgpack.Decoder(union).decode
+            return _FrameDecoder(packed, msgspec.msgpack.Decoder().decode, max_bytes)
+        return kind(msgspec.json.Decoder(union).decode, msgspec.json.Decoder().decode, max_bytes)
 
 
-JSON: Final = Codec(SUBPROTOCOL_JSON, False, msgspec.json.Encoder().encode)
+JSON: Final = Codec(SUBPROTOCOL_JSON, False, _encode_json)
 MSGPACK: Final = Codec(SUBPROTOCOL_MSGPACK, True, msgspec.msgpack.Encoder().encode)
 CODECS: Final = {codec.name: codec for codec in (JSON, MSGPACK)}
 

@@ -13,11 +13,20 @@ import msgspec
 from msgspec import Meta, field
 
 from sonde_protocol.codes import DeliveryClass
+from sonde_protocol.values import MAX_INTEGER
 
-MAX_INTEGER = 2**53 - 1
+MAX_HISTORY = 4_000
+
 CommandId = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
-Seq = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
-Millis = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+Seq = Count
+Millis = Count
+# A client's own clock reading: comes back as it was, an integer as an integer.
+Reading = (
+    Annotated[int, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+    | Annotated[float, Meta(ge=-MAX_INTEGER, le=MAX_INTEGER)]
+)
+Rtt = Annotated[float, Meta(ge=0, le=3_600_000)]
 Short = Annotated[str, Meta(max_length=64)]
 Label = Annotated[str, Meta(max_length=256)]
 CursorPair = tuple[Label, Seq]
@@ -71,8 +80,8 @@ class Member(Part):
     status: str
     activity: str | None
     meta: Any
-    since: int
-    rtt_ms: float | None
+    since: Millis
+    rtt_ms: Rtt | None
     node: str
 
 
@@ -114,12 +123,12 @@ class ChannelWish(Part):
 class Hello(Frame, tag="hello"):
     """Sent at once after the upgrade."""
 
-    version: int
+    version: Count
     node: str
-    time: int
-    heartbeat_ms: int
-    identify_by_ms: int
-    max_frame: int
+    time: Millis
+    heartbeat_ms: Millis
+    identify_by_ms: Millis
+    max_frame: Count
 
 
 class Ready(Frame, tag="ready"):
@@ -127,10 +136,10 @@ class Ready(Frame, tag="ready"):
 
     session: str
     resume: str
-    resume_ttl_ms: int
+    resume_ttl_ms: Millis
     user: User
-    expires: int | None
-    time: int
+    expires: Count | None
+    time: Millis
     channels: list[Position]
 
 
@@ -139,8 +148,8 @@ class Resumed(Frame, tag="resumed"):
 
     session: str
     resume: str
-    generation: int
-    last_command: int
+    generation: Count
+    last_command: Count
     channels: list[ChannelVerdict]
 
 
@@ -165,7 +174,7 @@ class Error(Frame, tag="error"):
     message: str
     temporary: bool
     id: CommandId | None = None
-    retry_ms: int | None = None
+    retry_ms: Millis | None = None
     d: Any = None
 
 
@@ -176,7 +185,7 @@ class Event(Frame, tag="event"):
     type: str
     d: Any
     from_: str | None = field(name="from")
-    ts: int
+    ts: Millis
     seq: Seq | None = None
     replay: bool = False
     prev: Seq | None = None
@@ -187,16 +196,16 @@ class Delta(Frame, tag="delta"):
 
     ch: str
     seq: Seq
-    d: Any
+    d: dict[str, Any]
     from_: str | None = field(name="from")
-    ts: int
+    ts: Millis
     hash: str | None = None
     replay: bool = False
     prev: Seq | None = None
 
 
 class Snapshot(Frame, tag="snapshot"):
-    """The whole state at `seq`; larger than 1 MiB in parts (`part` counts from 0, `d` is then a text slice)."""
+    """The whole state at `seq`; one larger than 1 MiB comes in parts (see `parts.py`)."""
 
     ch: str
     epoch: str
@@ -205,17 +214,20 @@ class Snapshot(Frame, tag="snapshot"):
     hash: str | None
     cause: str | None = None
     prev: Seq | None = None
-    part: int | None = None
-    parts: int | None = None
+    part: Count | None = None
+    parts: Count | None = None
 
 
 class Presence(Frame, tag="presence"):
-    """Members of a channel: a whole `snapshot`, or a `diff` numbered one above the last."""
+    """Members of a channel: a `snapshot` with `members`, or a `diff` with `joins`, `updates` and `leaves`.
+
+    Empty lists stand on the wire; `number` is one above the last; `count` is the members there are now.
+    """
 
     ch: str
     kind: Literal["snapshot", "diff"]
     number: Seq
-    count: int
+    count: Count
     members: list[Member] | None = None
     joins: list[Member] | None = None
     updates: list[Member] | None = None
@@ -233,36 +245,36 @@ class Live(Frame, tag="live"):
 class ServerPing(Frame, tag="ping"):
     """Heartbeat."""
 
-    n: int
-    time: int
+    n: Count
+    time: Millis
 
 
 class ServerPong(Frame, tag="pong"):
     """Answer to a client's `ping`; `t` comes back as it was."""
 
-    t: float
-    time: int
+    t: Reading
+    time: Millis
 
 
 class Flow(Frame, tag="flow"):
     """This consumer was slow: what it did not get."""
 
     ch: str
-    dropped: int
-    conflated: int
+    dropped: Count
+    conflated: Count
 
 
 class AuthRequired(Frame, tag="auth_required"):
     """The token ends soon: refresh in band."""
 
-    by_ms: int
+    by_ms: Millis
 
 
 class Reconnect(Frame, tag="reconnect"):
     """Drain: open a new connection, resume there, then drop this one."""
 
-    in_ms: int
-    deadline_ms: int
+    in_ms: Millis
+    deadline_ms: Millis
     url: str | None = None
 
 
@@ -279,18 +291,18 @@ class Tapped(Frame, tag="tapped"):
     session: str
     user: str
     dir: Literal["in", "out"]
-    time: int
-    size: int
+    time: Millis
+    size: Count
     frame: Any
 
 
 class Bye(Frame, tag="bye"):
     """The last frame before the server closes."""
 
-    code: int
+    code: Count
     cause: str
     resume: bool
-    retry_ms: int | None = None
+    retry_ms: Millis | None
 
 
 # ---------------------------------------------------------------- client to server
@@ -366,7 +378,7 @@ class History(Frame, tag="history"):
     id: CommandId
     ch: str
     after: Seq
-    limit: Annotated[int, Meta(ge=1, le=4_000)]
+    limit: Annotated[int, Meta(ge=1, le=MAX_HISTORY)]
 
 
 class Sync(Frame, tag="sync"):
@@ -387,14 +399,14 @@ class Auth(Frame, tag="auth"):
 class ClientPing(Frame, tag="ping"):
     """Measure: answered at once with the same `t` (the client's clock, milliseconds)."""
 
-    t: float
-    rtt_ms: Annotated[float, Meta(ge=0, le=3_600_000)] | None = None
+    t: Reading
+    rtt_ms: Rtt | None = None
 
 
 class ClientPong(Frame, tag="pong"):
     """Answer to a heartbeat."""
 
-    n: int
+    n: Count
 
 
 class Tap(Frame, tag="tap"):
@@ -426,13 +438,24 @@ class Kick(Frame, tag="kick"):
     cause: Label
 
 
-class Fault(Frame, tag="fault", forbid_unknown_fields=False):
-    """Inject a fault into a session (role admin, where faults are allowed). `params` are the kind's own."""
+class Fault(Frame, tag="fault"):
+    """Inject a fault into a session (role admin, where faults are allowed).
+
+    The parameters stand beside `kind`; a kind uses those that mean something to it and ignores the others.
+    """
 
     id: CommandId
     session: Short
     kind: Short
-    params: dict[str, Any] | None = None
+    after_ms: Millis | None = None  # when it begins
+    for_ms: Millis | None = None  # how long it lasts
+    count: Count | None = None  # after how many frames it ends
+    delay_ms: Millis | None = None
+    jitter_ms: Millis | None = None
+    probability: Annotated[float, Meta(ge=0, le=1)] | None = None
+    code: Annotated[int, Meta(ge=1000, le=4999)] | None = None  # of a close
+    retry_ms: Millis | None = None  # what the victim is told to wait
+    direction: Literal["in", "out", "both"] | None = None  # in: from the client
 
 
 ServerFrame = (

@@ -11,8 +11,8 @@ import json
 from typing import Any, Final
 
 from sonde_protocol.errors import NotCanonical
+from sonde_protocol.values import MAX_INTEGER
 
-MAX_INTEGER: Final = 2**53 - 1
 HASH_DIGITS: Final = 16
 
 _quote = json.encoder.encode_basestring  # escapes exactly what RFC 8785 section 3.2.2.2 does
