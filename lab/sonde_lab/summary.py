@@ -1,12 +1,158 @@
-"""What happened, in words: one line for each record."""
+"""What happened, in words: one line for each row, made when somebody looks at it and kept for a while.
+
+Owns the look back: a delta or a presence diff carries only what is new, so the values before it come from the
+rows of the same channel just above. Refuses to decode more than 64 KiB for a line of text.
+"""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from typing import Any, Final
+
+import numpy as np
+
+from sonde_lab.deltas import MISSING, Before, value_at
+from sonde_lab.envelope import BINARY, peek, value_of
+from sonde_lab.records import Flag, Kind, Record
 from sonde_lab.ring import Ring
+from sonde_lab.sayings import WasStatus, say
+from sonde_lab.wording import one_line
+from sonde_protocol.codes import close_name
+from sonde_protocol.redact import redact_text
+
+MAX_DECODED_BYTES: Final = 64 * 1024
+_LOOK_BACK_ROWS: Final = 600  # how far above a value before is searched
+_LOOK_BACK_FRAMES: Final = 20  # and how many frames of the channel are opened for it
+_CLOSE, _PING, _PONG = 8, 9, 10
+
+
+def _unknown(_path: tuple[str, ...]) -> Any:
+    return MISSING
+
+
+def _never_seen(_session: str) -> str | None:
+    return None
+
+
+def summarize(record: Record, before: Before = _unknown, was: WasStatus = _never_seen) -> str:
+    """One line about a record. `before` and `was` tell what was known before it, see `Summaries`."""
+    if record.kind != Kind.FRAME:
+        return one_line(redact_text(record.payload[:400].decode(errors="replace")).partition("\r\n")[0], 240)
+    if record.opcode in (_CLOSE, _PING, _PONG):
+        return _control(record)
+    if record.flags & (Flag.MALFORMED | Flag.TRUNCATED) or record.size > MAX_DECODED_BYTES:
+        return _unreadable(record)
+    try:
+        return say(value_of(record.payload, record.opcode == BINARY), before, was)
+    except ValueError:
+        return _unreadable(record)
+
+
+def _control(record: Record) -> str:
+    if record.opcode == _CLOSE:
+        if not record.code:
+            return "close without a code"
+        reason = redact_text(record.payload[2:].decode(errors="replace"))
+        return one_line(f"{record.code} {close_name(record.code)}" + (f" · {reason}" if reason else ""))
+    if not record.payload:
+        return "WebSocket heartbeat, empty"
+    return f"WebSocket heartbeat {one_line(repr(record.payload[:40]))}"
+
+
+def _unreadable(record: Record) -> str:
+    if record.size > MAX_DECODED_BYTES and not record.flags & Flag.MALFORMED:
+        return _large(record)
+    start = record.payload[:120]
+    shown = start.hex(" ", 4)[:90] if record.opcode == BINARY else redact_text(start.decode(errors="replace"))
+    return one_line(f"{record.size:,} bytes: {shown}")
+
+
+def _large(record: Record) -> str:
+    envelope = peek(record.payload, record.opcode == BINARY)
+    what = (
+        "" if envelope is None or not isinstance(envelope.type, str) else f"{one_line(envelope.type, 40)}, "
+    )
+    where = f" at {record.seq:,}" if record.seq >= 0 else ""
+    return f"{what}{record.size:,} bytes{where}, open it to see all"
 
 
 class Summaries:
-    """Lazily made and cached summaries of a ring's rows."""
+    """Summaries of a ring's rows, the newest looked at are kept."""
 
-    def __init__(self, ring: Ring, cached: int = 4_096) -> None: ...
-    def text(self, row_id: int) -> str: ...
+    def __init__(self, ring: Ring, cached: int = 4_096) -> None:
+        self._ring = ring
+        self._limit = cached
+        self._texts: OrderedDict[int, str] = OrderedDict()
+        self._values: OrderedDict[int, Any] = OrderedDict()
+
+    def text(self, row_id: int) -> str:
+        """One line about a row.
+
+        Raises:
+            KeyError: the row is not in the ring.
+        """
+        known = self._texts.get(row_id)
+        if known is not None:
+            self._texts.move_to_end(row_id)
+            return known
+        made = summarize(
+            self._ring.record(row_id),
+            lambda path: self._value_before(row_id, path),
+            lambda session: self._status_before(row_id, session),
+        )
+        self._texts[row_id] = made
+        while len(self._texts) > self._limit:
+            self._texts.popitem(last=False)
+        return made
+
+    def _value_before(self, row_id: int, path: tuple[str, ...]) -> Any:
+        for earlier in self._frames_above(row_id, ("delta", "snapshot")):
+            value = self._value(earlier)
+            found = value_at(value.get("d") if isinstance(value, dict) else None, path)
+            if found is not MISSING:
+                return found
+            if isinstance(value, dict) and value.get("op") == "snapshot":
+                return MISSING
+        return MISSING
+
+    def _status_before(self, row_id: int, session: str) -> str | None:
+        for earlier in self._frames_above(row_id, ("presence",)):
+            value = self._value(earlier)
+            for member in _members(value):
+                if isinstance(member, dict) and member.get("session") == session:
+                    status = member.get("status")
+                    return status if isinstance(status, str) else None
+        return None
+
+    def _frames_above(self, row_id: int, ops: tuple[str, ...]) -> list[int]:
+        """Rows of the same channel and connection above `row_id`, nearest first."""
+        ring = self._ring
+        first = max(ring.first_id, row_id - _LOOK_BACK_ROWS)
+        ids = range(first, row_id)
+        wanted = [number for number in map(ring.names.number, ops) if number is not None]
+        match = np.isin(ring.column("op", ids), wanted)
+        match &= ring.column("channel", ids) == ring.value("channel", row_id)
+        match &= ring.column("conn", ids) == ring.value("conn", row_id)
+        return [first + int(index) for index in np.flatnonzero(match)[: -_LOOK_BACK_FRAMES - 1 : -1]]
+
+    def _value(self, row_id: int) -> Any:
+        if row_id in self._values:
+            self._values.move_to_end(row_id)
+            return self._values[row_id]
+        value = None
+        if self._ring.value("stored", row_id) <= MAX_DECODED_BYTES:
+            try:
+                value = value_of(self._ring.payload(row_id), self._ring.value("opcode", row_id) == BINARY)
+            except ValueError:
+                value = None
+        self._values[row_id] = value
+        while len(self._values) > 256:
+            self._values.popitem(last=False)
+        return value
+
+
+def _members(value: Any) -> list[Any]:
+    if not isinstance(value, dict):
+        return []
+    lists = (value.get(key) for key in ("members", "joins", "updates"))
+    return [member for members in lists if isinstance(members, list) for member in members]
