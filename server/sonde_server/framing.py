@@ -22,7 +22,9 @@ except ImportError:  # a platform without the compiled part
 TEXT_FINAL: Final = 0x81
 BINARY_FINAL: Final = 0x82
 MASKED: Final = 0x80
-SLICE_BYTES: Final = 4096  # what the library is fed at once, so that a flood is noticed before it is all answered
+SLICE_BYTES: Final = (
+    4096  # what the library is fed at once, so that a flood is noticed before it is all answered
+)
 
 # The library logs headers, and so tokens, at DEBUG: its voice stays fixed, whatever the root is set to.
 _QUIET: Final = logging.getLogger("sonde_server.websocket")

@@ -16,7 +16,9 @@ from websockets.http11 import Request, Response
 from sonde_protocol.codes import ErrorCode
 from sonde_server.core.admission import HttpRefusal, UpgradeRequest
 
-NOT_HTTP: Final = HttpRefusal(400, ErrorCode.BAD_REQUEST, "this is no HTTP/1.1 request that can be answered here")
+NOT_HTTP: Final = HttpRefusal(
+    400, ErrorCode.BAD_REQUEST, "this is no HTTP/1.1 request that can be answered here"
+)
 TOO_EARLY: Final = HttpRefusal(400, ErrorCode.BAD_REQUEST, "frames came before the handshake was answered")
 HEADERS_TOO_LARGE: Final = HttpRefusal(431, ErrorCode.TOO_LARGE, "the request's headers are too large")
 
@@ -30,7 +32,9 @@ def upgrade_request(request: Request, peer: str, is_loopback: bool) -> UpgradeRe
     return UpgradeRequest(path, query, headers, peer, is_loopback)
 
 
-def response(status: int, body: bytes, content_type: str, extra: tuple[tuple[str, str], ...] = ()) -> Response:
+def response(
+    status: int, body: bytes, content_type: str, extra: tuple[tuple[str, str], ...] = ()
+) -> Response:
     """A whole HTTP answer after which the connection ends."""
     headers = Headers(
         [

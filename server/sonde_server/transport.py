@@ -144,7 +144,10 @@ class Socket(asyncio.Protocol):
         self._listener.leave(self)
         self._tell_lost(None, "")
         self._library = None
-        del self._write, self._transport  # both refer back to us: without this every close would leave a cycle
+        del (
+            self._write,
+            self._transport,
+        )  # both refer back to us: without this every close would leave a cycle
 
     # ------------------------------------------------------------ what the core calls
 
@@ -346,7 +349,9 @@ class Socket(asyncio.Protocol):
 def fitting_reason(reason: str) -> str:
     """`reason` cut to what a close frame can carry, at a character's end."""
     encoded = reason.encode("utf-8", "replace")
-    return reason if len(encoded) <= MAX_REASON_BYTES else encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+    return (
+        reason if len(encoded) <= MAX_REASON_BYTES else encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+    )
 
 
 def _why(sent: Close | None) -> str:

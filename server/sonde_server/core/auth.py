@@ -25,6 +25,7 @@ MAX_TOKEN_BYTES: Final = 8 * 1024
 MAX_LIFETIME_S: Final = 30 * 24 * 3600
 MIN_SECRET_BYTES: Final = 32
 MAX_KID_CHARACTERS: Final = 128
+MAX_NAME_CHARACTERS: Final = 64
 ALGORITHMS: Final = frozenset({"HS256", "RS256", "ES256", "EdDSA"})
 
 _SUBJECT: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -156,6 +157,16 @@ class Authenticator:
             raise _refusal("the token is for another audience")
 
 
+def valid_subject(text: str) -> bool:
+    """Whether `text` may be a `sub`: it stands in channel names and logs."""
+    return _SUBJECT.fullmatch(text) is not None
+
+
+def valid_name(text: str) -> bool:
+    """Whether `text` may be shown as somebody's name."""
+    return len(text) <= MAX_NAME_CHARACTERS and _UNSEEN.search(text) is None
+
+
 def _refusal(phrase: str) -> Refused:
     return Refused(ErrorCode.UNAUTHORIZED, phrase)
 
@@ -219,9 +230,9 @@ def _instant(value: Any) -> float:
 
 def _claims(payload: dict[str, Any], expires: int) -> Claims:
     subject = payload.get("sub")
-    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+    if not isinstance(subject, str) or not valid_subject(subject):
         raise _refusal("the token needs 'sub': 1 to 64 of A-Z a-z 0-9 _ . -")
-    name = _short_text(payload, "name", 64) or subject
+    name = _short_text(payload, "name", MAX_NAME_CHARACTERS) or subject
     return Claims(subject, name, _roles(payload), expires, _short_text(payload, "jti", 128))
 
 

@@ -1,0 +1,90 @@
+"""`sonde gateway` and `sonde token`: arguments in, an exit code out.
+
+What is wrong is said in one sentence on stderr, with exit code 2; stdout carries only the ready line, or the
+token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from sonde_protocol.codes import Role
+from sonde_server.config_file import ConfigInvalid
+from sonde_server.settings import ENV_PREFIX, Settings, load_settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a sub-command. `argv` is without the program's name."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = _settings(arguments)
+        return _mint(settings, arguments) if arguments.command == "token" else _serve(settings, arguments)
+    except ConfigInvalid as error:
+        sys.stderr.write(f"sonde {arguments.command}: {error}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sonde", description="Sonde's gateway.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="gateway|token")
+    everywhere = argparse.ArgumentParser(add_help=False)
+    everywhere.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML")
+
+    gateway = commands.add_parser("gateway", parents=[everywhere], help="serve", allow_abbrev=False)
+    gateway.description = (
+        f"Serve. Every setting can also stand in the file, or in the environment as {ENV_PREFIX}NAME."
+    )
+    gateway.add_argument("--host", help="address to listen on (127.0.0.1)")
+    gateway.add_argument("--port", help="port to listen on; 0 takes a free one")
+    gateway.add_argument("--admin-port", help="port of /healthz, /readyz and /metrics; 0 takes a free one")
+    gateway.add_argument("--node", metavar="NAME", help="this gateway's name in frames (the machine's)")
+    gateway.add_argument(
+        "--parent-pipe",
+        action="store_true",
+        help="drain and exit when standard input ends, as a child process",
+    )
+
+    token = commands.add_parser("token", parents=[everywhere], help="make a token", allow_abbrev=False)
+    token.add_argument("--sub", required=True, help="user id: 1 to 64 of A-Z a-z 0-9 _ . -")
+    token.add_argument("--role", action="append", choices=list(Role), help="may come more than once (player)")
+    token.add_argument("--ttl", default="1h", help="time to live: 90, 45s, 30m, 1h, 7d (1h)")
+    token.add_argument("--name", help="the name that others see")
+    return parser
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    flags = {name: getattr(arguments, name, None) for name in ("host", "port", "admin_port", "node")}
+    return load_settings(arguments.config, flags)
+
+
+def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
+    from sonde_server.logs import configure_logs
+    from sonde_server.serving import run
+
+    configure_logs(settings.log_format, settings.log_level)
+    return run(settings, arguments.parent_pipe)
+
+
+def _mint(settings: Settings, arguments: argparse.Namespace) -> int:
+    from sonde_server.adapters.system import SystemClock
+    from sonde_server.app import signing_secret
+    from sonde_server.minting import mint, seconds
+
+    token = mint(
+        signing_secret(settings),
+        arguments.sub,
+        arguments.role or [Role.PLAYER.value],
+        seconds(arguments.ttl),
+        SystemClock().wall(),
+        name=arguments.name,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    sys.stdout.write(f"{token}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

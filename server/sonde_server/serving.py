@@ -1,0 +1,156 @@
+"""One gateway as a process: loop, signals, the pipe to a parent, the ready line, and how it ends.
+
+SIGTERM, SIGINT   drain within the window, exit 0; a second one ends at once
+end of the pipe   the parent is gone: a short drain, exit 0
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from sonde_server.app import App, Ready, system_world
+from sonde_server.config_file import ConfigInvalid
+from sonde_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+ORPHAN_WINDOW_S: Final = 0.5  # nobody is left who could wait for a long drain
+DEFAULT_DESCRIPTORS: Final = 1_024
+
+
+def raise_descriptor_limit() -> int:
+    """Take as many descriptors as this process may have; how many that is."""
+    try:
+        import resource
+    except ImportError:
+        return DEFAULT_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else 1 << 20
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError):
+        return soft
+    return wanted
+
+
+def run(settings: Settings, parent_pipe: bool) -> int:
+    """Serve until told to stop; the exit code.
+
+    Raises:
+        ConfigInvalid: the gateway cannot start like this.
+    """
+    serving = _serve(settings, parent_pipe, raise_descriptor_limit())
+    return _with_fastest_loop(serving)
+
+
+def _with_fastest_loop(main: Coroutine[Any, Any, int]) -> int:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+async def _serve(settings: Settings, parent_pipe: bool, descriptors: int) -> int:
+    app = App(settings, system_world(descriptors))
+    endings = Endings()
+    endings.watch_signals()
+    try:
+        if parent_pipe:
+            await endings.watch_pipe()
+        ready = await app.start()
+        _say_ready(ready)
+        log.info("ready", extra={"url": ready.url, "admin": ready.admin, "node": ready.node})
+        why = await endings.first()
+        window_s = ORPHAN_WINDOW_S if why == "parent gone" else settings.drain_window_s
+        log.info("draining", extra={"why": why, "window_s": window_s})
+        await endings.or_again(app.drain(window_s))
+        await app.stop()
+        log.info("stopped")
+        return 0
+    finally:
+        endings.close()
+
+
+def _say_ready(ready: Ready) -> None:
+    line = {"event": "ready", "url": ready.url, "admin": ready.admin, "node": ready.node, "pid": os.getpid()}
+    sys.stdout.write(json.dumps(line, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
+
+
+class Endings:
+    """What may end this process from outside, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._came: asyncio.Queue[str] = asyncio.Queue(8)
+        self._pipe: asyncio.BaseTransport | None = None
+        self._signals: list[signal.Signals] = []
+
+    def watch_signals(self) -> None:
+        """SIGTERM and SIGINT ask for a drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            try:
+                loop.add_signal_handler(number, self.tell, number.name)
+            except NotImplementedError:  # a loop of Windows
+                signal.signal(
+                    number, lambda got, _: loop.call_soon_threadsafe(self.tell, signal.Signals(got).name)
+                )
+            self._signals.append(number)
+
+    async def watch_pipe(self) -> None:
+        """The end of stdin means that the parent is gone.
+
+        Raises:
+            ConfigInvalid: stdin is no pipe.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._pipe, _ = await loop.connect_read_pipe(lambda: _ParentPipe(self), sys.stdin.buffer)
+        except (ValueError, OSError) as error:
+            raise ConfigInvalid("--parent-pipe needs a pipe as standard input") from error
+
+    def tell(self, what: str) -> None:
+        """An ending came."""
+        if not self._came.full():
+            self._came.put_nowait(what)
+
+    async def first(self) -> str:
+        """Wait for an ending."""
+        return await self._came.get()
+
+    async def or_again(self, work: Coroutine[Any, Any, None]) -> None:
+        """Finish `work`, unless another ending comes first."""
+        doing = asyncio.ensure_future(work)
+        hurry = asyncio.ensure_future(self._came.get())
+        await asyncio.wait({doing, hurry}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (doing, hurry):
+            task.cancel()
+        await asyncio.gather(doing, hurry, return_exceptions=True)
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._pipe is not None:
+            self._pipe.close()
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            try:
+                loop.remove_signal_handler(number)
+            except NotImplementedError:
+                signal.signal(number, signal.SIG_DFL)
+
+
+class _ParentPipe(asyncio.Protocol):
+    def __init__(self, endings: Endings) -> None:
+        self._endings = endings
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._endings.tell("parent gone")
