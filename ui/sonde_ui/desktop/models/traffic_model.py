@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from sonde_lab.folding import View, VisibleRow
+from sonde_lab.folding import View, ViewChange, VisibleRow
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.summary import Summaries
@@ -147,19 +148,32 @@ class TrafficModel(QAbstractTableModel):
 
     # -------------------------------------------------------------- content
 
-    def refresh(self) -> int:
-        """Take over what the view has learnt since the last call. Rows that came at the end."""
+    def rebind(self, ring: Ring, view: View, summaries: Summaries) -> None:
+        """Show another ring from the start."""
+        self.beginResetModel()
+        self.ring, self.view, self.summaries = ring, view, summaries
+        self._rows, self._began_at = 0, None
+        self._cells.clear()
+        self.endResetModel()
+
+    def refresh(self) -> ViewChange:
+        """Take over what the view has learnt since the last call."""
+        self._began()
         change = self.view.update()
         if change.reset:
             self.beginResetModel()
             self._rows = len(self.view)
             self._cells.clear()
             self.endResetModel()
-            return 0
+            return change
         self._remove_front(change.evicted_front)
         self._changed(change.changed_from)
         self._append(change.appended)
-        return change.appended
+        return change
+
+    def _began(self) -> None:
+        if self._began_at is None and len(self.ring):
+            self._began_at = float(self.ring.column("at")[0])
 
     def _remove_front(self, rows: int) -> None:
         rows = min(rows, self._rows)
@@ -189,7 +203,12 @@ class TrafficModel(QAbstractTableModel):
         at = row - self._leaving
         if at < 0 or at >= len(self.view):
             return None
-        visible = self.view.row(at)
+        try:
+            return self._ready(self.view.row(at))
+        except KeyError:  # the ring has already let go of what the view has yet to forget
+            return None
+
+    def _ready(self, visible: VisibleRow) -> RowCells:
         cached = self._cells.get(visible.row_id)
         if cached is not None and cached[0] == visible:
             return cached[1]
@@ -203,21 +222,31 @@ class TrafficModel(QAbstractTableModel):
         """Where the row that shows `row_id` stands now."""
         return self.view.index_of(row_id)
 
+    def nearest_row(self, row_id: int) -> int | None:
+        """The row that shows `row_id`, or else the next one after where it would stand."""
+        if not self._rows:
+            return None
+        exact = self.view.index_of(row_id)
+        if exact is not None:
+            return exact
+        place = bisect_left(range(self._rows), row_id, key=lambda at: self.view.row(at).row_id)
+        return min(place, self._rows - 1)
+
     def record(self, row: int) -> Record | None:
         """The newest record of a row."""
         cells = self.cells(row)
-        return self.ring.record(cells.last_id) if cells else None
+        if cells is None or cells.last_id < self.ring.first_id:
+            return None
+        return self.ring.record(cells.last_id)
 
     def _make(self, visible: VisibleRow) -> RowCells:
         record = self.ring.record(visible.last_id)
         first = record if visible.row_id == visible.last_id else self.ring.record(visible.row_id)
-        if self._began_at is None:
-            self._began_at = self.ring.record(self.ring.first_id).at
         return RowCells(
             row_id=visible.row_id,
             last_id=visible.last_id,
             number=str(visible.row_id + 1),
-            time=figures.clock(first.at - self._began_at),
+            time=figures.clock(first.at - (self._began_at or 0.0)),
             step=figures.step(visible.delta_ms),
             direction=record.direction,
             kind=record.kind,

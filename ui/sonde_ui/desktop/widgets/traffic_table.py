@@ -1,0 +1,208 @@
+"""The table widget of the traffic: follows the tail until a person scrolls, and knows the table's own keys.
+
+Owns following and the keys that belong to the table only (Space, F, End, /, Ctrl+. and Ctrl+,): as window
+shortcuts they would steal typing from the filter and the composer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
+from sonde_ui.desktop.theme import ROW
+from sonde_ui.desktop.widgets.column_header import ColumnHeader
+from sonde_ui.desktop.widgets.traffic_delegate import TrafficDelegate
+
+WIDTHS: Final = {
+    Column.NUMBER: 66,
+    Column.TIME: 82,
+    Column.STEP: 82,
+    Column.DIRECTION: 38,
+    Column.CONNECTION: 92,
+    Column.TYPE: 104,
+    Column.SUMMARY: 320,
+    Column.SIZE: 76,
+    Column.RTT: 84,
+    Column.FLAGS: 112,
+}
+CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
+NO_KEY: Final = Qt.KeyboardModifier.NoModifier
+MOVES: Final = frozenset(
+    {
+        Qt.Key.Key_Up,
+        Qt.Key.Key_Down,
+        Qt.Key.Key_PageUp,
+        Qt.Key.Key_PageDown,
+        Qt.Key.Key_Home,
+        Qt.Key.Key_Left,
+        Qt.Key.Key_Right,
+    }
+)
+
+
+class TrafficTable(QTableView):
+    """Rows of 24 pixels; one may be selected."""
+
+    follow_changed = Signal(bool)
+    hold_toggled = Signal()
+    live_asked = Signal()
+    filter_asked = Signal()
+    conversation_step = Signal(int)  # +1 next, -1 previous
+
+    def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._following = True
+        self.setModel(model)
+        self.setAccessibleName("Traffic")
+        self.setProperty("surface", "bg")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setTabKeyNavigation(False)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        self.setCornerButtonEnabled(False)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._set_up_headers()
+        self.delegate = TrafficDelegate(self, model)
+        self.setItemDelegate(self.delegate)
+        self.verticalScrollBar().setSingleStep(ROW)
+        self.verticalScrollBar().actionTriggered.connect(self._scrolled_by_hand)
+
+    def _set_up_headers(self) -> None:
+        rows = self.verticalHeader()
+        rows.hide()
+        rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        rows.setMinimumSectionSize(ROW)
+        rows.setDefaultSectionSize(ROW)
+        columns = ColumnHeader(self)
+        self.setHorizontalHeader(columns)
+        columns.show()
+        columns.setAccessibleName("Columns of the traffic table")
+        self.reset_columns()
+
+    def reset_columns(self) -> None:
+        """Columns as they were at first."""
+        columns = self.horizontalHeader()
+        for column, width in WIDTHS.items():
+            columns.setSectionHidden(column, False)
+            columns.moveSection(columns.visualIndex(column), column)
+            stretches = column == Column.SUMMARY
+            mode = QHeaderView.ResizeMode.Stretch if stretches else QHeaderView.ResizeMode.Interactive
+            columns.setSectionResizeMode(column, mode)
+            if not stretches:
+                columns.resizeSection(column, width)
+
+    # -------------------------------------------------------------- following
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest row is kept in sight."""
+        return self._following
+
+    def set_following(self, on: bool) -> None:
+        """Follow the tail, or stay here."""
+        if on:
+            self.scrollToBottom()
+        if on != self._following:
+            self._following = on
+            self.follow_changed.emit(on)
+
+    def keep_place(self, rows_gone: int) -> None:
+        """After rows came and went: at the tail when following, else at the rows that were in sight."""
+        bar = self.verticalScrollBar()
+        if self._following:
+            self.scrollToBottom()
+        elif rows_gone:
+            bar.setValue(max(0, bar.value() - rows_gone * ROW))
+
+    def top_row(self) -> int:
+        """The first row in sight; -1 without rows."""
+        return self.rowAt(0)
+
+    def show_at_top(self, row: int) -> None:
+        """Scroll so that `row` is the first in sight."""
+        self.verticalScrollBar().setValue(row * ROW)
+
+    def _scrolled_by_hand(self, _action: int) -> None:
+        bar = self.verticalScrollBar()
+        self._yield_or_follow(bar.sliderPosition() >= bar.maximum())
+
+    def _yield_or_follow(self, is_at_end: bool) -> None:
+        if is_at_end != self._following and self.verticalScrollBar().maximum() > 0:
+            self._following = is_at_end
+            self.follow_changed.emit(is_at_end)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The tail stays in sight when the table changes its size."""
+        super().resizeEvent(event)
+        if self._following:
+            self.scrollToBottom()
+
+    # -------------------------------------------------------------- keys
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """The table's own keys; everything else as Qt has it."""
+        if self._own_key(event):
+            event.accept()
+            return
+        super().keyPressEvent(event)
+        if event.key() in MOVES:
+            bar = self.verticalScrollBar()
+            self._yield_or_follow(bar.value() >= bar.maximum())
+
+    def _own_key(self, event: QKeyEvent) -> bool:
+        key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        if modifiers == CONTROL_KEY and key in (Qt.Key.Key_Period, Qt.Key.Key_Comma):
+            self.conversation_step.emit(1 if key == Qt.Key.Key_Period else -1)
+        elif key == Qt.Key.Key_Slash:
+            self.filter_asked.emit()
+        elif modifiers != NO_KEY:
+            return False
+        elif key == Qt.Key.Key_Space:
+            self.hold_toggled.emit()
+        elif key in (Qt.Key.Key_End, Qt.Key.Key_F) or (key == Qt.Key.Key_Escape and not self._following):
+            self.live_asked.emit()
+        elif key == Qt.Key.Key_Home:
+            self._select_row(0)
+        elif key in (Qt.Key.Key_J, Qt.Key.Key_K):
+            self.step(1 if key == Qt.Key.Key_J else -1)
+        else:
+            return False
+        return True
+
+    def keyboardSearch(self, search: str) -> None:
+        """Nothing: Qt would look through every row for what was typed."""
+
+    # -------------------------------------------------------------- selection
+
+    def step(self, rows: int) -> None:
+        """Select the row that many further down (up when negative)."""
+        total = self.model().rowCount()
+        if total:
+            at = self.currentIndex()
+            self._select_row(min(max(0, at.row() + rows), total - 1) if at.isValid() else total - 1)
+
+    def select_row(self, row: int) -> None:
+        """Select a row and bring it into sight."""
+        self._select_row(row)
+
+    def _select_row(self, row: int) -> None:
+        if not 0 <= row < self.model().rowCount():
+            return
+        index = self.model().index(row, Column.SUMMARY)
+        self.setCurrentIndex(index)
+        self.scrollTo(index)
+        bar = self.verticalScrollBar()
+        self._yield_or_follow(bar.value() >= bar.maximum())
+
+    def clear_current(self) -> None:
+        """Select nothing."""
+        self.selectionModel().clearSelection()
+        self.setCurrentIndex(QModelIndex())

@@ -1,0 +1,428 @@
+"""The traffic: every frame and happening as a table that follows, holds, folds and filters.
+
+Owns the two modes, Live and Held, and the pace at which the table takes in rows (about 15 times a second).
+Capture never stops for it: holding holds what is shown, not what is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from functools import partial
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtWidgets import QMenu, QStackedLayout, QVBoxLayout, QWidget
+
+from sonde_lab.changes import Changes
+from sonde_lab.folding import View
+from sonde_lab.records import Flag
+from sonde_lab.summary import Summaries
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.plain import many_lines
+from sonde_ui.desktop.models.traffic_model import HEADERS, Column, TrafficModel
+from sonde_ui.desktop.widgets.conversation import neighbour
+from sonde_ui.desktop.widgets.empty_state import EmptyState
+from sonde_ui.desktop.widgets.held_band import HEIGHT, HeldBand
+from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.traffic_table import TrafficTable
+
+FLUSH_MS: Final = 66
+COUNT_EVERY_S: Final = 0.5
+STATE_VERSION: Final = 1
+
+
+class TrafficView(QWidget):
+    """The table with its band, pills, menus and empty states."""
+
+    title = "Traffic"
+    figures_changed = Signal(str)  # "8,214 of 9,903"
+    filter_state_changed = Signal(object)  # FilterError, or None when the filter is understood
+    filter_suggested = Signal(str)  # text for the filter bar
+    filter_focus_asked = Signal()  # "/" was pressed in the table
+    mode_changed = Signal(bool)  # True: live
+    selected = Signal(int)  # row id in the ring, of the newest record of the row
+    fold_changed = Signal(bool)
+    connect_asked = Signal()
+
+    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._bind_ring()
+        self.table = TrafficTable(self.model)
+        self._band = HeldBand()
+        self._band.hide()
+        self._empty = EmptyState("traffic", "")
+        self._pills = QuickFilters()
+        self._held_at: float | None = None
+        self._new_rows = 0
+        self._selected_id: int | None = None
+        self._counted_at = 0.0
+        self._filter_text = ""
+        self._lay_out()
+        self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._connect(bridge)
+        self.refresh()
+
+    def _bind_ring(self) -> None:
+        ring = self._workbench.ring
+        self.view = View(ring)
+        self.model = TrafficModel(ring, self.view, Summaries(ring), self)
+
+    def _lay_out(self) -> None:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.table, 1)
+        column.addWidget(self._band)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(page)
+        self._stack.addWidget(self._empty)
+        self.setFocusProxy(self.table)
+
+    def _connect(self, bridge: Bridge) -> None:
+        bridge.changed.connect(self._on_changes)
+        bridge.ticked.connect(self._on_tick)
+        self.table.follow_changed.connect(self._on_follow)
+        self.table.hold_toggled.connect(self.toggle_hold)
+        self.table.live_asked.connect(self.go_live)
+        self.table.filter_asked.connect(self.filter_focus_asked)
+        self.table.conversation_step.connect(self._step_conversation)
+        self.table.customContextMenuRequested.connect(self._row_menu)
+        self.table.horizontalHeader().customContextMenuRequested.connect(self._header_menu)
+        self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        self.model.rowsAboutToBeRemoved.connect(self._before_removal)
+        self._band.back_asked.connect(self.go_live)
+        self._empty.acted.connect(self._on_empty_act)
+        self._pills.changed.connect(self._on_pills)
+
+    # -------------------------------------------------------------- doors for the shell
+
+    def quick_filters(self) -> QWidget:
+        """The pills, to be put beside the filter."""
+        return self._pills
+
+    def set_filter(self, text: str) -> None:
+        """Filter by `text`; a filter that is not understood leaves the table as it is."""
+        self._filter_text = text.strip()
+        self.filter_state_changed.emit(self.view.set_filter(text))
+        self.schedule()
+
+    def set_fold(self, on: bool) -> None:
+        """Fold runs of deltas and heartbeats into counted rows, or show each."""
+        if on != self.view.fold:
+            self.view.fold = on
+            self.fold_changed.emit(on)
+            self.schedule()
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether runs are folded."""
+        return self.view.fold
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the newest rows are shown."""
+        return self._held_at is None
+
+    def set_follow(self, on: bool) -> None:
+        """Follow the tail, or hold."""
+        if on:
+            self.go_live()
+        else:
+            self.hold()
+
+    def hold(self) -> None:
+        """Keep what is shown; capture goes on."""
+        if self._held_at is None:
+            bar = self.table.verticalScrollBar()
+            at_end = bar.value()
+            self.table.set_following(False)
+            if at_end == bar.maximum():
+                bar.setValue(at_end + HEIGHT)  # the band takes the room of the last rows, not the first
+
+    def go_live(self) -> None:
+        """Back to the newest rows."""
+        self.table.set_following(True)
+
+    def toggle_hold(self) -> None:
+        """Hold when live, go live when held."""
+        self.set_follow(not self.is_live)
+
+    def select_row_id(self, row_id: int) -> bool:
+        """Select the row that shows a record; False when it is gone or filtered away."""
+        self.refresh()
+        row = self.model.row_of(row_id)
+        if row is None:
+            return False
+        self.table.select_row(row)
+        return True
+
+    def next_row(self) -> None:
+        """Select the next row."""
+        self.table.step(1)
+
+    def previous_row(self) -> None:
+        """Select the previous row."""
+        self.table.step(-1)
+
+    def next_in_conversation(self) -> None:
+        """Select the next row of the selected row's command, or else of its channel and connection."""
+        self._step_conversation(1)
+
+    def previous_in_conversation(self) -> None:
+        """Select the previous row of the same conversation."""
+        self._step_conversation(-1)
+
+    def copy_row(self) -> None:
+        """Put the selected row on the clipboard, columns parted by tabs."""
+        cells = self.model.cells(self.table.currentIndex().row())
+        if cells is not None:
+            QGuiApplication.clipboard().setText("\t".join(cells.text(column) for column in Column))
+
+    def copy_payload(self) -> None:
+        """Put the selected row's payload on the clipboard, as text."""
+        record = self.model.record(self.table.currentIndex().row())
+        if record is not None:
+            QGuiApplication.clipboard().setText(many_lines(record.payload.decode("utf-8", "replace")))
+
+    def save_state(self) -> bytes:
+        """Columns, folding and pills, to be remembered."""
+        columns = self.table.horizontalHeader()
+        state = {
+            "version": STATE_VERSION,
+            "order": [columns.logicalIndex(place) for place in range(columns.count())],
+            "hidden": [column for column in range(columns.count()) if columns.isSectionHidden(column)],
+            "widths": [columns.sectionSize(column) for column in range(columns.count())],
+            "fold": self.view.fold,
+            "pills": self._pills.state(),
+        }
+        return json.dumps(state).encode()
+
+    def restore_state(self, saved: bytes) -> bool:
+        """Take up a remembered state; False (and nothing changed) when it cannot be read."""
+        try:
+            state = json.loads(saved)
+            self._restore(state)
+        except (ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    # -------------------------------------------------------------- batches
+
+    def schedule(self) -> None:
+        """Take in what came, soon."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def refresh(self) -> None:
+        """Take in what came, now."""
+        top_id = self._top_id()
+        change = self.model.refresh()
+        if change.reset:
+            self._after_reset(top_id)
+        else:
+            self.table.keep_place(change.evicted_front)
+            if self._held_at is not None:
+                self._new_rows += change.appended
+        self._show_figures()
+        self._show_emptiness()
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
+            self._follow_new_ring()
+        if self.table.delegate.current != self._workbench.current:
+            self.table.delegate.current = self._workbench.current
+            self.table.viewport().update()
+        if self.isVisible():
+            self.schedule()
+
+    def _follow_new_ring(self) -> None:
+        """Another endpoint may bring another ring; the table's own settings stay."""
+        if self.model.ring is self._workbench.ring:
+            return
+        toggles, fold, text = self._pills.state(), self.view.fold, self._filter_text
+        ring = self._workbench.ring
+        self.view = View(ring)
+        self.view.fold = fold
+        self.view.set_filter(text)
+        self.view.set_toggles(**toggles)
+        self.model.rebind(ring, self.view, Summaries(ring))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A table that was closed catches up at once."""
+        super().showEvent(event)
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """A closed table takes in nothing."""
+        super().hideEvent(event)
+        self._timer.stop()
+
+    def _top_id(self) -> int | None:
+        cells = self.model.cells(self.table.top_row()) if not self.table.following else None
+        return cells.row_id if cells else None
+
+    def _after_reset(self, top_id: int | None) -> None:
+        """Another set of rows: the selected record stays selected, what was in sight stays in sight."""
+        if self._selected_id is not None:
+            row = self.model.row_of(self._selected_id)
+            if row is not None:
+                blocked = self.table.selectionModel().blockSignals(True)
+                self.table.selectRow(row)
+                self.table.selectionModel().blockSignals(blocked)
+                self.table.viewport().update()
+        if self.table.following:
+            self.table.scrollToBottom()
+            return
+        row = self.model.nearest_row(top_id) if top_id is not None else None
+        if row is not None:
+            self.table.show_at_top(row)
+
+    def _before_removal(self, _parent: QModelIndex, _first: int, last: int) -> None:
+        """A selected row that leaves takes the selection with it; Qt would select its neighbour."""
+        current = self.table.currentIndex()
+        if current.isValid() and current.row() <= last:
+            self._selected_id = None
+            self.table.clear_current()
+
+    def _show_figures(self) -> None:
+        shown, total = self.view.records_shown, len(self._workbench.ring)
+        self.figures_changed.emit(f"{figures.count(shown)} of {figures.count(total)}")
+        now = time.monotonic()
+        if now - self._counted_at > COUNT_EVERY_S:
+            self._counted_at = now
+            flags = self._workbench.ring.column("flags")
+            self._pills.set_count("control", int(((flags & int(Flag.CONTROL | Flag.HEARTBEAT)) != 0).sum()))
+            self._pills.set_count("errors_only", int(((flags & int(Flag.ERROR | Flag.MALFORMED)) != 0).sum()))
+
+    # -------------------------------------------------------------- modes
+
+    def _on_follow(self, follows: bool) -> None:
+        self._held_at = None if follows else time.monotonic()
+        self._new_rows = 0
+        self._band.show_state(0.0, 0)
+        self._band.setVisible(not follows)
+        self.mode_changed.emit(follows)
+
+    def _on_tick(self, now: float) -> None:
+        if self._held_at is not None:
+            self._band.show_state(now - self._held_at, self._new_rows)
+
+    def _show_emptiness(self) -> None:
+        if self.model.rowCount():
+            self._stack.setCurrentIndex(0)
+            return
+        total = len(self._workbench.ring)
+        if total:
+            self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
+        elif self._workbench.endpoint is None:
+            self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
+        else:
+            self._empty.say("traffic", "No frame was sent or received yet.", "Connect")
+        self._stack.setCurrentIndex(1)
+
+    def _on_empty_act(self) -> None:
+        if len(self._workbench.ring):
+            self._pills.set_state({"received": True, "sent": True, "control": True, "errors_only": False})
+            self.filter_suggested.emit("")
+            self.set_filter("")
+        else:
+            self.connect_asked.emit()
+
+    def _on_pills(self, state: dict[str, bool]) -> None:
+        self.view.set_toggles(**state)
+        self.schedule()
+
+    # -------------------------------------------------------------- selection
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        cells = self.model.cells(current.row()) if current.isValid() else None
+        if cells is not None:
+            self._selected_id = cells.row_id
+            self.selected.emit(cells.last_id)
+
+    def _step_conversation(self, step: int) -> None:
+        cells = self.model.cells(self.table.currentIndex().row())
+        if cells is None:
+            self.table.step(step)
+            return
+        start = cells.last_id if step > 0 else cells.row_id
+        for row_id in neighbour(self._workbench.ring, start, step):
+            row = self.model.row_of(row_id)
+            if row is not None and row != self.table.currentIndex().row():
+                self.table.select_row(row)
+                return
+
+    # -------------------------------------------------------------- menus
+
+    def _row_menu(self, place: QPoint) -> None:
+        index = self.table.indexAt(place)
+        cells = self.model.cells(index.row()) if index.isValid() else None
+        if cells is None:
+            return
+        menu = QMenu(self)
+        menu.addAction("Copy row", self.copy_row)
+        menu.addAction("Copy payload", self.copy_payload)
+        menu.addSeparator()
+        for words in self._filter_words(index):
+            shown = words if len(words) <= 40 else f"{words[:39]}…"
+            menu.addAction(
+                f"Filter by {shown.replace('&', '&&')}", partial(self.filter_suggested.emit, words)
+            )
+        menu.addAction("Next in this conversation", self.next_in_conversation)
+        menu.addAction("Previous in this conversation", self.previous_in_conversation)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.table.viewport().mapToGlobal(place))
+
+    def _filter_words(self, index: QModelIndex) -> list[str]:
+        """What the cell under the mouse offers as filter text."""
+        cells = self.model.cells(index.row())
+        record = self.model.record(index.row())
+        if cells is None or record is None:
+            return []
+        by_column = {
+            Column.CONNECTION: [record.conn],
+            Column.TYPE: [record.op],
+            Column.SUMMARY: [record.channel, record.op],
+        }
+        words = by_column.get(Column(index.column()), [record.op, record.channel, record.conn])
+        return list(dict.fromkeys(word for word in words if word))
+
+    def _header_menu(self, place: QPoint) -> None:
+        columns = self.table.horizontalHeader()
+        menu = QMenu(self)
+        for column, name in enumerate(HEADERS):
+            action = menu.addAction(name)
+            action.setCheckable(True)
+            action.setChecked(not columns.isSectionHidden(column))
+            action.setEnabled(column != Column.SUMMARY)  # the one that stretches stays
+            action.toggled.connect(lambda shown, column=column: columns.setSectionHidden(column, not shown))
+        menu.addSeparator()
+        menu.addAction("Reset columns", self.table.reset_columns)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(columns.mapToGlobal(place))
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        columns = self.table.horizontalHeader()
+        order = [int(column) for column in state["order"]]
+        widths = [int(width) for width in state["widths"]]
+        if (
+            state["version"] != STATE_VERSION
+            or sorted(order) != list(range(columns.count()))
+            or len(widths) != len(order)
+        ):
+            raise ValueError("another version's state")
+        hidden = set(state["hidden"]) - {int(Column.SUMMARY)}
+        for place, column in enumerate(order):
+            columns.moveSection(columns.visualIndex(column), place)
+            columns.setSectionHidden(column, column in hidden)
+            if column != Column.SUMMARY and widths[column] > 0:
+                columns.resizeSection(column, min(widths[column], 1_000))
+        self.set_fold(bool(state["fold"]))
+        self._pills.set_state(dict(state["pills"]))
