@@ -28,9 +28,17 @@ def seconds(text: str) -> int:
 
 
 def mint(
-    secret: bytes, sub: str, roles: Iterable[str], ttl_s: int, now: float, name: str | None = None
+    secret: bytes,
+    sub: str,
+    roles: Sequence[str],
+    ttl_s: int,
+    now: float,
+    *,
+    name: str | None = None,
+    issuer: str | None = None,
+    audience: str | None = None,
 ) -> str:
-    """An HS256 token for `sub`. `now` is unix time.
+    """An HS256 token for `sub`. `now` is unix time; `None` claims are left out.
 
     Raises:
         ConfigInvalid: the gateway would refuse such a token.
