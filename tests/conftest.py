@@ -56,9 +56,10 @@ def nothing_left_running() -> Iterator[None]:
     for process in alive:
         process.kill()
     assert not alive, f"processes left running: {[p.pid for p in alive]}"
-    for thread in set(threading.enumerate()) - threads_before:
+    new_threads = [t for t in set(threading.enumerate()) - threads_before if not _is_pool(t)]
+    for thread in new_threads:
         thread.join(3.0)
-    left = [t.name for t in set(threading.enumerate()) - threads_before if t.is_alive() and not _is_pool(t)]
+    left = [t.name for t in new_threads if t.is_alive()]
     assert not left, f"threads left running: {left}"
 
 

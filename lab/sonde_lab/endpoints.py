@@ -1,9 +1,37 @@
-"""Where to connect to: the embedded gateway or a remote one, kept in a TOML file of the person's own."""
+"""Where to connect to: the embedded gateway or a remote one, kept in a TOML file of the person's own.
+
+Owns the endpoint values and their file. A broken file is an error *value* that names line and key, the
+defaults are used and the file stays as it is. Pasted tokens are never written.
+"""
 
 from __future__ import annotations
 
 import enum
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from sonde_protocol.errors import SondeError, excerpt
+
+MAX_FILE_BYTES: Final = 1 << 20
+MAX_ENDPOINTS: Final = 200
+MAX_TEXT: Final = 2_048
+_KEYS: Final = frozenset({"name", "url", "token", "production"})
+_TOKEN_KEYS: Final = {
+    "paste": frozenset({"kind"}),
+    "command": frozenset({"kind", "argv"}),
+    "url": frozenset({"kind", "url", "method"}),
+}
+_HEADER: Final = re.compile(r"^\s*\[\[\s*endpoint\s*\]\]")
+_SECRET_PARAMETERS: Final = ("token=", "access_token=")
 
 
 class EndpointKind(enum.StrEnum):
@@ -31,6 +59,10 @@ class TokenSource:
     argv: tuple[str, ...] = ()
     method: str = "POST"
 
+    def __repr__(self) -> str:
+        what = "…" if self.kind is TokenKind.PASTE else self.value
+        return f"TokenSource({self.kind.value}, {what!r}, {self.argv!r}, {self.method!r})"
+
 
 @dataclass(slots=True, frozen=True)
 class Endpoint:
@@ -43,4 +75,250 @@ class Endpoint:
     production: bool = False
 
 
-EMBEDDED = Endpoint("Embedded gateway", EndpointKind.EMBEDDED)
+EMBEDDED: Final = Endpoint("Embedded gateway", EndpointKind.EMBEDDED)
+
+
+@dataclass(slots=True, frozen=True)
+class EndpointFileError:
+    """Why the file was not used. `line` counts from 1; 0 when there is none to name."""
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        where = f", line {self.line}" if self.line else ""
+        return f"{self.path}{where}: {self.message}"
+
+
+@dataclass(slots=True, frozen=True)
+class LoadedEndpoints:
+    """What may be connected to: always the embedded gateway first. `error` says why the file was not used."""
+
+    endpoints: tuple[Endpoint, ...]
+    error: EndpointFileError | None = None
+
+
+class EndpointInvalid(SondeError):
+    """An endpoint that cannot be used: which key, and why. `index` counts the file's tables from 0."""
+
+    def __init__(self, message: str, key: str = "", index: int = 0) -> None:
+        super().__init__(message)
+        self.key = key
+        self.index = index
+
+
+def default_path() -> Path:
+    """The file in the person's configuration folder."""
+    return Path(platformdirs.user_config_dir("sonde")) / "endpoints.toml"
+
+
+def checked_url(url: str) -> str:
+    """A WebSocket address, or a sentence about what is wrong with it.
+
+    Raises:
+        EndpointInvalid: not `ws://` or `wss://`, no host, a bad port, or a token in it.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as error:
+        raise EndpointInvalid(f"'{excerpt(url)}' is no address: {error}", "url") from None
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0 or len(url) > MAX_TEXT:
+        raise EndpointInvalid(f"'{excerpt(url)}' must look like ws://host:port/v1/ws", "url")
+    if any(parameter in parts.query.lower() for parameter in _SECRET_PARAMETERS):
+        raise EndpointInvalid("a token never belongs in the address; give it as the token", "url")
+    if parts.username or parts.password:
+        raise EndpointInvalid("a password never belongs in the address", "url")
+    return url.strip()
+
+
+def remote(url: str, token: TokenSource, name: str = "", production: bool = False) -> Endpoint:
+    """A remote endpoint, named by its host unless it has a name.
+
+    Raises:
+        EndpointInvalid: the address cannot be used.
+    """
+    address = checked_url(url)
+    return Endpoint(name or urlsplit(address).netloc, EndpointKind.REMOTE, address, token, production)
+
+
+# ---------------------------------------------------------------- file
+
+
+def load(path: Path | None = None) -> LoadedEndpoints:
+    """Read the file; without one there is the embedded gateway alone. Never raises for what is in it."""
+    path = path or default_path()
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            return _refused(path, 0, "it is larger than 1 MiB, so it is no list of endpoints")
+        text = path.read_bytes().decode("utf-8")
+        table = tomllib.loads(text)
+    except FileNotFoundError:
+        return LoadedEndpoints((EMBEDDED,))
+    except OSError as error:
+        return _refused(path, 0, f"it cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        return _refused(path, error.object[: error.start].count(b"\n") + 1, "it is not UTF-8")
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return _refused(path, _line_of_error(str(error), text), f"no valid TOML: {excerpt(str(error), 160)}")
+    try:
+        return LoadedEndpoints((EMBEDDED, *_endpoints(table)))
+    except EndpointInvalid as error:
+        return _refused(path, _line_of_key(text, error.index, error.key), str(error))
+
+
+def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
+    """Write the remote endpoints, readable by the person only. The old file is replaced as a whole.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    path = path or default_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tables = [_table(endpoint) for endpoint in endpoints if endpoint.kind is EndpointKind.REMOTE]
+    text = "# Sonde's endpoints. Pasted tokens are not kept here.\n\n" + "\n".join(tables)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def _refused(path: Path, line: int, message: str) -> LoadedEndpoints:
+    return LoadedEndpoints((EMBEDDED,), EndpointFileError(path, line, message))
+
+
+def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
+    for key in table:
+        if key != "endpoint":
+            raise EndpointInvalid(f"unknown key '{excerpt(key)}'; endpoints are [[endpoint]] tables", key, -1)
+    entries = table.get("endpoint", [])
+    if not isinstance(entries, list) or len(entries) > MAX_ENDPOINTS:
+        raise EndpointInvalid(
+            f"'endpoint' must be at most {MAX_ENDPOINTS} [[endpoint]] tables", "endpoint", -1
+        )
+    made: list[Endpoint] = []
+    for index, entry in enumerate(entries):
+        try:
+            made.append(_endpoint(entry))
+        except EndpointInvalid as error:
+            raise EndpointInvalid(str(error), error.key, index) from None
+        if made[-1].name in (EMBEDDED.name, *(other.name for other in made[:-1])):
+            raise EndpointInvalid(f"the name '{excerpt(made[-1].name)}' is taken", "name", index)
+    return made
+
+
+def _endpoint(entry: Any) -> Endpoint:
+    if not isinstance(entry, dict):
+        raise EndpointInvalid("an endpoint must be a table")
+    _only(entry, _KEYS)
+    production = entry.get("production", False)
+    if not isinstance(production, bool):
+        raise EndpointInvalid("'production' must be true or false", "production")
+    name = _text(entry, "name")
+    return Endpoint(
+        name, EndpointKind.REMOTE, checked_url(_text(entry, "url")), _token(entry.get("token")), production
+    )
+
+
+def _token(entry: Any) -> TokenSource:
+    if entry is None:
+        return TokenSource(TokenKind.PASTE)
+    if not isinstance(entry, dict):
+        raise EndpointInvalid("'token' must be a table with a 'kind'", "token")
+    kind = entry.get("kind")
+    if not isinstance(kind, str) or kind not in _TOKEN_KEYS:
+        raise EndpointInvalid("'kind' of a token must be paste, command or url", "kind")
+    _only(entry, _TOKEN_KEYS[kind])
+    if kind == "command":
+        return TokenSource(TokenKind.COMMAND, argv=_argv(entry.get("argv")))
+    if kind == "url":
+        return TokenSource(TokenKind.URL, checked_refresh_url(_text(entry, "url")), method=_method(entry))
+    return TokenSource(TokenKind.PASTE)
+
+
+def checked_refresh_url(url: str) -> str:
+    """An address that tokens are fetched from.
+
+    Raises:
+        EndpointInvalid: not `http://` or `https://`, or no host.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise EndpointInvalid(f"'{excerpt(url)}' must look like https://host/path", "url")
+    return url.strip()
+
+
+def _argv(value: Any) -> tuple[str, ...]:
+    fine = isinstance(value, list) and 1 <= len(value) <= 64
+    if not fine or not all(isinstance(word, str) and "\0" not in word for word in value) or not value[0]:
+        raise EndpointInvalid("'argv' must be a list of texts: the program and its arguments", "argv")
+    return tuple(value)
+
+
+def _method(entry: Mapping[str, Any]) -> str:
+    method = entry.get("method", "POST")
+    if method not in ("GET", "POST"):
+        raise EndpointInvalid("'method' must be GET or POST", "method")
+    return str(method)
+
+
+def _only(entry: Mapping[str, Any], known: frozenset[str]) -> None:
+    for key in entry:
+        if key not in known:
+            raise EndpointInvalid(f"unknown key '{excerpt(key)}'; known are {', '.join(sorted(known))}", key)
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT or not value.isprintable():
+        raise EndpointInvalid(f"'{key}' must be a text of 1 to {MAX_TEXT} characters", key)
+    return value.strip()
+
+
+def _line_of_error(message: str, text: str) -> int:
+    named = re.search(r"at line (\d+)", message)
+    return int(named[1]) if named else text.count("\n") + 1
+
+
+def _line_of_key(text: str, index: int, key: str) -> int:
+    """The line of `key` in the table number `index` (-1: before any), or of the table's header."""
+    current, header = -1, 0
+    wanted = re.compile(
+        rf"^\s*(?:\[\s*endpoint\s*\.\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]|[{{,]\s*{re.escape(key)}\s*="
+    )
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HEADER.match(line):
+            current += 1
+            header = number if current == index else header
+        elif current == index and key and wanted.search(line):
+            return number
+    return header
+
+
+def _table(endpoint: Endpoint) -> str:
+    lines = ["[[endpoint]]", f"name = {_quoted(endpoint.name)}", f"url = {_quoted(endpoint.url)}"]
+    if endpoint.production:
+        lines.append("production = true")
+    source = endpoint.token
+    parts = [f"kind = {_quoted(source.kind.value)}"]
+    if source.kind is TokenKind.COMMAND:
+        parts.append(f"argv = [{', '.join(map(_quoted, source.argv))}]")
+    elif source.kind is TokenKind.URL:
+        parts += [f"url = {_quoted(source.value)}", f"method = {_quoted(source.method)}"]
+    elif source.kind is TokenKind.EMBEDDED:
+        parts = [f"kind = {_quoted(TokenKind.PASTE.value)}"]
+    lines.append(f"token = {{ {', '.join(parts)} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
