@@ -39,7 +39,7 @@ MAX_OUTBOUND_BYTES: Final = 1024 * 1024
 
 # Everything that msgspec raises on bytes it cannot take; ValidationError and UnicodeDecodeError are among them.
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
-# The hot frames have one free value, `d`. Of the others the whole message is looked at.
+# The hot frames have one free value, `d`. The others are looked at as a whole.
 _WITH_ONE_FREE_VALUE: Final = frozenset({Publish, Patch, Event, Delta, Reply})
 # What msgspec would write in a form of its own; kept as it is, `check_value` refuses it.
 _FOREIGN_TYPES: Final = (bytes, bytearray, memoryview, datetime)
@@ -80,16 +80,7 @@ class _FrameDecoder(Generic[F]):
             raise _malformed(error) from None
 
     def _check(self, data: bytes, frame: Any) -> None:
-        self._walk(data, frame)
-
-    def _walk(self, data: bytes, frame: Any) -> None:
-        try:
-            if type(frame) in _WITH_ONE_FREE_VALUE:
-                check_value(frame.d, MAX_DEPTH - 1)
-            else:
-                check_value(self._untyped(data))
-        except MalformedFrame as error:
-            raise MalformedFrame(error.detail, getattr(frame, "id", None)) from None
+        _check_frame(frame)
 
     def _explain(self, data: bytes, error: msgspec.ValidationError) -> MalformedFrame | UnknownOp | BadValue:
         """Why a message is no frame: no value at all, not an object, an unknown op, or a wrong value."""
@@ -115,7 +106,7 @@ class _JsonDecoder(_FrameDecoder[F]):
 
     def _check(self, data: bytes, frame: Any) -> None:
         if may_break_limits(data):
-            self._walk(data, frame)
+            _check_frame(frame)
 
 
 class _StrictJsonDecoder(_FrameDecoder[F]):
@@ -125,9 +116,31 @@ class _StrictJsonDecoder(_FrameDecoder[F]):
 
     def _check(self, data: bytes, frame: Any) -> None:
         if may_break_limits(data):
-            self._walk(data, frame)
+            _check_frame(frame)
         if may_repeat_key(data, _encode_json(frame)):
             _pairs_decoder.decode(data.decode())
+
+    def _explain(self, data: bytes, error: msgspec.ValidationError) -> MalformedFrame | UnknownOp | BadValue:
+        try:
+            _pairs_decoder.decode(data.decode())
+        except MalformedFrame as repeated:
+            return repeated  # first: two values of one key may be all that is wrong
+        except _DECODE_ERRORS as worse:
+            return _malformed(worse)
+        return super()._explain(data, error)
+
+
+def _check_frame(frame: Any) -> None:
+    """Hold the free values of a decoded frame to the rules of every value."""
+    try:
+        if type(frame) in _WITH_ONE_FREE_VALUE:
+            check_value(frame.d, MAX_DEPTH - 1)
+        else:
+            check_value(msgspec.to_builtins(frame, builtin_types=_FOREIGN_TYPES))
+    except MalformedFrame as error:
+        raise MalformedFrame(error.detail, getattr(frame, "id", None)) from None
+    except TypeError:
+        raise MalformedFrame("a value of a type of its own", getattr(frame, "id", None)) from None
 
 
 def _malformed(error: Exception) -> MalformedFrame:

@@ -32,7 +32,7 @@ _HEADER: Final = re.compile(
     r"(?im)^([ \t]*(?:proxy-authorization|authorization|set-cookie|cookie)[ \t]*:[ \t]*)([^\r\n]+)"
 )
 _SCHEME: Final = re.compile(r"(?i)(bearer|basic|digest|token)[ \t]+")
-_BEARER: Final = re.compile(r"(?i)\b(bearer[ \t]+|sonde\.bearer\.)([^\s,;\"']+)")
+_BEARER: Final = re.compile(r"(?i)\b(sonde\.bearer\.|bearer[ \t]+(?=[^\s,;\"']{8}))([^\s,;\"']+)")
 _JWT: Final = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*")
 _QUERY: Final = re.compile(
     r"(?i)([?&](?:access_token|refresh_token|id_token|token|secret|password|resume)=)([^&#\s\"']+)"
