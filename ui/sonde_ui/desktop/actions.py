@@ -1,0 +1,522 @@
+"""Every action of the window, in one table: menus, palette, tooltips, key list and tests are built from it.
+
+Owns what an action is called, where it stands, which keys it has and what allows it. Refuses what it does: the
+handler is named here and lives in `commands`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sonde_lab.changes import Act
+
+
+@dataclass(slots=True, frozen=True)
+class Action:
+    """One thing a person can do.
+
+    Attributes:
+        id: stable name. menu: path of the menu it stands in ("View/Theme"). handler: method of `Commands`;
+        argument: handed to it. keys: heard everywhere in the window. table_keys: heard by the traffic table
+        itself, because single letters, Space and / must stay text everywhere else. act: what the workbench must allow. checked: what `Commands.is_on` is asked to know whether it is on.
+        danger: it cuts something off and is drawn as an act, with a diamond. starts_group: a line above it.
+    """
+
+    id: str
+    menu: str
+    text: str
+    handler: str
+    argument: str | None = None
+    keys: tuple[str, ...] = ()
+    table_keys: tuple[str, ...] = ()
+    icon: str = ""
+    act: Act | None = None
+    checked: str = ""
+    tip: str = ""
+    danger: bool = False
+    starts_group: bool = False
+
+
+PERSPECTIVES: Final = ("inspect", "break", "watch")
+VIEWS: Final = {
+    "traffic": "Traffic",
+    "detail": "Detail",
+    "connections": "Connections",
+    "presence": "Presence",
+    "latency": "Latency",
+    "state": "State",
+    "composer": "Composer",
+    "faults": "Acts",
+    "notices": "Notices",
+}
+THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}
+MENUS: Final = ("Connection", "Traffic", "Acts", "View", "Help")
+
+_CONNECTION = (
+    Action(
+        "connection.connect",
+        "Connection",
+        "Connect",
+        "connect",
+        icon="connect",
+        act=Act.CONNECT,
+        tip="Dial the endpoint and identify",
+    ),
+    Action(
+        "connection.disconnect",
+        "Connection",
+        "Disconnect",
+        "disconnect",
+        icon="disconnect",
+        act=Act.DISCONNECT,
+        tip="Close the connection properly and stay away",
+    ),
+    Action(
+        "connection.retry",
+        "Connection",
+        "Retry now",
+        "retry_now",
+        keys=("Ctrl+R",),
+        icon="retry",
+        act=Act.RETRY_NOW,
+        tip="Do not wait for the next try",
+    ),
+    Action(
+        "endpoint.embedded",
+        "Connection",
+        "Open the embedded gateway",
+        "open_embedded",
+        icon="endpoint",
+        tip="Start a gateway beside the window and connect to it",
+        starts_group=True,
+    ),
+    Action(
+        "endpoint.new",
+        "Connection",
+        "New remote endpoint…",
+        "new_endpoint",
+        keys=("Ctrl+N",),
+        icon="plus",
+        tip="Connect to a gateway elsewhere",
+    ),
+    Action(
+        "presence.online",
+        "Connection/My presence",
+        "Online",
+        "set_presence",
+        "online",
+        icon="person",
+        act=Act.SET_PRESENCE,
+        tip="Tell the room that you are online",
+    ),
+    Action(
+        "presence.away",
+        "Connection/My presence",
+        "Away",
+        "set_presence",
+        "away",
+        icon="person",
+        act=Act.SET_PRESENCE,
+        tip="Tell the room that you are away",
+    ),
+    Action(
+        "presence.busy",
+        "Connection/My presence",
+        "Busy",
+        "set_presence",
+        "busy",
+        icon="person",
+        act=Act.SET_PRESENCE,
+        tip="Tell the room that you are busy",
+    ),
+    Action(
+        "players.toggle",
+        "Connection",
+        "Simulated players",
+        "toggle_players",
+        icon="players",
+        act=Act.SET_PLAYERS,
+        checked="players",
+        tip="Players that walk, chat, drop and come back in room:arena",
+        starts_group=True,
+    ),
+    Action(
+        "app.quit",
+        "Connection",
+        "Quit",
+        "quit",
+        keys=("Ctrl+Q",),
+        icon="close",
+        tip="End the embedded gateway and the players, and close the window",
+        starts_group=True,
+    ),
+)
+
+_TRAFFIC = (
+    Action(
+        "traffic.filter",
+        "Traffic",
+        "Filter",
+        "focus_filter",
+        keys=("Ctrl+F",),
+        table_keys=("/",),
+        icon="filter",
+        tip="Show only rows that hold every word",
+    ),
+    Action(
+        "traffic.clear_filter",
+        "Traffic",
+        "Clear filter",
+        "clear_filter",
+        keys=("Ctrl+Shift+F",),
+        icon="close",
+        tip="Show all rows again",
+    ),
+    Action(
+        "traffic.hold",
+        "Traffic",
+        "Hold or go live",
+        "toggle_hold",
+        table_keys=("Space",),
+        icon="pause",
+        tip="Stop the table where it is; capture goes on",
+        starts_group=True,
+    ),
+    Action(
+        "traffic.live",
+        "Traffic",
+        "Back to live",
+        "back_to_live",
+        keys=("Esc",),
+        icon="play",
+        tip="Let the table move on",
+    ),
+    Action(
+        "traffic.follow",
+        "Traffic",
+        "Follow the newest row",
+        "follow",
+        table_keys=("End", "F"),
+        icon="follow",
+        tip="Jump to the end and stay there",
+    ),
+    Action(
+        "traffic.clear",
+        "Traffic",
+        "Clear view",
+        "clear_view",
+        keys=("Ctrl+L",),
+        icon="clear",
+        tip="Begin with an empty table; nothing captured is lost",
+    ),
+    Action(
+        "traffic.mark",
+        "Traffic",
+        "Mark",
+        "mark",
+        keys=("Ctrl+M",),
+        icon="mark",
+        act=Act.MARK,
+        tip="Put a gold mark into the traffic at this moment",
+        starts_group=True,
+    ),
+    Action(
+        "traffic.fold",
+        "Traffic",
+        "Fold runs of deltas and heartbeats",
+        "toggle_fold",
+        icon="fold",
+        checked="fold",
+        tip="One row with a count for each run",
+        starts_group=True,
+    ),
+    Action(
+        "traffic.received",
+        "Traffic/Rows",
+        "Received",
+        "toggle_rows",
+        "received",
+        icon="traffic",
+        checked="rows:received",
+        tip="Show what was received",
+    ),
+    Action(
+        "traffic.sent",
+        "Traffic/Rows",
+        "Sent",
+        "toggle_rows",
+        "sent",
+        icon="traffic",
+        checked="rows:sent",
+        tip="Show what was sent",
+    ),
+    Action(
+        "traffic.control",
+        "Traffic/Rows",
+        "Control frames",
+        "toggle_rows",
+        "control",
+        icon="traffic",
+        checked="rows:control",
+        tip="Show pings, pongs and close frames",
+    ),
+    Action(
+        "traffic.errors_only",
+        "Traffic/Rows",
+        "Errors only",
+        "toggle_rows",
+        "errors_only",
+        icon="warning",
+        checked="rows:errors_only",
+        tip="Show errors and malformed frames only",
+    ),
+    Action(
+        "traffic.next",
+        "Traffic/Go to",
+        "Next row",
+        "next_row",
+        keys=("F8",),
+        table_keys=("J",),
+        icon="chevron-down",
+        tip="Select the next row, from any panel",
+    ),
+    Action(
+        "traffic.previous",
+        "Traffic/Go to",
+        "Previous row",
+        "previous_row",
+        keys=("F7",),
+        table_keys=("K",),
+        icon="chevron-up",
+        tip="Select the previous row, from any panel",
+    ),
+    Action(
+        "traffic.next_in_conversation",
+        "Traffic/Go to",
+        "Next in this conversation",
+        "next_in_conversation",
+        table_keys=("Ctrl+.",),
+        icon="chevron-down",
+        tip="The next row of the same command, or else of the same channel",
+    ),
+    Action(
+        "traffic.previous_in_conversation",
+        "Traffic/Go to",
+        "Previous in this conversation",
+        "previous_in_conversation",
+        table_keys=("Ctrl+,",),
+        icon="chevron-up",
+        tip="The previous row of the same command, or else of the same channel",
+    ),
+    Action(
+        "traffic.copy_row",
+        "Traffic",
+        "Copy row",
+        "copy_row",
+        icon="copy",
+        tip="Put the selected row on the clipboard",
+        starts_group=True,
+    ),
+    Action(
+        "traffic.copy_payload",
+        "Traffic",
+        "Copy payload",
+        "copy_payload",
+        keys=("Ctrl+Shift+C",),
+        icon="copy",
+        tip="Put the selected row's payload on the clipboard",
+    ),
+    Action(
+        "composer.write",
+        "Traffic",
+        "Write a message",
+        "focus_composer",
+        keys=("Ctrl+E",),
+        icon="send",
+        tip="Go to the composer",
+        starts_group=True,
+    ),
+    Action(
+        "composer.send",
+        "Traffic",
+        "Send message",
+        "send",
+        keys=("Ctrl+Return", "Ctrl+Enter"),
+        icon="send",
+        act=Act.SEND,
+        tip="Send what the composer holds",
+    ),
+)
+
+_ACTS = (
+    Action(
+        "act.drop",
+        "Acts",
+        "Drop connection",
+        "drop",
+        keys=("Ctrl+Shift+D",),
+        icon="drop",
+        act=Act.DROP,
+        danger=True,
+        tip="Cut the socket without a close frame; the client comes back by itself",
+    ),
+    Action(
+        "act.kick",
+        "Acts",
+        "Kick session",
+        "kick",
+        icon="kick",
+        act=Act.KICK,
+        danger=True,
+        tip="Have the gateway end this session (admin role)",
+    ),
+    Action(
+        "act.restart_gateway",
+        "Acts",
+        "Restart gateway",
+        "restart_gateway",
+        icon="restart",
+        act=Act.RESTART_GATEWAY,
+        danger=True,
+        tip="Kill the embedded gateway and start it again on the same port",
+    ),
+    Action(
+        "act.refuse",
+        "Acts",
+        "Refuse dials for 10 s",
+        "refuse",
+        icon="refuse",
+        act=Act.REFUSE,
+        danger=True,
+        tip="Let own dials fail as refused for ten seconds",
+    ),
+)
+
+_VIEW = (
+    *(
+        Action(
+            f"view.perspective.{name}",
+            "View",
+            f"{name.capitalize()} perspective",
+            "set_perspective",
+            name,
+            keys=(f"Ctrl+{place}",),
+            icon="layout",
+            checked=f"perspective:{name}",
+            tip=tip,
+        )
+        for place, (name, tip) in enumerate(
+            {
+                "inspect": "Traffic large: for reading what was said",
+                "break": "Acts and latency large: for reproducing disconnects",
+                "watch": "Presence and state large, the table closed",
+            }.items(),
+            1,
+        )
+    ),
+    *(
+        Action(
+            f"view.panel.{name}",
+            "View/Panels",
+            text,
+            "toggle_panel",
+            name,
+            icon="layout",
+            checked=f"panel:{name}",
+            tip=f"Show or put away the panel {text}",
+            starts_group=name == "traffic",
+        )
+        for name, text in VIEWS.items()
+    ),
+    Action(
+        "view.reset",
+        "View",
+        "Reset layout",
+        "reset_layout",
+        icon="layout",
+        tip="All panels back to their first places and sizes",
+    ),
+    *(
+        Action(
+            f"view.theme.{name}",
+            "View/Theme",
+            text,
+            "set_theme",
+            name,
+            icon="theme",
+            checked=f"theme:{name}",
+            tip=f"Look: {text.lower()}",
+            starts_group=name == "system",
+        )
+        for name, text in THEMES.items()
+    ),
+    Action(
+        "view.next_theme",
+        "View/Theme",
+        "Next theme",
+        "next_theme",
+        keys=("Ctrl+Shift+T",),
+        icon="theme",
+        tip="System, dark, light, high contrast",
+        starts_group=True,
+    ),
+    Action(
+        "view.colour_blind",
+        "View/Theme",
+        "Colour-blind palette",
+        "toggle_colour_blind",
+        icon="theme",
+        checked="colour_blind",
+        tip="Sent is blue, received is orange; states are told by their shapes",
+    ),
+    Action(
+        "view.system_font",
+        "View/Theme",
+        "System font",
+        "toggle_system_font",
+        icon="theme",
+        checked="system_font",
+        tip="Use the desktop's own font instead of Inter",
+    ),
+    Action(
+        "view.reduced_motion",
+        "View/Theme",
+        "Reduced motion",
+        "toggle_reduced_motion",
+        icon="theme",
+        checked="reduced_motion",
+        tip="No flashes and no moving rings",
+    ),
+    Action(
+        "view.palette",
+        "View",
+        "Command palette",
+        "show_palette",
+        keys=("Ctrl+K",),
+        icon="palette",
+        tip="Find any action by its name",
+        starts_group=True,
+    ),
+)
+
+_HELP = (
+    Action(
+        "help.keys",
+        "Help",
+        "Keys",
+        "show_keys",
+        keys=("F1",),
+        icon="keyboard",
+        tip="Every key and what it does",
+    ),
+    Action("help.about", "Help", "About Sonde", "show_about", icon="info", tip="Version and licences"),
+)
+
+ACTIONS: Final = (*_CONNECTION, *_TRAFFIC, *_ACTS, *_VIEW, *_HELP)
+BY_ID: Final = {action.id: action for action in ACTIONS}
+
+
+def keys_of(action: Action) -> tuple[str, ...]:
+    """Every key of an action as text, the first being the one that menus show."""
+    return (*action.keys, *action.table_keys)

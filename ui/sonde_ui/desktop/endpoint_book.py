@@ -1,0 +1,57 @@
+"""The endpoints a person can choose from: the embedded gateway, and the saved remote ones.
+
+Owns the list while the window is open; reading and writing the file is the lab's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from sonde_lab import endpoints as store
+from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointFileError, EndpointKind
+
+
+class EndpointBook(QObject):
+    """`changed` comes when the list did; `error` says why the file could not be used."""
+
+    changed = Signal()
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._path = path or store.default_path()
+        loaded = store.load(self._path)
+        self.error: EndpointFileError | None = loaded.error
+        self.endpoints: tuple[Endpoint, ...] = loaded.endpoints
+
+    def named(self, name: str) -> Endpoint | None:
+        """The endpoint of that name."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.name == name), None)
+
+    def add(self, endpoint: Endpoint) -> str | None:
+        """Put an endpoint into the list, in the place of one of the same name, and save the file.
+
+        Returns:
+            Why the file could not be written, in words. The endpoint can be used all the same.
+        """
+        others = [known for known in self.endpoints if known.name != endpoint.name]
+        self.endpoints = (*others, endpoint)
+        self.changed.emit()
+        return self._save()
+
+    def remember(self, endpoint: Endpoint) -> None:
+        """List an endpoint for this run only, such as one from the command line."""
+        if endpoint not in self.endpoints and endpoint.kind is not EndpointKind.EMBEDDED:
+            self.endpoints = (*(known for known in self.endpoints if known.name != endpoint.name), endpoint)
+            self.changed.emit()
+
+    def _save(self) -> str | None:
+        try:
+            if self.error is not None:  # what could not be read is kept, not overwritten
+                self._path.replace(self._path.with_suffix(".broken.toml"))
+                self.error = None
+            store.save([known for known in self.endpoints if known is not EMBEDDED], self._path)
+        except OSError as error:
+            return f"{self._path}: {error.strerror or error}"
+        return None

@@ -1,0 +1,161 @@
+"""What the window remembers between two runs, in one TOML file in the person's data folder.
+
+Owns reading (a broken file is told, kept beside and replaced by defaults), validating and atomic writing.
+Refuses secrets: tokens and endpoints are the lab's.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+log = logging.getLogger(__name__)
+FILE_NAME = "window.toml"
+Sizes = Annotated[list[Annotated[int, Field(ge=0, le=20_000)]], Field(max_length=16)]
+
+
+class Layout(BaseModel):
+    """One perspective as the person left it. `sizes`: pixels of each splitter, by its place in the tree."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sizes: dict[str, Sizes] = {}
+    tabs: dict[str, str] = {}  # pane → the view in front
+    closed: list[str] = []  # views put away
+
+
+class Settings(BaseModel):
+    """Everything remembered; each field with the default of a first start."""
+
+    # A newer version may have written more: that is no reason to forget what we do know.
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    theme: Literal["system", "dark", "light", "contrast"] = "system"
+    colour_blind: bool = False
+    system_font: bool = False
+    reduced_motion: bool = False
+    perspective: Literal["inspect", "break", "watch"] = "inspect"
+    width: int = Field(default=1440, ge=640, le=20_000)
+    height: int = Field(default=900, ge=480, le=20_000)
+    maximized: bool = False
+    endpoint: str = Field(default="", max_length=200)  # name of the last one; "": the embedded gateway
+    players: int = Field(default=6, ge=0, le=500)
+    traffic: str = Field(default="", max_length=10_000)  # the table's own columns, folding and pills
+    layouts: dict[str, Layout] = {}
+
+
+@dataclass(slots=True, frozen=True)
+class BrokenSettings:
+    """Why the file could not be used, in words, and where it was kept (`None`: it still lies where it was)."""
+
+    reason: str
+    kept_as: Path | None
+
+
+def data_folder() -> Path:
+    """Where the window keeps its files unless told otherwise."""
+    return Path(platformdirs.user_data_dir("sonde", appauthor=False))
+
+
+class SettingsFile:
+    """The settings and the file that they live in."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.path = (folder or data_folder()) / FILE_NAME
+        self.settings = Settings()
+        self.broken: BrokenSettings | None = None
+        self._written = ""
+
+    def load(self) -> Settings:
+        """Read the file. Never raises: what is wrong is in `broken`, and then these are the defaults."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+            self.settings = Settings.model_validate(tomllib.loads(text))
+            self._written = text
+        except FileNotFoundError:
+            self.settings = Settings()
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+            self.settings = Settings()
+            self.broken = BrokenSettings(_reason(error), self._keep_beside())
+            log.info("settings in %s were not used: %s", self.path, self.broken.reason)
+        return self.settings
+
+    def save(self) -> str | None:
+        """Write the file if something changed; the reason in words when that is not possible."""
+        text = to_toml(self.settings.model_dump())
+        if text == self._written:
+            return None
+        temporary = self.path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self.path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            return f"{self.path}: {error.strerror or error}"
+        self._written = text
+        return None
+
+    def _keep_beside(self) -> Path | None:
+        kept = self.path.with_suffix(".broken.toml")
+        try:
+            self.path.replace(kept)
+        except OSError:
+            return None
+        return kept
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        return f"{key}: {first['msg']}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)
+
+
+def to_toml(values: dict[str, Any]) -> str:
+    """Plain values and tables as TOML; strings are written as JSON strings, which TOML reads alike."""
+    lines: list[str] = []
+    _table(values, "", lines)
+    return "\n".join(lines).lstrip() + "\n"
+
+
+def _table(values: dict[str, Any], prefix: str, lines: list[str]) -> None:
+    for key, value in values.items():
+        if not isinstance(value, dict):
+            lines.append(f"{_key(key)} = {_plain(value)}")
+    for key, value in values.items():
+        if isinstance(value, dict):
+            path = f"{prefix}.{_key(key)}" if prefix else _key(key)
+            lines.extend(("", f"[{path}]"))
+            _table(value, path, lines)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return _text(value)
+    return f"[{', '.join(_plain(item) for item in value)}]"
+
+
+def _text(value: str) -> str:
+    # DEL is the one character that JSON leaves bare and TOML forbids.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)

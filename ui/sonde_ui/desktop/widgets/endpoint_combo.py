@@ -1,0 +1,81 @@
+"""Where we are connected to, and where else we could be."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QComboBox
+
+from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.theme import font_ui, icon, themes
+from sonde_ui.desktop.widgets.shapes import square
+
+_WIDTH = 212
+_NEW = "New remote endpoint…"
+
+
+class EndpointCombo(QComboBox):
+    """A list of endpoints with a square for each kind; the last entry makes a new one."""
+
+    chosen = Signal(object)  # Endpoint
+    new_asked = Signal()
+
+    def __init__(self, book: EndpointBook) -> None:
+        super().__init__()
+        self._book = book
+        self._current: Endpoint | None = None
+        self.setFont(font_ui(13, 500))
+        self.setFixedWidth(_WIDTH)
+        self.setIconSize(QSize(14, 14))
+        self.setAccessibleName("Endpoint")
+        self.setToolTip("Where to connect to")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.activated.connect(self._on_activated)
+        book.changed.connect(self._fill)
+        themes.changed.connect(self._fill)
+        self._fill()
+
+    def show_endpoint(self, endpoint: Endpoint | None) -> None:
+        """Show which endpoint is open."""
+        self._current = endpoint
+        self._fill()
+
+    def _fill(self) -> None:
+        self.clear()
+        for endpoint in self._book.endpoints:
+            production = " · production" if endpoint.production else ""
+            self.addItem(_sign(endpoint), one_line(endpoint.name, 60) + production, endpoint)
+            self.setItemData(
+                self.count() - 1, endpoint.url or "starts beside the window", Qt.ItemDataRole.ToolTipRole
+            )
+        self.insertSeparator(self.count())
+        self.addItem(icon("plus", "dim", 14), _NEW)
+        self._select()
+
+    def _select(self) -> None:
+        names = [endpoint.name for endpoint in self._book.endpoints]
+        shown = self._current.name if self._current else ""
+        self.setCurrentIndex(names.index(shown) if shown in names else -1)
+
+    def _on_activated(self, place: int) -> None:
+        endpoint = self.itemData(place)
+        self._select()  # what is shown is what is open, not what was asked for
+        if isinstance(endpoint, Endpoint):
+            self.chosen.emit(endpoint)
+        elif place == self.count() - 1:
+            self.new_asked.emit()
+
+
+def _sign(endpoint: Endpoint) -> QIcon:
+    """A square: accent for the embedded one, dim for others, the warning colour for production."""
+    theme = themes.current()
+    color = theme.accent if endpoint.kind is EndpointKind.EMBEDDED else theme.dim
+    picture = QPixmap(28, 28)
+    picture.fill(QColor(Qt.GlobalColor.transparent))
+    painter = QPainter(picture)
+    square(painter, QPointF(14, 14), 9, theme.warn if endpoint.production else color)
+    painter.end()
+    picture.setDevicePixelRatio(2.0)
+    return QIcon(picture)

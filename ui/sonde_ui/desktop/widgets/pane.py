@@ -1,0 +1,131 @@
+"""A place in the layout: a 32 px title with figures at its right, over one view or several behind tabs.
+
+Owns the title row and which view is in front. Knows nothing of what views show: it takes `title` and
+`figures_changed` from each, and a `title_bar` widget from one that brings its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QMetaObject, QObject, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+
+from sonde_ui.desktop.theme import GRID, TITLE, font_title, font_ui
+from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+
+
+class PaneTitle(QWidget):
+    """The title row: one dimmed title, or one tab for each view; figures of the view in front at the right."""
+
+    picked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setProperty("surface", "line-bottom")
+        self.setFixedHeight(TITLE)
+        self._tabs: dict[str, QPushButton] = {}
+        self.figures = ElidedLabel(font=font_ui(11, 600), tone="dim", align=Qt.AlignmentFlag.AlignRight)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
+        self._row.setSpacing(4 * GRID)
+        self._row.addStretch(1)
+        self._row.addWidget(self.figures)
+
+    def set_tabs(self, tabs: dict[str, str]) -> None:
+        """Show these views' titles, by id."""
+        for button in self._tabs.values():
+            self._row.removeWidget(button)
+            button.deleteLater()
+        self._tabs = {}
+        for place, (name, title) in enumerate(tabs.items()):
+            button = QPushButton(title)
+            button.setFont(font_title())
+            button.setProperty("kind", "tab" if len(tabs) > 1 else "title")
+            button.setAccessibleName(f"{title} panel")
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus if len(tabs) > 1 else Qt.FocusPolicy.NoFocus)
+            button.setCheckable(len(tabs) > 1)
+            button.clicked.connect(lambda _checked=False, name=name: self.picked.emit(name))
+            self._tabs[name] = button
+            self._row.insertWidget(place, button)
+
+    def show_picked(self, name: str) -> None:
+        """Mark the tab of the view in front."""
+        for other, button in self._tabs.items():
+            button.setChecked(other == name)
+
+
+class Pane(QWidget):
+    """Shows one of its views; a bare pane with a single view has no title row."""
+
+    picked = Signal(str)  # view id, by a person
+
+    def __init__(self, name: str, views: Sequence[tuple[str, QWidget]], *, bare: bool = False) -> None:
+        super().__init__()
+        self.name = name
+        self._views = dict(views)
+        self._figures: dict[str, str] = {}
+        self._links: list[QMetaObject.Connection] = []
+        self._open: list[str] = []
+        self._front = ""
+        self._bare = bare
+        self._heading = PaneTitle()
+        self._heading.picked.connect(self._on_picked)
+        self._stack = QStackedWidget()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._heading)
+        column.addWidget(self._stack, 1)
+        for view_id, view in self._views.items():
+            self._stack.addWidget(view)
+            figures = view.figures_changed  # type: ignore[attr-defined]  # every view has it
+            self._links.append(figures.connect(partial(self._on_figures, view_id)))
+
+    @property
+    def front(self) -> str:
+        """Id of the view in front; "" when all are closed."""
+        return self._front
+
+    def views(self) -> tuple[str, ...]:
+        """Ids of the views that live here, open or not."""
+        return tuple(self._views)
+
+    def set_open(self, open_views: Sequence[str]) -> None:
+        """Show these views; the pane itself goes away when there are none."""
+        self._open = [name for name in self._views if name in open_views]
+        titles = {name: str(getattr(self._views[name], "title", name)) for name in self._open}
+        self._heading.set_tabs(titles)
+        self._heading.setVisible(not (self._bare and len(self._open) == 1))
+        self.setVisible(bool(self._open))
+        if self._open:
+            self.show_view(self._front if self._front in self._open else self._open[0])
+        else:
+            self._front = ""
+
+    def show_view(self, name: str) -> None:
+        """Bring an open view to the front."""
+        if name not in self._open:
+            return
+        self._front = name
+        self._stack.setCurrentWidget(self._views[name])
+        self._heading.show_picked(name)
+        self._heading.figures.setText(self._figures.get(name, ""))
+
+    def release(self) -> None:
+        """Give the views back, so that another layout can take them."""
+        for link in self._links:
+            QObject.disconnect(link)
+        for view in self._views.values():
+            view.setParent(None)
+
+    def _on_picked(self, name: str) -> None:
+        self.show_view(name)
+        self.picked.emit(name)
+
+    def _on_figures(self, name: str, text: str) -> None:
+        self._figures[name] = text
+        if name == self._front:
+            self._heading.figures.setText(text)

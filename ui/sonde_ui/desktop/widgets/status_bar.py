@@ -1,0 +1,98 @@
+"""The line at the bottom: rows, rates, round trips, the gateway's process, and what just went wrong."""
+
+from __future__ import annotations
+
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from sonde_lab.changes import Changes, GatewayState, GatewayStatus
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.theme import GRID, font_ui
+from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+
+_HEIGHT = 26
+_SAID_FOR_MS = 8_000
+
+
+class StatusBar(QWidget):
+    """Figures at the left; at the right the gateway, or for some seconds what went wrong."""
+
+    def __init__(self, workbench: Workbench, bridge: Bridge) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setProperty("surface", "line-top")
+        self.setFixedHeight(_HEIGHT)
+        self.rows, self.messages, self.bytes, self.rtt, self.kept = (_figure() for _ in range(5))
+        self.gateway = _figure(Qt.AlignmentFlag.AlignRight)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
+        row.setSpacing(5 * GRID)
+        for label in (self.rows, self.messages, self.bytes, self.rtt, self.kept):
+            row.addWidget(label)
+        row.addWidget(self.gateway, 1)
+        self._gateway_text = ""
+        self._saying = QTimer(self, singleShot=True, interval=_SAID_FOR_MS)
+        self._saying.timeout.connect(self._show_gateway)
+        bridge.changed.connect(self._on_changes)
+
+    def show_rows(self, text: str) -> None:
+        """ "8,214 of 9,903", from the traffic view."""
+        self.rows.setText(f"{text} rows")
+
+    def show_round_trips(self, text: str) -> None:
+        """ "p50 12.1 · p95 18.9 ms", from the latency view."""
+        self.rtt.setText(f"RTT {text}" if text else "")
+
+    def say(self, sentence: str, tone: str = "warn") -> None:
+        """Say something for some seconds, in the place of the gateway."""
+        self.gateway.set_tone(tone)
+        self.gateway.setText(sentence)
+        self._saying.start()
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.throughput is not None:
+            messages = changes.throughput.in_msgs + changes.throughput.out_msgs
+            volume = changes.throughput.in_bytes + changes.throughput.out_bytes
+            self.messages.setText(f"{messages:,.0f} msg/s")
+            self.bytes.setText(f"{figures.size(round(volume))}/s")
+            evicted = self._workbench.ring.evicted
+            self.kept.setText(f"{figures.count(evicted)} oldest rows let go" if evicted else "")
+        if changes.gateway_changed or not self._gateway_text:
+            self._gateway_text = gateway_words(changes.gateway)
+            if not self._saying.isActive():
+                self._show_gateway()
+
+    def _show_gateway(self) -> None:
+        self.gateway.set_tone("dim")
+        self.gateway.setText(self._gateway_text)
+
+
+def gateway_words(gateway: GatewayStatus) -> str:
+    """The gateway's process in a few words."""
+    parts: list[str] = []
+    match gateway.state:
+        case GatewayState.NONE:
+            return "no endpoint"
+        case GatewayState.STARTING:
+            return "embedded gateway is starting"
+        case GatewayState.DEAD:
+            return "embedded gateway has ended"
+        case GatewayState.LIVE:
+            parts.append(f"embedded gateway, process {gateway.pid}")
+        case GatewayState.REMOTE:
+            parts.append(gateway.url)
+    if gateway.node:
+        parts.append(f"node {gateway.node}")
+    if gateway.sessions is not None:
+        parts.append(f"{gateway.sessions} sessions")
+    return " · ".join(parts)
+
+
+def _figure(align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> ElidedLabel:
+    return ElidedLabel(font=font_ui(12), tone="dim", align=align)
+
+

@@ -1,0 +1,83 @@
+"""Everything known of the current connection: behind the status pill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from PySide6.QtWidgets import QWidget
+
+from sonde_client import ConnectionStatus
+from sonde_lab.changes import GatewayStatus
+from sonde_protocol.states import ConnectionState
+from sonde_ui.desktop.connection_words import by_whom, look_of
+from sonde_ui.desktop.models.figures import NOTHING, duration, latency
+from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.widgets.fact_card import FactCard
+
+Fact = tuple[str, str, str]
+
+
+class StatusPopover(FactCard):
+    """State, session, ages, attempts, and how the last connection ended."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window, "Connection")
+
+    def show_status(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
+        """Bring the card up to `now`; cheap while it is put away."""
+        if self.isVisible():
+            look = look_of(status, gateway, now)
+            self.show_facts(look.name, status_facts(status, gateway, now))
+
+    def show_now(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
+        """Fill the card before it opens, so that it opens in its right size."""
+        self.show_facts(look_of(status, gateway, now).name, status_facts(status, gateway, now))
+
+
+def status_facts(status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> Iterator[Fact]:
+    """`(name, value, tone)` of all that is known; values are one line and plain."""
+    if status is None:
+        yield "Gateway", gateway.state.value, "text"
+        return
+    live = status.state is ConnectionState.LIVE
+    yield "Reason", look_of(status, gateway, now).reason, "text"
+    yield "Address", one_line(status.url or gateway.url), "text"
+    yield "Node", one_line(status.node or ""), "text"
+    yield "Session", _session(status), "text"
+    if live:
+        yield "Round trip", str(latency(status.rtt_ms)) if status.rtt_ms is not None else NOTHING, "text"
+        yield "Up for", duration(now - status.connected_at) if status.connected_at else "", "text"
+    if status.last_frame_at is not None:
+        yield "Last frame", f"{duration(now - status.last_frame_at)} ago", "text"
+    yield "Heartbeat", f"every {duration(status.heartbeat_s)}" if live else "", "text"
+    yield "Attempts", str(status.attempts) if status.attempts else "", "text"
+    yield from _failure(status, live)
+    yield from _last_close(status, now)
+    if status.last_resume is not None:
+        report = status.last_resume
+        text = f"{report.replayed} replayed in {report.channels} channels, {report.took_ms:.0f} ms"
+        yield "Last resume", text, "ok"
+
+
+def _session(status: ConnectionStatus) -> str:
+    if status.session is None:
+        return NOTHING
+    return f"{one_line(status.session)[:8]}… · generation {status.generation}"
+
+
+def _failure(status: ConnectionStatus, live: bool) -> Iterator[Fact]:
+    if status.failure is None or live:
+        return
+    yield "Failure", one_line(f"{status.failure.title}. {status.failure.detail}"), "bad"
+    yield "What to do", one_line(status.failure.advice), "text"
+
+
+def _last_close(status: ConnectionStatus, now: float) -> Iterator[Fact]:
+    closed = status.last_close
+    if closed is None:
+        return
+    code = f"{closed.code} {closed.name}" if closed.code is not None else closed.name
+    yield "Last close", f"{code}, {by_whom(status)}, {duration(now - closed.at)} ago", "bad"
+    yield "Cause", one_line(closed.cause), "text"
+    yield "Reason given", one_line(closed.reason), "text"
+    yield "Resumable", "yes" if closed.resumable else "no: a new session begins", "text"

@@ -1,0 +1,89 @@
+"""The top bar: where, how it goes, who, and the few acts that are always at hand."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
+
+from sonde_client import ConnectionStatus
+from sonde_lab.changes import Changes
+from sonde_lab.workbench import Workbench
+from sonde_protocol.states import ConnectionState
+from sonde_ui.desktop.action_set import ActionSet
+from sonde_ui.desktop.actions import ACTIONS
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.theme import GRID, font_ui, icon, themes
+from sonde_ui.desktop.widgets.action_button import ActionButton
+from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
+from sonde_ui.desktop.widgets.identity import Identity
+from sonde_ui.desktop.widgets.status_widget import StatusWidget
+
+_HEIGHT = 46
+_AT_REST = (ConnectionState.IDLE, ConnectionState.STOPPED)
+
+
+class TopBar(QWidget):
+    """Lays out its pieces; each knows by itself what to show."""
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        bridge: Bridge,
+        actions: ActionSet,
+        combo: EndpointCombo,
+        status: StatusWidget,
+        identity: Identity,
+    ) -> None:
+        super().__init__()
+        self._workbench = workbench
+        self._actions = actions
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setProperty("surface", "line-bottom")
+        self.setFixedHeight(_HEIGHT)
+        self.combo = combo
+        self.toggle = ActionButton(actions["connection.connect"])
+        self.acts = self._acts_button()
+        self.players = ActionButton(actions["players.toggle"], text="Players", icon=True)
+        self.theme = ActionButton(actions["view.next_theme"], text="", icon=True)
+        self.mark = ActionButton(actions["traffic.mark"], icon=True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
+        row.setSpacing(2 * GRID)
+        row.addWidget(combo)
+        row.addWidget(self.toggle)
+        row.addWidget(status, 1)
+        for piece in (self.acts, self.players, self.mark, self.theme, identity):
+            row.addWidget(piece)
+        bridge.changed.connect(self._on_changes)
+        themes.changed.connect(self._dress)
+        self._dress()
+
+    def _acts_button(self) -> QPushButton:
+        button = QPushButton("Acts")
+        button.setProperty("kind", "act")
+        button.setFont(font_ui(13, 500))
+        button.setAccessibleName("Acts: drop, kick, restart, refuse")
+        button.setToolTip("Cut something off on purpose and watch it heal")
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        menu = QMenu(button)
+        menu.setToolTipsVisible(True)
+        menu.aboutToShow.connect(self._actions.refresh)
+        for action in ACTIONS:
+            if action.danger:
+                menu.addAction(self._actions[action.id])
+        button.setMenu(menu)
+        return button
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed:
+            self.combo.show_endpoint(self._workbench.endpoint)
+        status = changes.statuses.get(self._workbench.current)
+        if status is not None:
+            self._show_toggle(status)
+
+    def _show_toggle(self, status: ConnectionStatus) -> None:
+        name = "connect" if status.state in _AT_REST else "disconnect"
+        self.toggle.show_action(self._actions[f"connection.{name}"])
+
+    def _dress(self) -> None:
+        self.acts.setIcon(icon("act", "injected"))

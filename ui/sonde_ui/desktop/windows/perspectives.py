@@ -1,0 +1,128 @@
+"""The three arrangements of the same views, as data.
+
+Owns which view stands where and how large at first. A size of 0 takes what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """A pane: views that share it, the first in front. `size`: pixels along the parent's direction."""
+
+    name: str
+    views: tuple[str, ...]
+    size: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Split:
+    """Parts beside (`across`) or below one another."""
+
+    name: str
+    across: bool
+    parts: tuple[Place | Split, ...]
+    size: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class Arrangement:
+    """One perspective. `closed`: views that are put away at first."""
+
+    root: Split
+    closed: frozenset[str] = frozenset()
+
+
+ARRANGEMENTS: Final = {
+    "inspect": Arrangement(
+        Split(
+            "inspect",
+            True,
+            (
+                Split(
+                    "left",
+                    False,
+                    (Place("connections", ("connections",), 168), Place("presence", ("presence",))),
+                    264,
+                ),
+                Split(
+                    "main",
+                    False,
+                    (
+                        Place("traffic", ("traffic",)),
+                        Place("detail", ("detail",), 148),
+                        Split(
+                            "bottom",
+                            True,
+                            (
+                                Place("latency", ("latency",)),
+                                Place("tools", ("state", "composer", "faults", "notices"), 440),
+                            ),
+                            212,
+                        ),
+                    ),
+                ),
+            ),
+        )
+    ),
+    "break": Arrangement(
+        Split(
+            "break",
+            True,
+            (
+                Split(
+                    "left",
+                    False,
+                    (Place("faults", ("faults",)), Place("people", ("connections", "presence"), 236)),
+                    312,
+                ),
+                Split(
+                    "middle",
+                    False,
+                    (Place("latency", ("latency",)), Place("notices", ("notices", "state"), 280)),
+                ),
+                Split(
+                    "right",
+                    False,
+                    (Place("traffic", ("traffic",)), Place("detail", ("detail", "composer"), 220)),
+                    480,
+                ),
+            ),
+        )
+    ),
+    "watch": Arrangement(
+        Split(
+            "watch",
+            False,
+            (
+                Split(
+                    "top",
+                    True,
+                    (Place("presence", ("presence",), 440), Place("state", ("state", "composer"))),
+                ),
+                Split(
+                    "bottom",
+                    True,
+                    (
+                        Place("latency", ("latency",)),
+                        Place("more", ("notices", "connections", "faults"), 440),
+                    ),
+                    244,
+                ),
+                Place("traffic", ("traffic", "detail"), 200),
+            ),
+        ),
+        closed=frozenset({"traffic", "detail"}),
+    ),
+}
+
+
+def places(split: Split) -> list[Place]:
+    """Every pane of a tree, in reading order."""
+    found: list[Place] = []
+    for part in split.parts:
+        found.extend([part] if isinstance(part, Place) else places(part))
+    return found

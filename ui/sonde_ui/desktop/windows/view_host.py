@@ -1,0 +1,174 @@
+"""Lays out the views of the perspective in force, and remembers how a person left each.
+
+Owns the splitters. The views are made once and move from one perspective to the next with their state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from sonde_ui.desktop.settings import Layout
+from sonde_ui.desktop.theme import Theme, themes
+from sonde_ui.desktop.widgets.pane import Pane
+from sonde_ui.desktop.windows.perspectives import ARRANGEMENTS, Place, Split
+
+_BARE = frozenset({"traffic", "detail"})  # their header and tabs are title enough
+_SMALLEST = 72
+
+
+class ViewHost(QWidget):
+    """One splitter tree at a time."""
+
+    changed = Signal()  # a panel came, went or moved to the front
+
+    def __init__(self, views: Mapping[str, QWidget]) -> None:
+        super().__init__()
+        self._views = views
+        self._perspective = ""
+        self._root: QSplitter | None = None
+        self._panes: dict[str, Pane] = {}
+        self._splitters: dict[str, QSplitter] = {}
+        self._closed: set[str] = set()
+        self._wanted: dict[str, list[int]] | None = None  # sizes that wait for the first layout
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        themes.changed.connect(self._dress)
+
+    @property
+    def perspective(self) -> str:
+        """The name of the perspective in force."""
+        return self._perspective
+
+    def arrange(self, perspective: str, layout: Layout | None) -> None:
+        """Take up a perspective, as it was left or (without `layout`) as it is at first."""
+        arrangement = ARRANGEMENTS[perspective]
+        self.setUpdatesEnabled(False)
+        self._take_down()
+        self._perspective = perspective
+        self._closed = set(arrangement.closed if layout is None else layout.closed) & set(self._views)
+        self._root = self._build(arrangement.root)
+        self._column.addWidget(self._root)
+        for pane in self._panes.values():
+            self._open_in(pane)
+            if layout is not None:
+                pane.show_view(layout.tabs.get(pane.name, ""))
+        self._wanted = dict(layout.sizes) if layout is not None else {}
+        self._hide_empty()
+        self._apply_sizes()
+        self.setUpdatesEnabled(True)
+        self.changed.emit()
+
+    def layout_now(self) -> Layout:
+        """How the perspective looks now, to be remembered."""
+        return Layout(
+            sizes={name: splitter.sizes() for name, splitter in self._splitters.items()},
+            tabs={name: pane.front for name, pane in self._panes.items() if len(pane.views()) > 1},
+            closed=sorted(self._closed),
+        )
+
+    def is_open(self, view: str) -> bool:
+        """Whether a view is shown, be it behind a tab."""
+        return view not in self._closed and self._pane_of(view) is not None
+
+    def set_open(self, view: str, is_open: bool) -> None:
+        """Show a view and bring it to the front, or put it away."""
+        pane = self._pane_of(view)
+        if pane is None:
+            return
+        if is_open:
+            self._closed.discard(view)
+        else:
+            self._closed.add(view)
+        self._open_in(pane)
+        self._hide_empty()
+        if is_open:
+            pane.show_view(view)
+        self.changed.emit()
+
+    def show_view(self, view: str) -> None:
+        """Make sure that a view can be seen."""
+        self.set_open(view, True)
+
+    def forget(self) -> None:
+        """Give the views back before the window goes."""
+        self._take_down()
+
+    def _build(self, split: Split) -> QSplitter:
+        direction = Qt.Orientation.Horizontal if split.across else Qt.Orientation.Vertical
+        splitter = QSplitter(direction)
+        splitter.setChildrenCollapsible(False)
+        splitter.setHandleWidth(themes.current().line_px)
+        for place, part in enumerate(split.parts):
+            splitter.addWidget(self._build(part) if isinstance(part, Split) else self._pane(part))
+            splitter.setStretchFactor(place, 0 if part.size else 1)
+        self._splitters[split.name] = splitter
+        return splitter
+
+    def _pane(self, place: Place) -> Pane:
+        views = [(name, self._views[name]) for name in place.views if name in self._views]
+        pane = Pane(place.name, views, bare=place.name in _BARE)
+        pane.setMinimumSize(_SMALLEST, _SMALLEST)
+        pane.picked.connect(lambda _name: self.changed.emit())
+        self._panes[place.name] = pane
+        return pane
+
+    def _open_in(self, pane: Pane) -> None:
+        pane.set_open([name for name in pane.views() if name not in self._closed])
+
+    def _hide_empty(self) -> None:
+        """A splitter with nothing in it takes no room."""
+        for splitter in self._splitters.values():  # inner ones come first
+            if splitter is not self._root:
+                splitter.setVisible(any(not splitter.widget(at).isHidden() for at in range(splitter.count())))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Only now is it known how much room there is."""
+        super().showEvent(event)
+        self._apply_sizes()
+
+    def _apply_sizes(self) -> None:
+        """Give each part its size, once; those with none share what is left."""
+        if self._wanted is None or self._root is None or not self.isVisible():
+            return
+        wanted, self._wanted = self._wanted, None
+        self._size_parts(ARRANGEMENTS[self._perspective].root, self.width(), self.height(), wanted)
+
+    def _size_parts(self, split: Split, width: int, height: int, wanted: dict[str, list[int]]) -> None:
+        splitter = self._splitters[split.name]
+        whole = (width if split.across else height) - splitter.handleWidth() * (len(split.parts) - 1)
+        sizes = wanted.get(split.name, [])
+        if len(sizes) != len(split.parts) or sum(sizes) <= 0:
+            sizes = _first_sizes(split, whole, [splitter.widget(at).isHidden() for at in range(splitter.count())])
+        splitter.setSizes(sizes)
+        for part, size in zip(split.parts, splitter.sizes(), strict=True):
+            if isinstance(part, Split):
+                self._size_parts(part, size if split.across else width, height if split.across else size, wanted)
+
+    def _take_down(self) -> None:
+        for pane in self._panes.values():
+            pane.release()
+        self._panes, self._splitters = {}, {}
+        if self._root is not None:
+            self._column.removeWidget(self._root)
+            self._root.hide()
+            self._root.deleteLater()
+            self._root = None
+
+    def _pane_of(self, view: str) -> Pane | None:
+        return next((pane for pane in self._panes.values() if view in pane.views()), None)
+
+    def _dress(self, theme: Theme) -> None:
+        for splitter in self._splitters.values():
+            splitter.setHandleWidth(theme.line_px)
+
+
+def _first_sizes(split: Split, whole: int, hidden: list[bool]) -> list[int]:
+    """Fixed parts as they are drawn; the others share the rest. Nobody gets less than the smallest."""
+    fixed = sum(part.size for part, away in zip(split.parts, hidden, strict=True) if not away)
+    loose = sum(1 for part, away in zip(split.parts, hidden, strict=True) if not part.size and not away)
+    share = max(_SMALLEST, (whole - fixed) // max(1, loose))
+    return [part.size or share for part in split.parts]
