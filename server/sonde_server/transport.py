@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import Event
 from websockets.protocol import State as LibraryState
 
 from sonde_protocol.codes import CloseCode
@@ -205,11 +206,13 @@ class Socket(asyncio.Protocol):
                 self._refuse(library, HEADERS_TOO_LARGE)
                 return
         library.feed(data)
-        for event in library.events_received():
+        events = library.events_received()
+        if self._phase is Phase.HANDSHAKE and events:
+            self._answer(library, events, data)
+            return
+        for event in events:
             if isinstance(event, Frame):
                 self._take_frame(library, event)
-            elif isinstance(event, Request) and self._phase is Phase.HANDSHAKE:
-                self._answer(library, event)
         self._settle(library)
 
     def _settle(self, library: Library) -> None:
@@ -236,8 +239,14 @@ class Socket(asyncio.Protocol):
 
     # ------------------------------------------------------------ handshake
 
-    def _answer(self, library: Library, request: Request) -> None:
-        if library.reader.buffer or library.events:
+    def _answer(self, library: Library, events: list[Event], data: bytes) -> None:
+        request = events[0]
+        # Nothing may follow the request before it is answered (RFC 6455 section 4.1): its last bytes end `data`.
+        if (
+            not isinstance(request, Request)
+            or len(events) > 1
+            or not data.endswith(b"\r\n\r\n"[-len(data) :])
+        ):
             self._refuse(library, TOO_EARLY)
             return
         asked = upgrade_request(request, self.peer, self._listener.is_loopback)
@@ -258,14 +267,22 @@ class Socket(asyncio.Protocol):
         self._connection = self._listener.connect(self, verdict)
 
     def _refuse(self, library: Library, refusal: HttpRefusal) -> None:
-        self._respond(library, refusal_response(refusal))
+        library.data_to_send()  # whatever the library made of early frames must not come before the answer
+        if not library.eof_sent:
+            self._respond(library, refusal_response(refusal))
+            return
+        self._write(refusal_response(refusal).serialize())
+        self._transport.write_eof()
+        self._listener.count_refusal(refusal.status)
+        self._end()
 
     def _refuse_unreadable(self, library: Library) -> None:
         """The library gave up on the request: with an answer of its own (too long a line), or with none."""
-        answered = any(library.writes)
-        if not answered:
-            self._write(refusal_response(NOT_HTTP).serialize())
-        self._listener.count_refusal(HEADERS_TOO_LARGE.status if answered else NOT_HTTP.status)
+        if not any(library.writes):
+            self._refuse(library, NOT_HTTP)
+            return
+        self._flush(library)
+        self._listener.count_refusal(HEADERS_TOO_LARGE.status)
         self._end()
 
     def _respond(self, library: Library, response: Response) -> None:
