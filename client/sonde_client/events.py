@@ -14,15 +14,13 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sonde_client.errors import Failure, StreamOverflow
 from sonde_client.status import ConnectionStatus, ResumeReport
 from sonde_protocol.frames import Command, Delta, Event, Frame, op_of
+from sonde_protocol.presence import RosterChange
 from sonde_protocol.states import ChannelState
-
-if TYPE_CHECKING:
-    from sonde_protocol.presence import RosterChange
 
 logger = logging.getLogger(__name__)
 
@@ -294,7 +292,7 @@ class EventBus:
         for callback in tuple(self._callbacks.get(event_class, ())):
             try:
                 callback(event)
-            except Exception:  # noqa: BLE001 - one listener's bug must not silence the others or the session
+            except Exception:  # one listener's bug must not silence the others or the session
                 logger.exception("a listener of %s failed", event_class.__name__)
         streams = self._streams.get(event_class)
         if streams:

@@ -1,0 +1,341 @@
+"""One socket: dials, feeds bytes to `websockets`' Sans-I/O client, flushes what comes out. Decides nothing.
+
+Owns TCP, TLS, the upgrade, message assembly and the bounds against a hostile server. Uses no system proxy. The
+very bytes of both directions, handshake included, pass `on_wire`. Reports to its `SocketOwner`; after `let_go`
+it reports nothing any more and ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidURI
+from websockets.frames import Frame, Opcode
+from websockets.http11 import USER_AGENT
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import WebSocketURI, parse_uri
+
+from sonde_client.actions import DialFailure
+from sonde_client.diagnosis import of_exception, of_handshake
+from sonde_protocol.errors import excerpt
+
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+MAX_HANDSHAKE_BYTES: Final = 128 * 1024
+MAX_FRAGMENTS: Final = 8_192
+MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
+CLOSE_LIMIT_S: Final = 2.0
+MAX_REASON_BYTES: Final = 123
+
+OnWire = Callable[[str, bytes, float, int], None]
+_websocket_log = logging.getLogger("sonde_client.websocket")
+
+
+class SocketOwner(Protocol):
+    """Who is told."""
+
+    def on_reached(self, dial: int, phase: str) -> None: ...
+    def on_open(self, dial: int) -> None: ...
+    def on_dial_failed(self, dial: int, failed: DialFailure) -> None: ...
+    def on_message(self, dial: int, data: bytes, binary: bool) -> None: ...
+    def on_control(self, dial: int) -> None: ...
+    def on_lost(self, dial: int, code: int | None, reason: str, by: str) -> None: ...
+    def on_batch_end(self) -> None: ...
+    def on_gone(self, socket: Socket) -> None: ...
+    def on_wire_bytes(self, direction: str, data: bytes, dial: int) -> None: ...
+
+
+class Socket(asyncio.Protocol):
+    """One TCP connection of a client, from the dial to its end."""
+
+    def __init__(self, dial: int, owner: SocketOwner) -> None:
+        self.dial = dial
+        self._owner = owner
+        self._reports = True
+        self._transport: asyncio.Transport | None = None
+        self._ws: ClientProtocol | None = None
+        self._where = ""
+        self._token: str | None = None
+        self._subprotocol = ""
+        self._task: asyncio.Task[None] | None = None
+        self._gone = False
+        self._opened = False
+        self._before_open = 0
+        self._fragments: list[bytes] = []
+        self._fragments_binary = False
+        self._closed_by_us: str | None = None
+        self._abort_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_let_go(self) -> bool:
+        """Nobody waits for what this socket still has to say."""
+        return not self._reports
+
+    # ------------------------------------------------------------ dialling
+
+    def start(self, url: str, token: str | None, subprotocol: str, tls: ssl.SSLContext | None) -> None:
+        """Dial. The outcome is reported as `on_open` or `on_dial_failed`."""
+        self._token, self._subprotocol = token, subprotocol
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._connect(url, tls), name=f"sonde-dial-{self.dial}")
+
+    async def _connect(self, url: str, tls: ssl.SSLContext | None) -> None:
+        try:
+            uri = _parse(url)
+        except ValueError as error:
+            self._fail(DialFailure("bad_url", f"{excerpt(url, 200)}: {error}."))
+            return
+        self._where = f"{uri.host}:{uri.port}"
+        try:
+            await self._open_transport(uri, tls)
+        except (OSError, UnicodeError) as error:
+            self._fail(of_exception(error, self._where))
+            return
+        if not self._gone:
+            self._upgrade(uri)
+
+    async def _open_transport(self, uri: WebSocketURI, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: self, uri.host, uri.port)
+        self._reached("tcp")
+        if uri.secure and self._transport is not None:
+            context = tls
+            if context is None:  # reading the system's authorities takes some 20 ms
+                context = await asyncio.to_thread(ssl.create_default_context)
+            secured = await loop.start_tls(self._transport, self, context, server_hostname=uri.host)
+            if secured is None:
+                raise ConnectionResetError("closed during the TLS handshake")
+            self._transport = secured
+            self._reached("tls")
+
+    def _upgrade(self, uri: WebSocketURI) -> None:
+        self._ws = ClientProtocol(
+            uri,
+            subprotocols=[Subprotocol(self._subprotocol)],
+            max_size=MAX_MESSAGE_BYTES,
+            logger=_websocket_log,
+        )
+        request = self._ws.connect()
+        request.headers["User-Agent"] = f"Sonde {USER_AGENT}"
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
+        self._ws.send_request(request)
+        self._flush()
+
+    def _reached(self, phase: str) -> None:
+        if self._reports:
+            self._owner.on_reached(self.dial, phase)
+
+    def _fail(self, failed: DialFailure) -> None:
+        """The dial came to nothing: report it once, and end."""
+        if self._reports:
+            self._reports = False
+            self._owner.on_dial_failed(self.dial, failed)
+            self._owner.on_batch_end()
+        self._end()
+
+    # ------------------------------------------------------------ asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if self._gone:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._owner.on_wire_bytes("in", data, self.dial)
+        ws = self._ws
+        if ws is None or self._gone:
+            return
+        ws.receive_data(data)
+        if not self._opened and not self._handshake(ws, len(data)):
+            return
+        self._dispatch(ws)
+        self._flush()
+        if self._reports:
+            self._owner.on_batch_end()
+
+    def eof_received(self) -> bool | None:
+        ws = self._ws
+        if ws is not None and ws.state is not State.CLOSED:
+            ws.receive_eof()
+            if not self._opened:
+                self._handshake(ws, 0)
+        return None  # the transport closes itself
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        ws = self._ws
+        if not self._opened:
+            error = exc if exc is not None else EOFError()
+            if isinstance(error, OSError):
+                self._fail(of_exception(error, self._where))
+            else:
+                self._fail(
+                    DialFailure("dial_reset", f"{self._where} ended the connection before it answered.")
+                )
+        elif self._reports and ws is not None:
+            self._reports = False
+            self._owner.on_lost(self.dial, *self._ending(ws))
+            self._owner.on_batch_end()
+        self._transport = None
+        self._end()
+
+    def pause_writing(self) -> None:
+        """A gateway that does not read is cut off at `MAX_UNSENT_BYTES`, when the next message is sent."""
+
+    # ------------------------------------------------------------ reading
+
+    def _handshake(self, ws: ClientProtocol, size: int) -> bool:
+        """Look at the upgrade's answer. True once the WebSocket is open."""
+        self._before_open += size
+        if ws.handshake_exc is not None:
+            self._fail(of_handshake(ws.handshake_exc, self._where))
+            return False
+        if ws.state is State.CONNECTING:
+            if self._before_open > MAX_HANDSHAKE_BYTES:
+                self._fail(DialFailure("not_websocket", f"{self._where} sent an endless answer."))
+            return False
+        if ws.subprotocol != self._subprotocol:
+            self._fail(
+                DialFailure("wrong_subprotocol", f"{self._where} did not agree to {self._subprotocol}.")
+            )
+            return False
+        self._opened = True
+        self._reached("upgraded")
+        if self._reports:
+            self._owner.on_open(self.dial)
+        return not self._gone
+
+    def _dispatch(self, ws: ClientProtocol) -> None:
+        for event in ws.events_received():
+            if not self._reports:
+                return
+            if not isinstance(event, Frame):
+                continue  # the upgrade's answer
+            if event.opcode is Opcode.TEXT or event.opcode is Opcode.BINARY:
+                if event.fin:
+                    self._owner.on_message(self.dial, bytes(event.data), event.opcode is Opcode.BINARY)
+                else:
+                    self._fragments = [bytes(event.data)]
+                    self._fragments_binary = event.opcode is Opcode.BINARY
+            elif event.opcode is Opcode.CONT:
+                self._continue(ws, event)
+            else:
+                self._owner.on_control(self.dial)
+
+    def _continue(self, ws: ClientProtocol, frame: Frame) -> None:
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            whole, self._fragments = b"".join(self._fragments), []
+            self._owner.on_message(self.dial, whole, self._fragments_binary)
+        elif len(self._fragments) > MAX_FRAGMENTS:
+            self._fragments = []
+            ws.fail(1009, "too many fragments")
+
+    def _ending(self, ws: ClientProtocol) -> tuple[int | None, str, str]:
+        """Code, reason and who: as far as close frames say so."""
+        if ws.close_rcvd is not None and ws.close_rcvd_then_sent is not False:
+            return ws.close_rcvd.code, ws.close_rcvd.reason, "server"
+        if self._closed_by_us is not None and ws.close_sent is None:
+            return None, self._closed_by_us, "client"
+        if ws.close_sent is not None:
+            return ws.close_sent.code, ws.close_sent.reason, "client"
+        return None, "", "network"
+
+    # ------------------------------------------------------------ writing
+
+    def send(self, data: bytes, binary: bool) -> None:
+        """Write one whole message; nothing happens on a socket that is no longer open."""
+        ws = self._ws
+        if ws is None or ws.state is not State.OPEN or self._transport is None:
+            return
+        if binary:
+            ws.send_binary(data)
+        else:
+            ws.send_text(data)
+        self._flush()
+        if self._transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            self.abort("the gateway does not read")
+
+    def send_ping(self, data: bytes, *, pong: bool = False) -> None:
+        """Write a protocol ping, or an unasked pong."""
+        ws = self._ws
+        if ws is not None and ws.state is State.OPEN:
+            (ws.send_pong if pong else ws.send_ping)(data[:125])
+            self._flush()
+
+    def _flush(self) -> None:
+        assert self._ws is not None
+        transport = self._transport
+        for data in self._ws.data_to_send():
+            if transport is None or transport.is_closing():
+                break
+            if data:
+                self._owner.on_wire_bytes("out", data, self.dial)
+                transport.write(data)
+            else:
+                transport.close()  # the WebSocket is over; TCP follows
+        if self._ws.close_expected() and self._opened:
+            self._abort_soon()
+
+    # ------------------------------------------------------------ ending
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye, wait for the peer's close frame, abort when it does not come."""
+        ws = self._ws
+        if ws is not None and ws.state is State.OPEN:
+            ws.send_close(code, _cut(reason))
+            self._flush()
+        elif ws is None or ws.state is State.CONNECTING:
+            self.abort(reason)
+        self._abort_soon()
+
+    def let_go(self, code: int, reason: str) -> None:
+        """As `close`, but nothing is reported any more."""
+        self._reports = False
+        self.close(code, reason)
+
+    def abort(self, why: str = "") -> None:
+        """Cut the connection; reported as lost by the client."""
+        self._closed_by_us = why
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._end()
+
+    def _abort_soon(self) -> None:
+        if self._abort_timer is None and not self._gone:
+            loop = asyncio.get_running_loop()
+            self._abort_timer = loop.call_later(CLOSE_LIMIT_S, self.abort, "no close frame came")
+
+    def _end(self) -> None:
+        """Let go of everything; the transport reports its own end later, to nobody."""
+        if self._gone:
+            return
+        self._gone = True
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        self._owner.on_gone(self)
+
+
+def _parse(url: str) -> WebSocketURI:
+    try:
+        uri = parse_uri(url)
+    except InvalidURI as error:
+        raise ValueError(error.msg) from None
+    if uri.user_info is not None:
+        raise ValueError("a password does not belong into an address")
+    return uri
+
+
+def _cut(reason: str) -> str:
+    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")

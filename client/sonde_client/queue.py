@@ -1,0 +1,211 @@
+"""Outbound commands: bounded, numbered when first sent, resent under the same number after a resume.
+
+Owns the order, the numbers, the window and what may be repeated. Refuses when full (`limit_reached`), rather
+than dropping what a caller waits for. Knows no socket and no file: `queue_file` stores what `snapshot()` gives.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sonde_protocol.codes import DeliveryClass, ErrorCode
+from sonde_protocol.errors import Refused
+from sonde_protocol.frames import Command, Patch, Publish, op_of
+
+WINDOW: Final = 64
+MAX_ATTEMPTS: Final = 10
+DEFAULT_LIMIT: Final = 1_000
+
+Settle = Callable[[Any, Exception | None], None]
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A command on its way.
+
+    Attributes:
+        settle: told the reply's `d`, or an exception; `None` when nobody waits (restored from a file).
+        attempts: how often it was written to a socket. retry_at: when a temporary refusal is tried again.
+        own: the session's own command (restoring a subscription, sync, auth): not reported as unknown.
+    """
+
+    command: Command
+    settle: Settle | None = None
+    own: bool = False
+    attempts: int = 0
+    retry_at: float | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The command's number; `None` until it is sent for the first time."""
+        return self.command.id or None
+
+    @property
+    def op(self) -> str:
+        return op_of(self.command)
+
+    @property
+    def is_volatile(self) -> bool:
+        """Never sent twice."""
+        return isinstance(self.command, Publish) and self.command.class_ == DeliveryClass.VOLATILE
+
+    @property
+    def is_recorded(self) -> bool:
+        """Deduplicated by the gateway: safe to repeat, worth keeping over a restart of the program."""
+        return isinstance(self.command, Patch) or (isinstance(self.command, Publish) and not self.is_volatile)
+
+    def finish(self, value: Any, error: Exception | None = None) -> None:
+        """Tell whoever waits."""
+        if self.settle is not None:
+            self.settle(value, error)
+
+
+class CommandQueue:
+    """Commands not yet answered, oldest first."""
+
+    def __init__(self, limit: int = DEFAULT_LIMIT, next_number: int = 1) -> None:
+        self.limit = limit
+        self.next_number = next_number
+        self.refused = 0
+        self.dirty = False  # what is kept over a restart has changed
+        self._sent: dict[int, Pending] = {}  # insertion order is number order
+        self._urgent: deque[Pending] = deque()
+        self._waiting: deque[Pending] = deque()
+        self._retry_at: float | None = None
+
+    def __len__(self) -> int:
+        return len(self._sent) + len(self._urgent) + len(self._waiting)
+
+    @property
+    def has_urgent(self) -> bool:
+        """Whether one of the session's own commands waits to be sent."""
+        return bool(self._urgent)
+
+    @property
+    def unanswered(self) -> tuple[Pending, ...]:
+        """Sent, no answer yet; by number."""
+        return tuple(self._sent.values())
+
+    @property
+    def unsent(self) -> tuple[Pending, ...]:
+        """Never written to a socket."""
+        return (*self._urgent, *self._waiting)
+
+    def submit(self, pending: Pending, *, urgent: bool = False) -> None:
+        """Take a command in; `urgent` ones overtake those that were not sent yet.
+
+        Raises:
+            Refused: `limit_reached`; nothing was taken.
+        """
+        if not urgent and len(self) >= self.limit:
+            self.refused += 1
+            raise Refused(ErrorCode.LIMIT_REACHED, f"{self.limit} commands are already waiting for an answer")
+        pending.command.id = 0
+        (self._urgent if urgent else self._waiting).append(pending)
+        self.dirty |= pending.is_recorded
+
+    def restore(self, sent: Iterable[Command], waiting: Iterable[Command]) -> None:
+        """Take over what an earlier run of the program left."""
+        for command in sent:
+            self._sent[command.id] = Pending(command)
+            self.next_number = max(self.next_number, command.id + 1)
+        self._waiting.extend(Pending(command) for command in waiting)
+
+    def put_back(self, pending: Pending) -> None:
+        """Keep a command that was taken out, under its number: the session goes on without this caller."""
+        if pending.number is not None:
+            self._sent[pending.number] = pending
+        else:
+            self._waiting.append(pending)
+        self.dirty = True
+
+    def take_sendable(self, now: float) -> list[Pending]:
+        """What may be written now: due retries under their old numbers, else new ones within the window."""
+        if self._retry_at is not None:
+            return self._take_retries(now)
+        ready: list[Pending] = []
+        while self._urgent or self._waiting:
+            if self._sent and self.next_number >= next(iter(self._sent)) + WINDOW:
+                break
+            pending = (self._urgent or self._waiting).popleft()
+            pending.command.id = self.next_number
+            self.next_number += 1
+            self._sent[pending.command.id] = pending
+            pending.attempts += 1
+            self.dirty |= pending.is_recorded
+            ready.append(pending)
+        return ready
+
+    def _take_retries(self, now: float) -> list[Pending]:
+        """New commands wait behind a temporary refusal, so that they do not overtake it."""
+        if self._retry_at is None or now < self._retry_at:
+            return []
+        self._retry_at = None
+        due = [pending for pending in self._sent.values() if pending.retry_at is not None]
+        for pending in due:
+            pending.retry_at = None
+            pending.attempts += 1
+        return due
+
+    def answer(self, number: int) -> Pending | None:
+        """Take out the command that was answered for good; `None` if there is none of that number."""
+        pending = self._sent.pop(number, None)
+        if pending is not None:
+            self.dirty |= pending.is_recorded
+            if pending.retry_at is not None:
+                self._recompute_retry()
+        return pending
+
+    def postpone(self, number: int, until: float) -> bool:
+        """Temporarily refused: keep it, under its number. False when it is unknown or was tried too often."""
+        pending = self._sent.get(number)
+        if pending is None or pending.attempts >= MAX_ATTEMPTS or pending.is_volatile:
+            return False
+        pending.retry_at = until
+        self._recompute_retry()
+        return True
+
+    def _recompute_retry(self) -> None:
+        times = [p.retry_at for p in self._sent.values() if p.retry_at is not None]
+        self._retry_at = max(times, default=None)
+
+    def next_deadline(self) -> float | None:
+        """When a postponed command is due."""
+        return self._retry_at
+
+    def resend(self) -> list[Pending]:
+        """All unanswered commands in order, for a connection that has just resumed. Call `take_volatile` first."""
+        self._retry_at = None
+        for pending in self._sent.values():
+            pending.retry_at = None
+            pending.attempts += 1
+        return list(self._sent.values())
+
+    def take_volatile(self) -> list[Pending]:
+        """Take out the volatile ones: a drop ends them."""
+        return self._take(lambda pending: pending.is_volatile)
+
+    def take_sent(self) -> list[Pending]:
+        """Take out everything that was sent: the session that numbered it is gone."""
+        self._retry_at = None
+        return self._take(lambda pending: pending.number is not None)
+
+    def take_all(self) -> list[Pending]:
+        """Empty the queue."""
+        self._retry_at = None
+        return self._take(lambda pending: True)
+
+    def take_own(self) -> list[Pending]:
+        """Take out the session's own commands that were never sent."""
+        return self._take(lambda pending: pending.own and pending.number is None)
+
+    def _take(self, chosen: Callable[[Pending], bool]) -> list[Pending]:
+        taken = [p for p in (*self._sent.values(), *self._urgent, *self._waiting) if chosen(p)]
+        self._sent = {number: p for number, p in self._sent.items() if not chosen(p)}
+        self._urgent = deque(p for p in self._urgent if not chosen(p))
+        self._waiting = deque(p for p in self._waiting if not chosen(p))
+        self.dirty |= any(p.is_recorded for p in taken)
+        return taken

@@ -1,0 +1,537 @@
+"""The client's side of the protocol, without I/O: what happened and `now` in, actions and events out.
+
+Owns the conversation (docs/protocol.md sections 3 to 8): identify and resume, resending, heartbeat, measuring,
+drain, token refresh, and the routing of frames. Refuses to know sockets, loops, clocks and files:
+`take_actions()` says what a shell has to do, `next_deadline()` when `tick()` is due.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+from sonde_client.actions import Action
+from sonde_client.commands import Commands, refused
+from sonde_client.errors import failure
+from sonde_client.events import AnyEvent, Failed, FrameIn, RttMeasured, SessionLost, SessionResumed
+from sonde_client.identity import MAX_RESUME_REFUSALS
+from sonde_client.lifecycle import FINAL_CODES, Lifecycle, SessionSettings
+from sonde_client.links import Course, Link, LinkPhase, hint_s
+from sonde_client.membership import Membership
+from sonde_client.metrics import Metrics
+from sonde_client.pinger import Pinger
+from sonde_client.queue import CommandQueue, Pending, Settle
+from sonde_client.smoothing import ServerClock
+from sonde_client.status import ConnectionStatus, ResumeReport
+from sonde_client.subscription import NEED_PRESENCE, NEED_STATE
+from sonde_protocol.codes import VERSION, ResumeCause
+from sonde_protocol.cursor import Cursor
+from sonde_protocol.errors import ProtocolViolation, UnknownOp, excerpt
+from sonde_protocol.frames import (
+    Auth,
+    AuthRequired,
+    Bye,
+    ClientInfo,
+    ClientPong,
+    Command,
+    Delta,
+    Error,
+    Event,
+    Flow,
+    Hello,
+    Identify,
+    Live,
+    Presence,
+    PresenceWish,
+    Ready,
+    Reconnect,
+    Reply,
+    Resume,
+    Resumed,
+    ResumeFailed,
+    ServerPing,
+    ServerPong,
+    SetPresence,
+    Snapshot,
+    Subscribe,
+    Sync,
+    Unsubscribe,
+    Unsubscribed,
+)
+from sonde_protocol.states import ConnectionTrigger
+
+__all__ = ["MAX_SERVER_FRAME_BYTES", "Session", "SessionSettings"]
+
+DEFAULT_HEARTBEAT_S: Final = 15.0
+MAX_HEARTBEAT_S: Final = 3_600.0
+BYE_LIMIT_S: Final = 5.0
+MALFORMED_LIMIT: Final = 10
+MALFORMED_WINDOW_S: Final = 10.0
+MAX_SERVER_FRAME_BYTES: Final = 4 * 1024 * 1024
+MIN_MAX_FRAME: Final = 1024
+
+Handler = Callable[[Link, Any, float], None]
+
+
+def _wrong_kind() -> NoReturn:
+    raise ProtocolViolation("a text message where binary was agreed, or the reverse")
+
+
+class Session(Lifecycle):
+    """One client's protocol engine."""
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        uniform: Callable[[float, float], float],
+        queue: CommandQueue,
+        metrics: Metrics,
+    ) -> None:
+        super().__init__(settings, uniform, metrics)
+        self.clock = ServerClock()
+        self.last_resume: ResumeReport | None = None
+        self.last_frame_at: float | None = None
+        self.commands = Commands(
+            queue, settings.codec, self._act, self._emit, metrics, keeps=settings.keeps_queue
+        )
+        self.membership = Membership(self._emit, self.commands.submit_own, metrics.counters)
+        self.pinger = Pinger(settings.measure_every_s, metrics, self.clock)
+        self._auth_wanted = False
+        self._presence = settings.presence
+        self._lost_commands: list[Command] | None = None  # of a session that is gone, until the next is made
+        self._malformed_at: deque[float] = deque(maxlen=MALFORMED_LIMIT)
+        self._binary = settings.codec.binary
+        self._decode = settings.codec.server_decoder(MAX_SERVER_FRAME_BYTES)
+        common: dict[type, Handler] = {
+            Hello: self._on_hello,
+            Error: self._on_error,
+            Bye: self._on_bye,
+            ServerPing: self._on_ping,
+        }
+        self._while_greeting: dict[type, Handler] = common | {
+            Ready: self._on_ready,
+            Resumed: self._on_resumed,
+            ResumeFailed: self._on_resume_failed,
+        }
+        self._while_live: dict[type, Handler] = common | {
+            Event: self._on_entry,
+            Delta: self._on_entry,
+            Reply: self._on_reply,
+            Live: self._on_live,
+            Snapshot: self._on_snapshot,
+            Presence: self._on_presence,
+            ServerPong: self._on_pong,
+            Flow: self._on_flow,
+            AuthRequired: self._on_auth_required,
+            Reconnect: self._on_reconnect,
+            Unsubscribed: self._on_unsubscribed,
+        }
+
+    # ------------------------------------------------------------ outputs
+
+    def take_actions(self) -> list[Action]:
+        """What the shell has to do, in order. Swaps the list out."""
+        taken, self._actions = self._actions, []
+        return taken
+
+    def take_events(self) -> list[AnyEvent]:
+        """What happened, in order. Swaps the list out."""
+        taken, self._events = self._events, []
+        return taken
+
+    def status(self) -> ConnectionStatus:
+        """Where the client stands, as one value."""
+        identity, link, user = self.identity, self.link, self.identity.user
+        return ConnectionStatus(
+            state=self.state,
+            since=self.since,
+            url=link.url if link is not None else self._target,
+            session=identity.session if identity.resumable else None,
+            generation=identity.generation,
+            user=user.id if user else None,
+            name=user.name if user else None,
+            roles=frozenset(user.roles) if user else frozenset(),
+            expires=self.token.expires,
+            node=link.node if link is not None else None,
+            attempts=self.backoff.attempts,
+            next_try_at=self.retry_at,
+            last_frame_at=self.last_frame_at,
+            rtt_ms=self.pinger.last_rtt_ms,
+            connected_at=self.connected_at,
+            heartbeat_s=link.heartbeat_s if link is not None else DEFAULT_HEARTBEAT_S,
+            draining=self.draining,
+            failure=self.last_failure,
+            last_close=self.last_close,
+            last_resume=self.last_resume,
+        )
+
+    # ------------------------------------------------------------ asked for
+
+    def submit(self, command: Command, now: float, settle: Settle | None = None) -> None:
+        """Send a command as soon as that is possible, once, and tell `settle` the outcome.
+
+        Raises:
+            Refused: `limit_reached`, `too_large` or `bad_request`; nothing was taken.
+        """
+        self.commands.submit(command, settle, live=self.is_live)
+        if isinstance(command, SetPresence):
+            self._presence = PresenceWish(status=command.status, activity=command.activity, meta=command.meta)
+        elif isinstance(command, Sync) and command.ch in self.membership.by_name:
+            self.membership.by_name[command.ch].expects(NEED_PRESENCE if command.presence else NEED_STATE)
+        self._flush(now)
+
+    def subscribe(
+        self,
+        ch: str,
+        now: float,
+        settle: Settle | None,
+        *,
+        presence: bool,
+        state: bool,
+        cursor: Cursor | None,
+    ) -> None:
+        """Want a channel from now on; `settle` is told the gateway's first answer."""
+        subscription = self.membership.want(ch, presence=presence, state=state, cursor=cursor)
+        self.commands.submit(self.membership.subscribe_frame(subscription), settle, live=self.is_live)
+        subscription.asked()
+        self._flush(now)
+
+    def unsubscribe(self, ch: str, now: float, settle: Settle | None) -> None:
+        """Want a channel no longer. What still arrives of it is ignored from now on."""
+        self.membership.drop(ch)
+        self.commands.submit(Unsubscribe(id=0, ch=ch), settle, live=self.is_live)
+        self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        if self.is_live and self.link is not None:
+            self.commands.flush(self.link, now)
+
+    # ------------------------------------------------------------ time
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is due at the latest; `None` when nothing is awaited."""
+        times = [super().next_deadline(), self.commands.next_save()]
+        if self.is_live:
+            times += [
+                self.commands.queue.next_deadline(),
+                self.membership.next_deadline(),
+                self.pinger.next_deadline(),
+            ]
+        return min((at for at in times if at is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Do what is due."""
+        super().tick(now)
+        self.commands.tick(now)
+        if self.is_live and self.link is not None:
+            ping = self.pinger.due(now)
+            if ping is not None:
+                self.commands.send(self.link, ping, now)
+            self.membership.tick(now)
+            self._flush(now)
+
+    # ------------------------------------------------------------ greeting
+
+    def _greet(self, link: Link, now: float) -> None:
+        if self.identity.resumable:
+            self._send_resume(link, now, None)
+        else:
+            self._send_identify(link, now)
+
+    def _send_identify(self, link: Link, now: float) -> None:
+        link.resuming = False
+        self.metrics.counters.identifies += 1
+        client = ClientInfo(name=self.settings.client_name, version=self.settings.client_version)
+        frame = Identify(client=client, device=self.settings.device, presence=self._presence)
+        self.commands.send(link, frame, now)
+
+    def _send_resume(self, link: Link, now: float, token: str | None) -> None:
+        link.resuming = True
+        self.metrics.counters.resumes_tried += 1
+        frame = Resume(
+            session=self.identity.session or "",
+            resume=self.identity.secret or "",
+            channels=self.membership.resume_list(),
+            token=token,
+        )
+        self.commands.send(link, frame, now)
+
+    def _on_hello(self, link: Link, frame: Hello, now: float) -> None:
+        if frame.version != VERSION:
+            detail = f"It speaks version {frame.version}, this client version {VERSION}."
+            self._give_up(link, Course(failure("wrong_version", detail, now), stop=True), now)
+            return
+        link.node = excerpt(frame.node)
+        link.heartbeat_s = min(frame.heartbeat_ms / 1000.0, MAX_HEARTBEAT_S)
+        link.max_frame = max(frame.max_frame, MIN_MAX_FRAME)
+
+    def _on_ready(self, link: Link, frame: Ready, now: float) -> None:
+        if link is not self.link or link.resuming:
+            return
+        self.identity.identified(frame)
+        self.token.told(frame.expires, frame.time, now)
+        self.membership.subscribed_by_gateway(frame.channels)
+        self._become_live(link, now)
+        lost, self._lost_commands = self._lost_commands, None
+        if lost is not None:
+            self._emit(SessionLost(lost))
+            detail = f"{len(lost)} commands have an unknown outcome."
+            self._emit(Failed(failure("session_lost", detail, now)))
+        self._speak_first(link, now)
+
+    def _on_resumed(self, link: Link, frame: Resumed, now: float) -> None:
+        if not link.resuming:
+            return
+        started = self.identity.detached_at or now
+        self.identity.resumed(frame)
+        self.metrics.counters.resumes_ok += 1
+        if link is self.standby:
+            self._moved_in(link)
+            self.commands.link_down()
+            self.pinger.stop(now)
+        self._become_live(link, now)
+        self.membership.resumed(frame.channels, started, now)
+        self.commands.save()
+        self.commands.resend(link, now)
+        self._speak_first(link, now)
+        self._report_resume(now)
+
+    def _become_live(self, link: Link, now: float) -> None:
+        if not self.is_live:
+            self._move(ConnectionTrigger.ACCEPTED, now)
+        link.phase = LinkPhase.LIVE
+        link.deadline = None
+        self.connected_at = now
+        self.last_failure = None
+        self._stable_at = now + link.heartbeat_s
+        self.clock.reset()
+        self.commands.max_frame = link.max_frame
+        self.pinger.start(now)
+        self._tell()
+
+    def _speak_first(self, link: Link, now: float) -> None:
+        """Subscriptions, a ping (a frame after `resumed` retires the old secret), then what waited."""
+        queue = self.commands.queue
+        asked = [p.command.ch for p in (*queue.unanswered, *queue.unsent) if isinstance(p.command, Subscribe)]
+        self.membership.restore(asked)
+        self.commands.save()
+        ping = self.pinger.due(now)
+        if ping is not None:
+            self.commands.send(link, ping, now)
+        self._flush(now)
+
+    def _on_resume_failed(self, link: Link, frame: ResumeFailed, now: float) -> None:
+        if not link.resuming:
+            return
+        cause = frame.cause
+        course = Course(failure("resume_refused", f"The gateway says: {excerpt(cause)}.", now))
+        if link is self.standby:
+            self._give_up(link, course, now)
+        elif cause == ResumeCause.SESSION_EXPIRED or (
+            self.identity.past_ttl(now) if cause == ResumeCause.NOT_READY else self._refused_too_often(cause)
+        ):
+            self._identify_instead(link, frame, course, now)
+        elif cause == ResumeCause.UNAUTHORIZED and self.settings.has_token_source:
+            self.token.refused = True
+            link.awaits_token = True
+            link.deadline = now + self.settings.token_limit_s
+            self._fetch_token()
+        else:
+            self._give_up(link, course, now)
+
+    def _refused_too_often(self, cause: str) -> bool:
+        return self.identity.resume_refusals.add(cause) >= MAX_RESUME_REFUSALS
+
+    def _identify_instead(self, link: Link, frame: ResumeFailed, course: Course, now: float) -> None:
+        self._forget_session(f"the gateway says {excerpt(frame.cause)}")
+        if frame.identify:
+            self._send_identify(link, now)
+        else:
+            self._give_up(link, course, now)
+
+    def _token_for_conversation(self, now: float) -> None:
+        for link in (self.link, self.standby):
+            if link is not None and link.awaits_token:
+                link.awaits_token = False
+                link.deadline = now + self.settings.greeting_limit_s
+                self._send_resume(link, now, self.token.value)
+        if self._auth_wanted and self.is_live and self.token.value is not None:
+            self._auth_wanted = False
+            self.commands.submit_own(Auth(id=0, token=self.token.value))
+            self._flush(now)
+
+    # ------------------------------------------------------------ ends
+
+    def _link_lost(self, now: float) -> None:
+        self.metrics.counters.drops += 1
+        self._auth_wanted = False
+        self.pinger.stop(now)
+        self.commands.link_down()
+        self.membership.link_down()
+
+    def _forget_session(self, reason: str) -> None:
+        if not self.identity.forget():
+            return
+        self.membership.session_gone()
+        self._lost_commands = (self._lost_commands or []) + self.commands.session_gone(reason)
+        self.commands.save()
+
+    def _closed(self, code: int, now: float) -> None:
+        if code in FINAL_CODES:
+            self.identity.forget()
+            self.membership.session_gone()
+            self._lost_commands = None
+        self.commands.closed("the client was closed", keep_recorded=code not in FINAL_CODES)
+        self.commands.save()
+
+    # ------------------------------------------------------------ frames
+
+    def message(self, dial: int, data: bytes, binary: bool, now: float) -> None:
+        """A whole message arrived on a socket."""
+        link = self._find(dial)
+        if link is None:
+            return
+        link.last_received = self.last_frame_at = now
+        self.metrics.frame_in(len(data), now)
+        try:
+            frame = self._decode(data) if binary is self._binary else _wrong_kind()
+        except UnknownOp:
+            return  # of a later version
+        except ProtocolViolation as error:
+            self._on_malformed(link, error, now)
+            return
+        self._events.append(FrameIn(frame, len(data), now, dial))
+        handlers = self._while_live if link.phase is LinkPhase.LIVE else self._while_greeting
+        handler = handlers.get(type(frame))
+        if handler is not None:
+            handler(link, frame, now)
+
+    def heard(self, dial: int, now: float) -> None:
+        """Something below frames arrived (a protocol ping): the peer is there."""
+        link = self._find(dial)
+        if link is not None:
+            link.last_received = now
+
+    def _on_malformed(self, link: Link, error: ProtocolViolation, now: float) -> None:
+        self.metrics.counters.malformed += 1
+        what = failure("malformed_frame", str(error), now)
+        times = self._malformed_at
+        times.append(now)
+        if len(times) == MALFORMED_LIMIT and now - times[0] < MALFORMED_WINDOW_S:
+            times.clear()
+            self._give_up(link, Course(what), now)
+        else:
+            self._emit(Failed(what))
+
+    def _on_entry(self, link: Link, frame: Event | Delta, now: float) -> None:
+        self.membership.on_entry(frame, now)
+        if self.commands.queue.has_urgent:
+            self._flush(now)
+
+    def _on_live(self, link: Link, frame: Live, now: float) -> None:
+        self.membership.on_live(frame, now)
+        self._report_resume(now)
+        self._flush(now)
+
+    def _on_snapshot(self, link: Link, frame: Snapshot, now: float) -> None:
+        self.membership.on_snapshot(frame, now)
+        self._flush(now)
+
+    def _on_presence(self, link: Link, frame: Presence, now: float) -> None:
+        self.membership.on_presence(frame, now)
+        self._flush(now)
+
+    def _on_unsubscribed(self, link: Link, frame: Unsubscribed, now: float) -> None:
+        self.membership.on_unsubscribed(frame, now)
+        self._report_resume(now)
+
+    def _report_resume(self, now: float) -> None:
+        report = self.membership.take_report(now)
+        if report is not None:
+            self.last_resume = report
+            self._emit(SessionResumed(report))
+            self._tell()
+
+    def _on_ping(self, link: Link, frame: ServerPing, now: float) -> None:
+        self.commands.send(link, ClientPong(n=frame.n), now)
+
+    def _on_pong(self, link: Link, frame: ServerPong, now: float) -> None:
+        rtt_ms = self.pinger.answered(frame, now)
+        if rtt_ms is not None:
+            self._emit(RttMeasured(rtt_ms, now))
+
+    def _on_flow(self, link: Link, frame: Flow, now: float) -> None:
+        detail = f"{excerpt(frame.ch)}: {frame.dropped} dropped, {frame.conflated} conflated."
+        self._emit(Failed(failure("slow_consumer", detail, now)))
+
+    def _on_auth_required(self, link: Link, frame: AuthRequired, now: float) -> None:
+        if not self.settings.has_token_source or self.settings.token_is_fixed:
+            detail = f"The gateway closes in {frame.by_ms / 1000.0:.0f} s."
+            self._emit(Failed(failure("token_expiring", detail, now)))
+            return
+        self._auth_wanted = True
+        self._fetch_token()
+
+    def _on_reconnect(self, link: Link, frame: Reconnect, now: float) -> None:
+        in_s = hint_s(frame.in_ms) or 0.0
+        self._start_drain(link, in_s, hint_s(frame.deadline_ms) or 0.0, frame.url, now)
+
+    def _on_bye(self, link: Link, frame: Bye, now: float) -> None:
+        link.bye = frame
+        link.deadline = now + BYE_LIMIT_S
+
+    # ------------------------------------------------------------ answers
+
+    def _on_reply(self, link: Link, frame: Reply, now: float) -> None:
+        pending = self.commands.replied(frame.id)
+        if pending is not None:
+            self._apply_answer(pending, frame.d, now)
+            pending.finish(frame.d)
+            self._flush(now)
+
+    def _apply_answer(self, pending: Pending, data: Any, now: float) -> None:
+        command = pending.command
+        if isinstance(command, Subscribe):
+            subscription = self.membership.by_name.get(command.ch)
+            if subscription is not None:
+                subscription.answered(data.get("verdict") if isinstance(data, dict) else None)
+        elif isinstance(command, Auth):
+            self._on_refreshed(data, now)
+
+    def _on_refreshed(self, data: Any, now: float) -> None:
+        expires = data.get("expires") if isinstance(data, dict) else None
+        if isinstance(expires, int) and not isinstance(expires, bool):
+            offset = self.clock.server_time(now)
+            self.token.told(expires, int((offset if offset is not None else 0.0) * 1000), now)
+            self._tell()
+
+    def _on_error(self, link: Link, frame: Error, now: float) -> None:
+        if frame.id is None or link.phase is not LinkPhase.LIVE:
+            detail = f"{excerpt(frame.code)}: {excerpt(frame.message, 300)}."
+            self._emit(Failed(failure("command_refused", detail, now)))
+            return
+        pending = self.commands.refused(frame, now)
+        if pending is None:
+            return
+        self._apply_refusal(pending, frame, now)
+        if isinstance(pending.command, Unsubscribe):
+            pending.finish(None)  # not subscribed is what was wanted
+        else:
+            pending.finish(None, refused(frame))
+        self._flush(now)
+
+    def _apply_refusal(self, pending: Pending, frame: Error, now: float) -> None:
+        command = pending.command
+        detail = f"{pending.op}: {excerpt(frame.code)}: {excerpt(frame.message, 300)}."
+        subscription = self.membership.by_name.get(getattr(command, "ch", ""))
+        if isinstance(command, Subscribe) and subscription is not None:
+            subscription.removed()
+            self._emit(Failed(failure("channel_gone", detail, now)))
+        elif isinstance(command, Sync) and subscription is not None:
+            subscription.request_failed(NEED_PRESENCE if command.presence else NEED_STATE)
+        elif isinstance(command, Auth):
+            self.token.refused = True
+            self._emit(Failed(failure("http_unauthorized", detail, now)))
+        if pending.own and not isinstance(command, Subscribe | Auth):
+            self._emit(Failed(failure("command_refused", detail, now)))
