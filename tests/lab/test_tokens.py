@@ -96,14 +96,19 @@ async def test_unreachable_url_fails_in_words() -> None:
 
 
 async def test_silent_url_fails_within_its_time() -> None:
-    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.5)
-        writer.close()
+    gone = asyncio.Event()
 
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()  # until the other side gives up
+        writer.close()
+        await writer.wait_closed()
+        gone.set()
+
+    server = await asyncio.start_server(stay_silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     with pytest.raises(TokenFailed, match="timed out"):
         await tokens.from_url(f"http://127.0.0.1:{port}/", timeout_s=0.1)()
+    await gone.wait()
     server.close()
     await server.wait_closed()
 

@@ -1,0 +1,133 @@
+"""A child process that ends with its parent however that dies, and whose last words are kept.
+
+Owns the pipe to the child's standard input: the child exits when it ends, and it ends with this process, killed
+or not. Keeps the last lines of stderr. Knows nothing of what the child does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sonde_protocol.redact import redact_text
+
+LOG_LINES: Final = 50
+MAX_LINE_CHARACTERS: Final = 500
+_CHUNK_BYTES: Final = 65_536
+_TERMINAL_CODES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment for a child: without Sonde settings meant for other gateways, plus `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SONDE_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **extra}
+
+
+class Child:
+    """One run of `python -m <module> …`. Made by `Child.start`; `on_line` gets stdout's lines, `on_end` the exit code."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        on_line: Callable[[str], None],
+        on_end: Callable[[int], None],
+    ) -> None:
+        self._process = process
+        self._on_line = on_line
+        self._on_end = on_end
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
+        self._watch = asyncio.get_running_loop().create_task(self._follow(), name=f"child {process.pid}")
+
+    @classmethod
+    async def start(
+        cls,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str],
+        on_line: Callable[[str], None],
+        on_end: Callable[[int], None],
+    ) -> Child:
+        """Start a module of this installation.
+
+        Raises:
+            OSError: it cannot be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            module,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(env),
+        )
+        return cls(process, on_line, on_end)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its end has not been seen yet."""
+        return self._process.returncode is None
+
+    @property
+    def log_tail(self) -> tuple[str, ...]:
+        """The last lines of stderr, oldest first, with secrets masked."""
+        return tuple(self._log)
+
+    def kill(self) -> None:
+        """End it the way a crash does."""
+        if self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def stop(self, patience_s: float) -> None:
+        """Close its standard input, wait, and kill it when it takes longer than `patience_s`."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError):
+            stdin.close()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._watch), patience_s)
+        except TimeoutError:
+            self.kill()
+            await self._watch
+
+    async def ended(self) -> None:
+        """Wait for its end."""
+        await asyncio.shield(self._watch)
+
+    async def _follow(self) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        await asyncio.gather(
+            _lines(self._process.stdout, self._on_line), _lines(self._process.stderr, self._remember)
+        )
+        self._on_end(await self._process.wait())
+
+    def _remember(self, line: str) -> None:
+        if line.strip():
+            self._log.append(redact_text(_TERMINAL_CODES.sub("", line)[:MAX_LINE_CHARACTERS]))
+
+
+async def _lines(stream: asyncio.StreamReader, take: Callable[[str], None]) -> None:
+    """Hand over whole lines; a line without an end is handed over in pieces of 64 KiB."""
+    rest = b""
+    while chunk := await stream.read(_CHUNK_BYTES):
+        *whole, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _CHUNK_BYTES:
+            whole, rest = [*whole, rest], b""
+        for line in whole:
+            take(line.decode(errors="replace").rstrip("\r"))
+    if rest:
+        take(rest.decode(errors="replace"))

@@ -1,0 +1,157 @@
+"""The embedded gateway: a child process with a secret of its own, on a port that survives a restart.
+
+Owns starting (with a time limit), the ready line, the port, killing and restarting. A gateway that dies is told
+to `on_change` with its last log lines; nothing is restarted by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sonde_lab.changes import GatewayState
+from sonde_lab.child import Child
+from sonde_protocol.errors import SondeError
+
+START_LIMIT_S: Final = 15.0
+STOP_PATIENCE_S: Final = 3.0
+TICK_S: Final = 0.2  # calm enough for a person to follow
+NODE: Final = "embedded"
+_SECRET_BYTES: Final = 48
+
+
+class GatewayFailed(SondeError):
+    """The gateway did not come up. The message is a sentence; `log_tail` holds its last words."""
+
+    def __init__(self, message: str, log_tail: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
+
+
+class EmbeddedGateway:
+    """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`."""
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        self.secret = secrets.token_urlsafe(_SECRET_BYTES)
+        self.state = GatewayState.NONE
+        self.url = ""
+        self.admin = ""
+        self.exit_code: int | None = None
+        self.starts = 0
+        self._on_change = on_change
+        self._child: Child | None = None
+        self._ready: asyncio.Future[dict[str, Any]] | None = None
+        self._is_wanted = False  # an end while wanted is a death
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._child.pid if self._child is not None and self._child.is_running else None
+
+    @property
+    def log_tail(self) -> tuple[str, ...]:
+        """The last lines of its log; of the last run when none is running."""
+        return () if self._child is None else self._child.log_tail
+
+    async def start(self, limit_s: float = START_LIMIT_S) -> str:
+        """Start it, on the port of the last run if there was one; its WebSocket address.
+
+        Raises:
+            GatewayFailed: it cannot be started, ended at once, or was not ready within `limit_s`.
+        """
+        port = urlsplit(self.url).port or 0 if self.url else 0
+        self._ready = asyncio.get_running_loop().create_future()
+        self.exit_code = None
+        self._is_wanted = True
+        self._move(GatewayState.STARTING)
+        try:
+            self._child = await Child.start(
+                "sonde_server",
+                "gateway",
+                *("--port", str(port), "--admin-port", "0", "--node", NODE, "--parent-pipe"),
+                env={
+                    "SONDE_JWT_SECRET": self.secret,
+                    "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),
+                },
+                on_line=self._on_line,
+                on_end=self._on_end,
+            )
+            line = await asyncio.wait_for(asyncio.shield(self._ready), limit_s)
+        except (OSError, TimeoutError, GatewayFailed) as error:
+            await self._end_now()
+            self._move(GatewayState.DEAD)
+            raise self._failure(error, limit_s) from None
+        self.url, self.admin = str(line["url"]), str(line.get("admin", ""))
+        self.starts += 1
+        self._move(GatewayState.LIVE)
+        return self.url
+
+    async def restart(self) -> str:
+        """End it as a crash does and start it on the same port: its sessions are gone.
+
+        Raises:
+            GatewayFailed: as `start`.
+        """
+        self._is_wanted = False
+        await self._end_now()
+        return await self.start()
+
+    def kill(self) -> None:
+        """End it the way a crash does; its death is noticed like any other."""
+        if self._child is not None:
+            self._child.kill()
+
+    async def stop(self) -> None:
+        """Let it drain shortly, then end it."""
+        self._is_wanted = False
+        if self._child is not None:
+            await self._child.stop(STOP_PATIENCE_S)
+        self._move(GatewayState.NONE)
+
+    async def _end_now(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            await self._child.ended()
+
+    def _move(self, state: GatewayState) -> None:
+        if state is not self.state:
+            self.state = state
+            self._on_change()
+
+    def _on_line(self, line: str) -> None:
+        try:
+            value = json.loads(line)
+        except ValueError:
+            return
+        is_ready = (
+            isinstance(value, dict) and value.get("event") == "ready" and isinstance(value.get("url"), str)
+        )
+        if is_ready and self._ready is not None and not self._ready.done():
+            self._ready.set_result(value)
+
+    def _on_end(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(GatewayFailed("", ()))
+        elif self._is_wanted:
+            self._move(GatewayState.DEAD)
+
+    def _failure(self, error: Exception, limit_s: float) -> GatewayFailed:
+        if isinstance(error, TimeoutError):
+            return GatewayFailed(
+                f"The gateway was not ready within {limit_s:g} s and was ended.", self.log_tail
+            )
+        if isinstance(error, OSError):
+            return GatewayFailed(f"The gateway cannot be started: {error.strerror or error}.", ())
+        return GatewayFailed(f"The gateway ended at once, with code {self.exit_code}.", self.log_tail)
+
+
+def end_in_words(exit_code: int | None) -> str:
+    """`"was killed by signal 9"`, `"ended with code 1"`."""
+    if exit_code is None:
+        return "has not ended"
+    return f"was killed by signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
