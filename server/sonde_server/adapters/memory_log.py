@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 
+from sonde_protocol.cursor import Cursor
 from sonde_server.core.ports import Clock, Entropy
 from sonde_server.core.records import (
     Appended,
@@ -171,12 +172,12 @@ class MemoryLog:
         return Appended(channel.epoch, entry.seq, entry)
 
     async def append_delta(
-        self, ch: str, limits: LogLimits, delta: NewDelta, follows: int, by: Sequence[CommandKey]
+        self, ch: str, limits: LogLimits, delta: NewDelta, follows: Cursor, by: Sequence[CommandKey]
     ) -> Appended:
-        """Append a delta and record its contributors; one that was recorded already means a stale document."""
+        """Append a delta and record its contributors, if the document is still the one it was made on."""
         channel = self._channel(ch, limits)
         now = self._clock.now()
-        if channel.delta_seq != follows:
+        if (channel.epoch, channel.delta_seq) != follows:
             raise StaleDelta
         seq = channel.delta_seq if delta.d is None else channel.seq + 1
         for command in by:
@@ -196,11 +197,7 @@ class MemoryLog:
         if channel is None or channel.answers is None:
             return None
         answers = channel.answers.get(command.session)
-        if answers is None:
-            return None
-        if command.generation < answers.generation:
-            raise Fenced
-        return answers.seqs.get(command.id)
+        return None if answers is None else answers.seqs.get(command.id)
 
     async def read(self, ch: str, after: int, limit: int) -> list[Entry]:
         """Kept entries after `after`."""
@@ -210,9 +207,9 @@ class MemoryLog:
         channel.trim(self._clock.now())
         return channel.tail(after)[:limit]
 
-    async def state(self, ch: str) -> StoredState:
+    async def state(self, ch: str, limits: LogLimits) -> StoredState:
         """The document as checkpoint and deltas."""
-        channel = self._channels[ch]
+        channel = self._channel(ch, limits)
         return StoredState(
             channel.epoch,
             channel.seq,

@@ -6,28 +6,24 @@ Owns the parts and their order. Holds no socket, clock or loop of its own: bytes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from sonde_protocol.codec import Codec
+from sonde_protocol.codes import VERSION, CloseCode
+from sonde_protocol.frames import Hello
 from sonde_server.core.config import GatewayConfig
+from sonde_server.core.connection import Connection
+from sonde_server.core.drain import Drain
+from sonde_server.core.driving import Spawn
+from sonde_server.core.hub import Hub, TokenVerifier
 from sonde_server.core.metrics import Metrics
 from sonde_server.core.ports import Backend, Clock, Entropy, Wire
 
 if TYPE_CHECKING:
     from sonde_server.core.auth import Claims
 
-Spawn = Callable[
-    [Coroutine[Any, Any, None], str], object
-]  # (coroutine, name): run it as a task, keep it alive
-
-
-class TokenVerifier(Protocol):
-    """`core.auth.Authenticator`, as far as the core uses it."""
-
-    def verify(self, token: str) -> Claims:
-        """The claims of a valid token; raises `Refused` (unauthorized) for any other."""
-        ...
+__all__ = ["Admitted", "Connection", "Gateway", "Spawn", "TokenVerifier"]
 
 
 class Admitted(Protocol):
@@ -39,26 +35,10 @@ class Admitted(Protocol):
     def codec(self) -> Codec: ...
 
 
-class Connection(Protocol):
-    """One open socket, as the transport sees it. None of these ever raises."""
-
-    def on_message(self, data: bytes, binary: bool) -> None:
-        """A whole WebSocket message arrived."""
-
-    def on_lost(self, code: int | None, reason: str) -> None:
-        """The socket is gone; `code` of the peer's close frame, `None` without one."""
-
-    def on_writable(self) -> None:
-        """`wire.buffered()` was above `config.slow_bytes` and has fallen well below it (say to the half)."""
-
-
 class Gateway:
     """The whole server side of the protocol on one node."""
 
-    config: GatewayConfig
-    metrics: Metrics
-    # Called with an instant (monotonic s) when the earliest deadline moved forward to it: re-arm the timer.
-    on_earlier_deadline: Callable[[float], None] | None
+    __slots__ = ("_drain", "_hub")
 
     def __init__(
         self,
@@ -71,39 +51,96 @@ class Gateway:
         spawn: Spawn,
     ) -> None:
         """`spawn` continues a coroutine that really had to wait for a store; memory adapters never need it."""
-        raise NotImplementedError
+        self._hub = Hub(config, clock, entropy, authenticator, backend, spawn)
+        self._drain = Drain(self._hub)
+
+    @property
+    def config(self) -> GatewayConfig:
+        """The limits and durations in force."""
+        return self._hub.config
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures."""
+        return self._hub.metrics
+
+    @property
+    def on_earlier_deadline(self) -> Callable[[float], None] | None:
+        """Called with an instant (monotonic s) when the earliest deadline moved forward: re-arm the timer."""
+        return self._hub.on_earlier_deadline
+
+    @on_earlier_deadline.setter
+    def on_earlier_deadline(self, tell: Callable[[float], None] | None) -> None:
+        self._hub.on_earlier_deadline = tell
 
     async def start(self) -> None:
         """Join the cluster: bus and node lease. `ready` from then on."""
+        hub = self._hub
+        await hub.backend.bus.join(hub.node, hub)
+        await hub.attendance.renew_lease()
+        hub.is_started = True
+        await hub.system.announce()
 
     async def stop(self) -> None:
-        """After the drain: end what is left (4001) and leave the cluster."""
+        """After the drain: close what is left (4001), write open ticks and leave the cluster."""
+        hub = self._hub
+        hub.is_draining = True
+        for connection in list(hub.connections):
+            connection.close(CloseCode.DRAINING, "draining")
+        for room in list(hub.rooms.values()):
+            if room.document is not None:
+                await room.document.commit_now()
+        hub.is_started = False
+        await hub.backend.bus.leave(hub.node)
+        await hub.backend.presence.drop_lease(hub.node)
 
     def connect(self, wire: Wire, admission: Admitted) -> Connection:
-        """A socket was upgraded; sends `hello`."""
-        raise NotImplementedError
+        """A socket was upgraded; sends `hello`. The transport calls `on_message(data, binary)`,
+        `on_lost(code, reason)` and, once `wire.buffered()` has fallen well below `config.slow_bytes` after it
+        was above, `on_writable()`. None of them raises.
+        """
+        hub, config = self._hub, self._hub.config
+        connection = Connection(hub, wire, admission.codec, admission.claims)
+        hub.connections[connection] = None
+        hub.metrics.connections = len(hub.connections)
+        hub.metrics.connections_total += 1
+        connection.send(
+            Hello(
+                version=VERSION,
+                node=hub.node,
+                time=hub.wall_ms(),
+                heartbeat_ms=round(config.heartbeat_s * 1000),
+                identify_by_ms=round(config.identify_timeout_s * 1000),
+                max_frame=config.max_frame_bytes,
+            )
+        )
+        return connection
 
     def tick(self, now: float) -> None:
         """Do what is due: heartbeats, room ticks, presence batches, grace, figures, drain."""
+        for connection in self._hub.wheel.advance(now):
+            connection.on_deadline(now)
+        self._hub.agenda.run(now)
 
     def next_deadline(self) -> float | None:
         """When `tick` wants to be called next (monotonic s)."""
-        raise NotImplementedError
+        return self._hub.next_deadline()
 
     def start_drain(self, window_s: float | None = None) -> None:
         """Tell clients to go elsewhere within the window; what is left at its end gets 4001."""
+        self._drain.start(self._hub.config.drain_window_s if window_s is None else window_s)
 
     @property
     def ready(self) -> bool:
         """Started and not draining: upgrades are welcome."""
-        raise NotImplementedError
+        return self._hub.is_started and not self._hub.is_draining
 
     @property
     def drained(self) -> bool:
         """Draining and no connection is left."""
-        raise NotImplementedError
+        return self._hub.is_draining and not self._hub.connections
 
     @property
     def connections(self) -> int:
         """Open connections, for the limit at the upgrade."""
-        raise NotImplementedError
+        return len(self._hub.connections)

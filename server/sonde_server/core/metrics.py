@@ -55,6 +55,7 @@ HELP: Final[Mapping[str, str]] = MappingProxyType(
         "closes_total": "Connections closed by the gateway.",
         "lost_total": "Connections that ended, by close code received.",
         "resumes_total": "Resumes by outcome.",
+        "verdicts_total": "Channels of resumes and subscribes by verdict and cause.",
     }
 )
 LABELS: Final[Mapping[str, str]] = MappingProxyType(
@@ -64,6 +65,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "closes_total": "code",
         "lost_total": "code",
         "resumes_total": "outcome",
+        "verdicts_total": "verdict",
     }
 )
 
@@ -105,6 +107,7 @@ class Metrics:
     closes_total: dict[str, int] = field(default_factory=dict)
     lost_total: dict[str, int] = field(default_factory=dict)
     resumes_total: dict[str, int] = field(default_factory=dict)
+    verdicts_total: dict[str, int] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Sample]:
         """Every figure under its Prometheus name."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Member
 from sonde_server.core.records import (
     Appended,
@@ -133,13 +134,13 @@ class ChannelLog(Protocol):
         ...
 
     async def append_delta(
-        self, ch: str, limits: LogLimits, delta: NewDelta, follows: int, by: Sequence[CommandKey]
+        self, ch: str, limits: LogLimits, delta: NewDelta, follows: Cursor, by: Sequence[CommandKey]
     ) -> Appended:
-        """Append a delta that follows the delta at `follows` (0: none), recording every contributor. A delta of
-        `None` changes nothing and only records.
+        """Append a delta that follows the delta at `follows` (its epoch; seq 0: none yet), recording every
+        contributor. A delta of `None` changes nothing and only records.
 
         Raises:
-            StaleDelta: the last delta is another one. Nothing was recorded.
+            StaleDelta: the last delta is another one, or of another epoch. Nothing was recorded.
         """
         ...
 
@@ -151,7 +152,7 @@ class ChannelLog(Protocol):
         """Entries after `after`, in order, at most `limit`, as far as they are kept."""
         ...
 
-    async def state(self, ch: str) -> StoredState:
+    async def state(self, ch: str, limits: LogLimits) -> StoredState:
         """The checkpoint and every delta after it, read in one step with the top."""
         ...
 

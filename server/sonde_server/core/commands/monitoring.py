@@ -1,0 +1,77 @@
+"""tap, untap, kick, fault: what monitors and admins may do to others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sonde_protocol.codes import CloseCode, ErrorCode, Role
+from sonde_protocol.errors import Refused
+from sonde_protocol.frames import Fault, Kick, Tap, Untap
+from sonde_server.core.authority import require_role
+from sonde_server.core.records import SessionRecord
+from sonde_server.core.taps import Tap as PlacedTap
+from sonde_server.core.taps import TapKey
+
+if TYPE_CHECKING:
+    from sonde_server.core.connection import Connection
+    from sonde_server.core.hub import Hub
+    from sonde_server.core.session import Session
+
+
+async def tap(hub: Hub, session: Session, connection: Connection, frame: Tap, repeat: bool) -> dict[str, Any]:
+    """Watch frames of others on this node."""
+    require_role(session, Role.MONITOR)
+    key = TapKey(frame.session, frame.ch, frame.user)
+    hub.taps.add(PlacedTap(connection, key, 1.0 if frame.sample is None else frame.sample))
+    return {}
+
+
+async def untap(
+    hub: Hub, session: Session, connection: Connection, frame: Untap, repeat: bool
+) -> dict[str, Any]:
+    """Stop watching what the same fields selected; without fields, everything."""
+    require_role(session, Role.MONITOR)
+    hub.taps.remove(connection, TapKey(frame.session, frame.ch, frame.user))
+    return {}
+
+
+async def kick(
+    hub: Hub, session: Session, connection: Connection, frame: Kick, repeat: bool
+) -> dict[str, Any]:
+    """End a session's connection, wherever it is; a code of 4400 and above ends the session."""
+    require_role(session, Role.ADMIN)
+    local = hub.sessions.get(frame.session)
+    if local is not None:
+        hub.lifecycle.kick(local, frame.code, frame.cause)
+        return {}
+    record = await hub.backend.sessions.load(frame.session)
+    if record is None:
+        raise Refused(ErrorCode.BAD_REQUEST, "there is no such session")
+    await _kick_elsewhere(hub, record, frame)
+    return {}
+
+
+async def _kick_elsewhere(hub: Hub, record: SessionRecord, frame: Kick) -> None:
+    if record.node != hub.node:
+        await hub.backend.bus.kick(record.node, record.session, frame.code, frame.cause)
+    if frame.code >= CloseCode.BAD_FRAME:
+        await hub.backend.sessions.end(record.session, record.generation)
+
+
+async def fault(
+    hub: Hub, session: Session, connection: Connection, frame: Fault, repeat: bool
+) -> dict[str, Any]:
+    """Break a session on purpose: `drop` resets its socket, `close` closes it with 4006."""
+    require_role(session, Role.ADMIN)
+    if not hub.config.faults_allowed:
+        raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway was started without faults")
+    target = hub.sessions.get(frame.session)
+    if target is None or target.connection is None:
+        raise Refused(ErrorCode.BAD_REQUEST, "there is no such session on this node")
+    if frame.kind == "drop":
+        target.connection.wire.abort()
+    elif frame.kind == "close":
+        target.connection.close(CloseCode.INJECTED_FAULT, "injected fault")
+    else:
+        raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway does not know that fault")
+    return {}

@@ -1,0 +1,234 @@
+"""What all parts of one gateway share: configuration, clocks, stores, and who and what is here.
+
+Owns the registries (connections, sessions, rooms), the opening and closing of rooms, and what other nodes say.
+Decides nothing else: rules are in the parts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from math import inf
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+
+from sonde_protocol.codes import ErrorCode
+from sonde_protocol.errors import Refused
+from sonde_server.core.agenda import Agenda
+from sonde_server.core.attendance import Attendance
+from sonde_server.core.authority import Authority
+from sonde_server.core.config import Audience
+from sonde_server.core.driving import Spawn, drive
+from sonde_server.core.heartbeat import TimingWheel
+from sonde_server.core.lifecycle import Lifecycle
+from sonde_server.core.limits import TokenBucket
+from sonde_server.core.metrics import Metrics
+from sonde_server.core.presence import RoomPresence
+from sonde_server.core.recovery import Recovery
+from sonde_server.core.rooms import Room
+from sonde_server.core.state import Document
+from sonde_server.core.system import SystemChannels
+from sonde_server.core.taps import Taps
+
+if TYPE_CHECKING:
+    from sonde_protocol.codec import Codec, Decoder
+    from sonde_protocol.frames import ClientFrame
+    from sonde_server.core.auth import Claims
+    from sonde_server.core.config import GatewayConfig
+    from sonde_server.core.connection import Connection
+    from sonde_server.core.ports import Backend, Clock, Entropy, PresenceNews
+    from sonde_server.core.records import Entry
+    from sonde_server.core.session import Session
+
+_SPARE_BUCKETS: Final = 1_024
+
+
+class TokenVerifier(Protocol):
+    """`core.auth.Authenticator`, as far as the core uses it."""
+
+    def verify(self, token: str) -> Claims:
+        """The claims of a valid token; raises `Refused` (unauthorized) for any other."""
+        ...
+
+
+class Hub:
+    """The shared middle of one gateway; also what receives the bus."""
+
+    def __init__(
+        self,
+        config: GatewayConfig,
+        clock: Clock,
+        entropy: Entropy,
+        authenticator: TokenVerifier,
+        backend: Backend,
+        spawn: Spawn,
+    ) -> None:
+        self.config = config
+        self.node = config.node
+        self.clock = clock
+        self.entropy = entropy
+        self.authenticator = authenticator
+        self.backend = backend
+        self._spawn = spawn
+        self.metrics = Metrics()
+        self.agenda = Agenda()
+        self.wheel: TimingWheel[Connection] = TimingWheel()
+        self.authority = Authority(config)
+        self.lifecycle = Lifecycle(self)
+        self.attendance = Attendance(self)
+        self.recovery = Recovery(self)
+        self.taps = Taps(self)
+        self.system = SystemChannels(self)
+        self.connections: dict[Connection, None] = {}  # in the order of their coming
+        self.sessions: dict[str, Session] = {}
+        self.rooms: dict[str, Room] = {}
+        self.user_buckets: dict[str, TokenBucket] = {}
+        self.armed_at = inf  # the deadline that the transport knows of
+        self.on_earlier_deadline: Callable[[float], None] | None = None
+        self.agenda.on_earlier = self.wake_by
+        self.is_started = False
+        self.is_draining = False
+        self._opening: dict[str, asyncio.Event] = {}
+        self._roles: dict[frozenset[str], frozenset[str]] = {}
+        self._decoders: dict[str, Decoder[ClientFrame]] = {}
+
+    # ------------------------------------------------------------ small things that many need
+
+    def run(self, work: Coroutine[Any, Any, None], name: str) -> bool:
+        """Drive a coroutine that nobody waits for. True when it has ended already."""
+        return drive(work, name, self._spawn)
+
+    def wall_ms(self) -> int:
+        """Unix milliseconds."""
+        return int(self.clock.wall() * 1000)
+
+    def shared_roles(self, roles: frozenset[str]) -> frozenset[str]:
+        """One object for equal sets: thousands of sessions hold the same few."""
+        return self._roles.setdefault(roles, roles)
+
+    def decoder(self, codec: Codec) -> Decoder[ClientFrame]:
+        """The one decoder of a subprotocol."""
+        found = self._decoders.get(codec.name)
+        if found is None:
+            found = self._decoders[codec.name] = codec.client_decoder(self.config.max_frame_bytes)
+        return found
+
+    def check_meta(self, meta: Any) -> None:
+        """Refuse presence metadata that is too large: every member of a room is sent it."""
+        if meta is not None and len(msgspec.json.encode(meta)) > self.config.max_meta_bytes:
+            raise Refused(ErrorCode.TOO_LARGE, "the presence meta is too large")
+
+    async def touch(self, session: Session) -> None:
+        """Refresh a session's record; a session that moved meanwhile is let go."""
+        session.touched_at = self.clock.now()
+        kept = await self.backend.sessions.touch(session.as_record(), self.config.resume_ttl_s)
+        if not kept and session.connection is not None:
+            self.lifecycle.supersede(session)
+
+    def user_bucket(self, user: str) -> TokenBucket:
+        """What all sessions of a user on this node share. Users without a session here are forgotten in time."""
+        bucket = self.user_buckets.get(user)
+        if bucket is None:
+            if len(self.user_buckets) > 2 * len(self.sessions) + _SPARE_BUCKETS:
+                present = {session.user for session in self.sessions.values()}
+                self.user_buckets = {u: kept for u, kept in self.user_buckets.items() if u in present}
+            bucket = TokenBucket(self.config.user_commands_per_s, self.config.user_commands_burst)
+            self.user_buckets[user] = bucket
+        return bucket
+
+    # ------------------------------------------------------------ time
+
+    def schedule(self, connection: Connection, due: float) -> None:
+        """Call the connection's `on_deadline` at `due`."""
+        self.wheel.schedule(connection, due)
+        self.wake_by(due)
+
+    def wake_by(self, due: float) -> None:
+        """Something is due earlier than the transport was told."""
+        if due < self.armed_at:
+            self.armed_at = due
+            if self.on_earlier_deadline is not None:
+                self.on_earlier_deadline(due)
+
+    def next_deadline(self) -> float | None:
+        """The earliest of all."""
+        due = [at for at in (self.wheel.next_deadline(), self.agenda.next_deadline()) if at is not None]
+        self.armed_at = min(due, default=inf)
+        return min(due, default=None)
+
+    # ------------------------------------------------------------ rooms
+
+    async def open_room(self, ch: str) -> Room:
+        """The room of a channel, opened if it was not. Two who open it at once get the same."""
+        while (room := self.rooms.get(ch)) is None:
+            waiting = self._opening.get(ch)
+            if waiting is not None:
+                await waiting.wait()
+                continue
+            await self._open_room(ch)
+        return room
+
+    async def _open_room(self, ch: str) -> None:
+        done = self._opening[ch] = asyncio.Event()
+        try:
+            config = self.authority.namespace(ch)
+            await self.backend.bus.subscribe(self.node, ch)
+            room = Room(self, ch, config, await self.backend.log.top(ch, config.limits))
+            if config.presence:
+                room.presence = RoomPresence(room, list(await self.backend.presence.members(ch)))
+            self.rooms[ch] = room
+            self.metrics.rooms += 1
+            if config.audience is Audience.GATEWAY:
+                await self.system.opened(room)
+        finally:
+            del self._opening[ch]
+            done.set()
+
+    def close_room(self, room: Room) -> None:
+        """Close a room that nobody needs."""
+        if room.is_idle and self.rooms.get(room.ch) is room:
+            del self.rooms[room.ch]
+            self.metrics.rooms -= 1
+            self.run(self.backend.bus.unsubscribe(self.node, room.ch), "bus unsubscribe")
+
+    async def document(self, room: Room) -> Document:
+        """A room's document, read from the store on first need."""
+        if room.document is None:
+            room.document = Document(room)
+        if not room.document.is_loaded:
+            await room.document.load()
+        return room.document
+
+    async def keep_checkpoint(self, ch: str) -> None:
+        """Let a long log be trimmed past its deltas; called now and then by whoever appends."""
+        room = await self.open_room(ch)
+        if room.config.state:
+            await (await self.document(room)).checkpoint()
+        self.close_room(room)
+
+    # ------------------------------------------------------------ the bus
+
+    def on_entry(self, ch: str, epoch: str, entry: Entry) -> None:
+        """Another node appended."""
+        room = self.rooms.get(ch)
+        if room is not None:
+            room.receive(epoch, entry)
+
+    def on_presence(self, news: PresenceNews) -> None:
+        """A member of another node."""
+        room = self.rooms.get(news.ch)
+        if room is not None and room.presence is not None:
+            room.presence.note(news)
+
+    def on_fence(self, session: str, generation: int) -> None:
+        """A session moved to another node."""
+        here = self.sessions.get(session)
+        if here is not None and here.generation < generation:
+            self.lifecycle.supersede(here)
+
+    def on_kick(self, session: str, code: int, cause: str) -> None:
+        """Another node's admin."""
+        here = self.sessions.get(session)
+        if here is not None:
+            self.lifecycle.kick(here, code, cause)

@@ -1,0 +1,373 @@
+"""The lives of sessions on this node: identify, take-over, drop, grace, end, supersession.
+
+Owns who carries which session. A session that moved to a newer generation is never ended, left or answered for
+by the node that it moved from.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from sonde_protocol.codes import Cause, CloseCode, ErrorCode, LeaveReason, ResumeCause, Status, Verdict
+from sonde_protocol.cursor import Cursor
+from sonde_protocol.errors import Refused
+from sonde_protocol.frames import (
+    ChannelVerdict,
+    ChannelWish,
+    Identify,
+    Position,
+    PresenceWish,
+    Ready,
+    Resume,
+    Resumed,
+    ResumeFailed,
+)
+from sonde_protocol.states import SessionState, SessionTrigger
+from sonde_server.core.metrics import count
+from sonde_server.core.records import SessionRecord
+from sonde_server.core.recovery import Ruling
+from sonde_server.core.rooms import Subscription
+from sonde_server.core.session import Session
+
+if TYPE_CHECKING:
+    from sonde_server.core.auth import Claims
+    from sonde_server.core.connection import Connection
+    from sonde_server.core.hub import Hub
+
+SESSION_BYTES: Final = 12
+SECRET_BYTES: Final = 24
+DIGEST_CHARACTERS: Final = 32
+LATE_LEAVE_S: Final = 1.0  # until a session that moved must have joined its channels elsewhere
+
+
+class ResumeRefused(Exception):
+    """A resume that is not granted, with what the client is told."""
+
+    def __init__(self, cause: ResumeCause, *, may_identify: bool) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+        self.may_identify = may_identify
+
+
+def digest(secret: str) -> str:
+    """What is stored of a resume secret."""
+    return sha256(secret.encode()).hexdigest()[:DIGEST_CHARACTERS]
+
+
+class Lifecycle:
+    """Begins, moves and ends sessions."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    # ------------------------------------------------------------ identify
+
+    async def identify(self, connection: Connection, frame: Identify) -> None:
+        """Make a session for this connection and send `ready`.
+
+        Raises:
+            Refused: `unauthorized`, or `limit_reached` when the user has too many sessions.
+        """
+        hub, config = self._hub, self._hub.config
+        claims = self._claims(connection, frame.token)
+        hub.check_meta(frame.presence.meta if frame.presence else None)
+        await self._make_room(claims.sub)
+        secret = hub.entropy.token(SECRET_BYTES)
+        record = self._record(claims, frame, digest(secret))
+        await hub.backend.sessions.create(record, config.resume_ttl_s)
+        session = self._seat(record, claims, connection)
+        own = await self._own_channel(session)
+        connection.send(
+            Ready(
+                session=session.id,
+                resume=secret,
+                resume_ttl_ms=round(config.resume_ttl_s * 1000),
+                user=session.as_user(),
+                expires=session.expires,
+                time=hub.wall_ms(),
+                channels=[own],
+            )
+        )
+
+    def _claims(self, connection: Connection, token: str | None) -> Claims:
+        """Who is there: by the token of the frame, else by the one of the upgrade, if that still counts."""
+        if token is not None:
+            return self._hub.authenticator.verify(token)
+        claims = connection.claims
+        if claims is None:
+            raise Refused(ErrorCode.UNAUTHORIZED, "a token is needed")
+        if claims.exp + self._hub.config.auth_grace_s <= self._hub.clock.wall():
+            raise Refused(ErrorCode.UNAUTHORIZED, "the token has expired")
+        return claims
+
+    async def _make_room(self, user: str) -> None:
+        """At the limit the oldest dropped session gives way; connected ones never do."""
+        sessions = self._hub.backend.sessions
+        held = await sessions.of_user(user)
+        if len(held) < self._hub.config.max_sessions_per_user:
+            return
+        waiting = next((record for record in held if not record.connected), None)
+        if waiting is None:
+            raise Refused(ErrorCode.LIMIT_REACHED, "this user has too many sessions")
+        await sessions.end(waiting.session, waiting.generation)
+        local = self._hub.sessions.get(waiting.session)
+        if local is not None:
+            await self._leave_for_good(local, LeaveReason.TIMEOUT)
+
+    def _record(self, claims: Claims, frame: Identify, secret: str) -> SessionRecord:
+        wish = frame.presence or PresenceWish()
+        return SessionRecord(
+            session=self._hub.entropy.token(SESSION_BYTES),
+            user=claims.sub,
+            name=claims.name,
+            roles=self._hub.shared_roles(claims.roles),
+            generation=1,
+            node=self._hub.node,
+            secret=secret,
+            previous=None,
+            created=self._hub.wall_ms(),
+            client=frame.client.name,
+            client_version=frame.client.version,
+            device=frame.device,
+            status=wish.status,
+            activity=wish.activity,
+            meta=wish.meta,
+            last_command=0,
+        )
+
+    def _seat(self, record: SessionRecord, claims: Claims, connection: Connection) -> Session:
+        session = Session(record, claims.exp, self._hub.shared_roles(claims.roles))
+        session.name = claims.name
+        session.touched_at = self._hub.clock.now()
+        session.connection = connection
+        self._hub.sessions[session.id] = session
+        self._hub.metrics.sessions += 1
+        connection.seat(session)
+        self._hub.system.note(session)
+        return session
+
+    async def _own_channel(self, session: Session) -> Position:
+        subscription = await self._join_own(session)
+        room = subscription.room
+        return Position(ch=room.ch, epoch=room.epoch, seq=subscription.sent)
+
+    async def _join_own(self, session: Session) -> Subscription:
+        """`user:<id>`: every session hears it, from its top on."""
+        room = await self._hub.open_room(f"user:{session.user}")
+        subscription = self._hub.recovery.enter(session, room, False, room.config.state)
+        subscription.sent = room.seq
+        subscription.catchup = None
+        return subscription
+
+    # ------------------------------------------------------------ resume
+
+    async def resume(self, connection: Connection, frame: Resume) -> None:
+        """Take the session over (section 8, steps 1 to 4), or say why not."""
+        try:
+            await self._resume(connection, frame)
+            count(self._hub.metrics.resumes_total, "ok")
+        except ResumeRefused as refused:
+            count(self._hub.metrics.resumes_total, refused.cause.value)
+            connection.send(ResumeFailed(cause=refused.cause.value, identify=refused.may_identify))
+
+    async def _resume(self, connection: Connection, frame: Resume) -> None:
+        hub = self._hub
+        claims = await self._verified(connection, frame)
+        secret = hub.entropy.token(SECRET_BYTES)
+        record = await hub.backend.sessions.take_over(
+            frame.session, digest(frame.resume), digest(secret), hub.node, hub.config.resume_ttl_s
+        )
+        if record is None:
+            raise ResumeRefused(ResumeCause.BAD_SECRET, may_identify=True)
+        former = await self._fence(record)
+        session = self._seat(record, claims, connection)
+        session.unconfirmed = True
+        if former is not None:
+            session.rtt_ms, session.rtt_at = former.rtt_ms, former.rtt_at
+        entered = await self._reenter(session, frame.channels)
+        for subscription in list(session.subscriptions.values()):
+            await hub.attendance.join(subscription)
+        connection.send(
+            Resumed(
+                session=session.id,
+                resume=secret,
+                generation=session.generation,
+                last_command=session.last_command,
+                channels=[verdict for verdict, _, _ in entered],
+            )
+        )
+        self._catch_up(entered)
+        await self._settle(session, former)
+
+    async def _verified(self, connection: Connection, frame: Resume) -> Claims:
+        """Step 1: the secret, then a valid token of the same user. Nothing is changed yet."""
+        record = await self._hub.backend.sessions.load(frame.session)
+        if record is None:
+            raise ResumeRefused(ResumeCause.SESSION_EXPIRED, may_identify=True)
+        if digest(frame.resume) not in (record.secret, record.previous):
+            raise ResumeRefused(ResumeCause.BAD_SECRET, may_identify=True)
+        if not self._hub.is_started or self._hub.is_draining:
+            raise ResumeRefused(ResumeCause.NOT_READY, may_identify=False)
+        try:
+            claims = self._claims(connection, frame.token)
+        except Refused:
+            raise ResumeRefused(ResumeCause.UNAUTHORIZED, may_identify=False) from None
+        if claims.sub != record.user:
+            raise ResumeRefused(ResumeCause.UNAUTHORIZED, may_identify=False)
+        return claims
+
+    async def _fence(self, record: SessionRecord) -> Session | None:
+        """Step 2: the old connection is told, nobody waits for it. The session's former self, if it was here."""
+        former = self._hub.sessions.get(record.session)
+        if former is not None:
+            self._detach_former(former)
+        elif record.fenced_node not in (None, self._hub.node):
+            await self._hub.backend.bus.fence(str(record.fenced_node), record.session, record.generation)
+        return former
+
+    def _detach_former(self, former: Session) -> None:
+        """Its channels are remembered in `away`: what the resume does not name is left afterwards."""
+        if former.state is SessionState.ACTIVE:
+            former.away = tuple(former.subscriptions)
+            self._unseat(former)
+        else:
+            self._hub.metrics.sessions_detached -= 1
+        former.advance(SessionTrigger.ENDED)
+        connection, former.connection = former.connection, None
+        if connection is not None:
+            connection.supersede()
+        self._hub.sessions.pop(former.id, None)
+
+    async def _reenter(
+        self, session: Session, wishes: list[ChannelWish]
+    ) -> list[tuple[ChannelVerdict, Subscription | None, Ruling | None]]:
+        """Step 3: every channel is authorised again, listened to, then read."""
+        entered: list[tuple[ChannelVerdict, Subscription | None, Ruling | None]] = []
+        seen: set[str] = set()
+        for wish in wishes:
+            if wish.ch in seen:
+                continue
+            seen.add(wish.ch)
+            entered.append(await self._reenter_one(session, wish, len(seen)))
+        return entered
+
+    async def _reenter_one(
+        self, session: Session, wish: ChannelWish, number: int
+    ) -> tuple[ChannelVerdict, Subscription | None, Ruling | None]:
+        hub = self._hub
+        try:
+            hub.authority.to_subscribe(session, wish.ch)
+            allowed = number <= hub.config.max_subscriptions
+        except Refused:
+            allowed = False
+        if not allowed:
+            gone = ChannelVerdict(
+                ch=wish.ch, verdict="gone", cause=Cause.FORBIDDEN.value, epoch=None, from_=None, to=None
+            )
+            return gone, None, None
+        room = await hub.open_room(wish.ch)
+        subscription = hub.recovery.enter(session, room, wish.presence, wish.state)
+        cursor = None if wish.cursor is None else Cursor(*wish.cursor)
+        ruling = await hub.recovery.judge(subscription, cursor, resuming=True)
+        replays = ruling.verdict is Verdict.REPLAY and cursor is not None
+        verdict = ChannelVerdict(
+            ch=wish.ch,
+            verdict="replay" if replays else "snapshot",
+            cause=ruling.cause.value,
+            epoch=ruling.epoch,
+            from_=cursor.seq if replays and cursor is not None else None,
+            to=ruling.top,
+        )
+        return verdict, subscription, ruling
+
+    def _catch_up(self, entered: list[tuple[ChannelVerdict, Subscription | None, Ruling | None]]) -> None:
+        """Step 4, after `resumed`."""
+        for verdict, subscription, ruling in entered:
+            if subscription is not None and ruling is not None:
+                self._hub.recovery.start(subscription, ruling, verdict.from_ or 0, resuming=True)
+
+    async def _settle(self, session: Session, former: Session | None) -> None:
+        """`user:<id>` is rejoined at its top; channels that were not asked for are left."""
+        own = f"user:{session.user}"
+        if own not in session.subscriptions:
+            subscription = await self._join_own(session)
+            self._hub.recovery.go_live(subscription)
+        if former is not None:
+            left = [ch for ch in former.away if ch not in session.subscriptions]
+            await self._hub.attendance.leave(session, left, LeaveReason.LEFT)
+
+    # ------------------------------------------------------------ endings
+
+    def drop(self, session: Session) -> None:
+        """The connection is gone, the session may come back: others see it waiting until the grace is over."""
+        hub = self._hub
+        present = [s for s in session.subscriptions.values() if s.room.presence is not None]
+        session.away = tuple(s.room.ch for s in present)
+        self._unseat(session)
+        session.connection = None
+        session.advance(SessionTrigger.DROPPED)
+        hub.run(hub.touch(session), "session touch")
+        if not present or session.status == Status.INVISIBLE:
+            hub.sessions.pop(session.id, None)
+            return
+        hub.metrics.sessions_detached += 1
+        hub.run(hub.attendance.mark_reconnecting(session, present), "presence of a dropped session")
+        hub.agenda.at(hub.clock.now() + hub.config.grace_s, partial(self._grace_over, session))
+
+    def _grace_over(self, session: Session) -> None:
+        if session.state is SessionState.DETACHED:
+            self._hub.run(self._leave_for_good(session, LeaveReason.TIMEOUT), "leave after the grace")
+
+    async def _leave_for_good(self, session: Session, reason: LeaveReason) -> None:
+        if session.state is SessionState.DETACHED:
+            self._hub.metrics.sessions_detached -= 1
+            session.advance(SessionTrigger.ENDED)
+            self._hub.sessions.pop(session.id, None)
+            self._hub.system.note(session)
+            await self._hub.attendance.leave(session, session.away, reason)
+
+    def end(self, session: Session, reason: LeaveReason) -> None:
+        """The session ends now, on purpose: unless it moved, its record goes and presence leaves at once."""
+        if session.state is SessionState.DETACHED:
+            self._hub.run(self._leave_for_good(session, reason), "end of a dropped session")
+        elif session.state is SessionState.ACTIVE:
+            channels = tuple(session.subscriptions)
+            self._unseat(session)
+            session.connection = None
+            session.advance(SessionTrigger.ENDED)
+            self._hub.sessions.pop(session.id, None)
+            self._hub.run(self._hub.attendance.leave(session, channels, reason), "leave")
+        self._hub.run(self._forget(session), "end of a session")
+
+    async def _forget(self, session: Session) -> None:
+        await self._hub.backend.sessions.end(session.id, session.generation)
+
+    def supersede(self, session: Session) -> None:
+        """The session lives elsewhere: its connection here gets 4409; what it left behind is taken out late."""
+        channels = session.away if session.state is SessionState.DETACHED else tuple(session.subscriptions)
+        self._detach_former(session)
+        leaving = partial(self._late_leave, session, channels)
+        self._hub.agenda.at(self._hub.clock.now() + LATE_LEAVE_S, leaving)
+
+    def _late_leave(self, session: Session, channels: tuple[str, ...]) -> None:
+        """Void wherever the newer generation has joined meanwhile."""
+        self._hub.run(
+            self._hub.attendance.leave(session, channels, LeaveReason.LEFT), "leave of a moved session"
+        )
+
+    def _unseat(self, session: Session) -> None:
+        self._hub.system.note(session)
+        self._hub.metrics.sessions -= 1
+        for subscription in list(session.subscriptions.values()):
+            subscription.room.remove(subscription)
+
+    def kick(self, session: Session, code: int, cause: str) -> None:
+        """An admin ends a connection; a code that may not resume ends the session too."""
+        if session.connection is not None:
+            session.connection.close(code, cause)
+        elif code >= CloseCode.BAD_FRAME:
+            self.end(session, LeaveReason.KICKED)

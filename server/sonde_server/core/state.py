@@ -1,0 +1,301 @@
+"""A room's document: the fold of its deltas, and the tick that merges patches into one entry.
+
+Merge patches do not compose (`{p:null}` then `{p:{hp:10}}` is not one patch), so a tick's entry is the
+difference between the document before and after its patches in order. Every contributor is recorded in the
+step that appends, and answered when that is done. A delta names the delta it follows: if another node was
+faster, the tick is made again on the newer document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from sonde_protocol.codes import ErrorCode
+from sonde_protocol.cursor import Cursor
+from sonde_protocol.errors import Refused
+from sonde_protocol.merge import apply, diff, state_hash
+from sonde_server.core.records import CommandKey, Entry, NewDelta, StaleDelta
+
+if TYPE_CHECKING:
+    from sonde_server.core.connection import Connection
+    from sonde_server.core.rooms import Room
+
+MAX_ATTEMPTS: Final = 8
+_RETRY_MS: Final = 100
+
+log: Final = logging.getLogger("sonde.gateway")
+
+
+@dataclass(slots=True)
+class Contribution:
+    """One patch in a tick."""
+
+    key: CommandKey
+    user: str
+    patch: dict[str, Any]
+    base: int | None
+    connection: Connection  # who is answered: the newest connection that sent it
+
+    def answer(self, seq: int) -> None:
+        """Committed."""
+        self.connection.reply(self.key.id, {"seq": seq})
+
+    def refuse(self, refused: Refused) -> None:
+        """Not applied."""
+        self.connection.refuse(refused, self.key.id)
+
+
+class Document:
+    """The document of one room on this node."""
+
+    __slots__ = (
+        "_checkpoint_seq",
+        "_committing",
+        "_deltas",
+        "_loading",
+        "_missed",
+        "_room",
+        "_size_bytes",
+        "_tick",
+        "at",
+        "delta_seq",
+        "epoch",
+        "is_loaded",
+        "value",
+    )
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.value: Any = {}
+        self.epoch = room.epoch
+        self.at = 0  # deltas up to here are in `value`
+        self.delta_seq = 0
+        self.is_loaded = False
+        self._deltas = 0
+        self._checkpoint_seq = 0
+        self._size_bytes = 0  # an upper bound between exact counts
+        self._tick: list[Contribution] = []
+        self._committing = False
+        self._loading = asyncio.Lock()
+        self._missed: list[Entry] = []  # deltas that pass while the store is being read
+
+    @property
+    def is_busy(self) -> bool:
+        """A tick is open or being written."""
+        return bool(self._tick) or self._committing
+
+    async def load(self) -> None:
+        """Read the document from the store, whatever is held here."""
+        async with self._loading:
+            self.is_loaded = False
+            self._missed = []
+            stored = await self._room.hub.backend.log.state(self._room.ch, self._room.config.limits)
+            value = {} if stored.document is None else stored.document
+            for entry in stored.tail:
+                value = apply(value, entry.d)
+            self.value, self.epoch, self.at = value, stored.epoch, stored.seq
+            self.delta_seq, self._deltas = stored.delta_seq, stored.deltas
+            self._checkpoint_seq = stored.checkpoint_seq
+            self._size_bytes = len(msgspec.json.encode(value))
+            self.is_loaded = True
+            missed, self._missed = self._missed, []
+            for entry in missed:
+                self.fold(entry)
+
+    def fold(self, entry: Entry) -> None:
+        """A delta was handed out."""
+        if self.is_loaded:
+            if entry.seq > self.at:
+                self._take(apply(self.value, entry.d), entry.seq)
+        elif self._loading.locked():
+            self._missed.append(entry)
+
+    def hash(self) -> str:
+        """The canonical hash of the document as it stands."""
+        return state_hash(self.value)
+
+    def _take(self, value: Any, seq: int) -> None:
+        self.value, self.at, self.delta_seq = value, seq, seq
+        self._deltas += 1
+
+    # ------------------------------------------------------------ patches
+
+    async def patch(self, contribution: Contribution, *, may_be_repeat: bool) -> None:
+        """Join the open tick; the answer comes when it is committed, or at once for a recorded repeat.
+
+        Raises:
+            Refused: `conflict`, `too_large`, `overloaded`.
+        """
+        if may_be_repeat and await self._answered_before(contribution):
+            return
+        self._check_base(contribution)
+        self._check_size(contribution)
+        self._tick.append(contribution)
+        if len(self._tick) == 1 and not self._committing:
+            self._schedule()
+
+    async def _answered_before(self, contribution: Contribution) -> bool:
+        for waiting in self._tick:
+            if waiting.key.session == contribution.key.session and waiting.key.id == contribution.key.id:
+                waiting.connection = contribution.connection
+                return True
+        seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
+        if seq is None:
+            return False
+        self._room.hub.metrics.repeats_total += 1
+        contribution.answer(seq)
+        return True
+
+    def _check_base(self, contribution: Contribution) -> None:
+        base = contribution.base
+        if base is not None and (self.delta_seq > base or base > self._room.snapshot_seq() or self.is_busy):
+            raise self._conflict()
+
+    def _conflict(self) -> Refused:
+        return Refused(ErrorCode.CONFLICT, "the state moved on since that base", data={"seq": self.delta_seq})
+
+    def _check_size(self, contribution: Contribution) -> None:
+        config = self._room.hub.config
+        if len(self._tick) >= config.max_tick_patches:
+            raise Refused(
+                ErrorCode.OVERLOADED, "too many patches in this tick", temporary=True, retry_ms=_RETRY_MS
+            )
+        grown = len(msgspec.json.encode(contribution.patch))
+        if self._size_bytes + grown > config.max_document_bytes:
+            self._size_bytes = len(msgspec.json.encode(self.value)) + sum(
+                len(msgspec.json.encode(waiting.patch)) for waiting in self._tick
+            )
+            if self._size_bytes + grown > config.max_document_bytes:
+                raise Refused(ErrorCode.TOO_LARGE, "the document would grow over its limit")
+        self._size_bytes += grown
+
+    # ------------------------------------------------------------ the tick
+
+    def _schedule(self) -> None:
+        hub = self._room.hub
+        hub.agenda.at(hub.clock.now() + self._room.config.tick_s, self._due)
+
+    def _due(self) -> None:
+        if self._tick and not self._committing:
+            self._room.hub.run(self._commit(), "state tick")
+
+    async def commit_now(self) -> None:
+        """End the open tick before its time: the gateway stops."""
+        if self._tick and not self._committing:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        tick, self._tick = self._tick, []
+        self._committing = True
+        try:
+            await self._append(tick)
+        except Exception:
+            log.exception("a state tick could not be written")
+            unknown = Refused(
+                ErrorCode.INTERNAL, "the tick could not be written", temporary=True, retry_ms=_RETRY_MS
+            )
+            for contribution in tick:
+                contribution.refuse(unknown)
+        finally:
+            self._committing = False
+        if self._tick:
+            self._schedule()
+        elif self._room.is_idle:
+            self._room.hub.close_room(self._room)
+
+    async def _append(self, tick: list[Contribution]) -> None:
+        for _ in range(MAX_ATTEMPTS):
+            after = self.value
+            for contribution in tick:
+                after = apply(after, contribution.patch)
+            try:
+                seq = await self._append_once(after, tick)
+            except StaleDelta:
+                tick[:] = await self._still_wanted(tick)
+                if not tick:
+                    return
+            else:
+                for contribution in tick:
+                    contribution.answer(seq)
+                return
+        raise StaleDelta
+
+    async def write(self, make: Callable[[Any], dict[str, Any]]) -> None:
+        """The gateway's own patch, made on the newest document; nothing is written for an empty one."""
+        for _ in range(MAX_ATTEMPTS):
+            patch = make(self.value)
+            if not patch:
+                return
+            try:
+                await self._append_once(apply(self.value, patch), [])
+                return
+            except StaleDelta:
+                await self.load()
+        raise StaleDelta
+
+    async def _append_once(self, after: Any, tick: list[Contribution]) -> int:
+        room = self._room
+        log, bus = room.hub.backend.log, room.hub.backend.bus
+        follows = Cursor(self.epoch, self.delta_seq)
+        keys = [contribution.key for contribution in tick]
+        try:
+            appended = await log.append_delta(
+                room.ch, room.config.limits, self._delta(tick, after), follows, keys
+            )
+        except StaleDelta:
+            room.hub.metrics.stale_ticks_total += 1
+            raise
+        room.hub.metrics.ticks_total += 1
+        room.hub.metrics.patches_total += len(tick)
+        if appended.entry is not None:
+            room.hub.metrics.entries_total += 1
+            self._take(after, appended.seq)
+            room.receive(appended.epoch, appended.entry)
+            await bus.publish(room.hub.node, room.ch, appended.epoch, appended.entry)
+            await self._keep_checkpoint()
+        return appended.seq
+
+    def _delta(self, tick: list[Contribution], after: Any) -> NewDelta:
+        patch = diff(self.value, after) or None
+        users = {contribution.user for contribution in tick}
+        hash_due = patch is not None and (self._deltas + 1) % self._room.hub.config.hash_every == 0
+        return NewDelta(
+            d=patch,
+            from_=users.pop() if len(users) == 1 else None,
+            ts=self._room.hub.wall_ms(),
+            hash=state_hash(after) if hash_due else None,
+        )
+
+    async def _still_wanted(self, tick: list[Contribution]) -> list[Contribution]:
+        """Another node was faster: what of the tick is left to do on its document."""
+        before = self.epoch
+        await self.load()
+        left = []
+        for contribution in tick:
+            seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
+            base = contribution.base
+            if seq is not None:
+                contribution.answer(seq)
+            elif base is not None and (self.delta_seq > base or self.epoch != before):
+                contribution.refuse(self._conflict())
+            else:
+                left.append(contribution)
+        return left
+
+    # ------------------------------------------------------------ checkpoints
+
+    async def _keep_checkpoint(self) -> None:
+        if self._deltas % self._room.hub.config.hash_every == 0:
+            await self.checkpoint()
+
+    async def checkpoint(self) -> None:
+        """Store the document as it stands, so that the log may be trimmed up to here."""
+        if self.delta_seq > self._checkpoint_seq:
+            self._checkpoint_seq = self.at
+            await self._room.hub.backend.log.checkpoint(self._room.ch, self.epoch, self.at, self.value)
