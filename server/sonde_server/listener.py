@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sonde_server.core.admission import Admission, HttpRefusal, Occupancy, UpgradeRequest
-from sonde_server.core.gateway import Connection
 from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.ports import Wire
 from sonde_server.framing import Framer
-from sonde_server.transport import Socket
+from sonde_server.transport import Receiver, Socket
 
 BACKLOG: Final = 4096  # the default of 100 lost 15 % of a storm of 10,000 clients
 
@@ -55,7 +54,7 @@ class House(Protocol):
     def ready(self) -> bool: ...
     @property
     def connections(self) -> int: ...
-    def connect(self, wire: Wire, admission: Admission) -> Connection: ...
+    def connect(self, wire: Wire, admission: Admission) -> Receiver: ...
 
 
 class Server(Protocol):
@@ -150,7 +149,7 @@ class Listener:
         """The handshake is done: nothing waits for this socket any more."""
         self._wheel.cancel(socket)
 
-    def connect(self, socket: Socket, admission: Admission) -> Connection:
+    def connect(self, socket: Socket, admission: Admission) -> Receiver:
         """Hand a fresh WebSocket to the gateway."""
         return self._house.connect(socket, admission)
 

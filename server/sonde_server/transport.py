@@ -12,7 +12,7 @@ import asyncio
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame, Opcode
@@ -23,7 +23,6 @@ from websockets.protocol import State as LibraryState
 from sonde_protocol.codes import CloseCode
 from sonde_protocol.states import advance
 from sonde_server.core.admission import HttpRefusal
-from sonde_server.core.gateway import Connection
 from sonde_server.core.limits import TokenBucket
 from sonde_server.framing import Framer, Library, first_slice, is_utf8, read_plain
 from sonde_server.handshake import (
@@ -37,6 +36,22 @@ from sonde_server.handshake import (
 
 if TYPE_CHECKING:
     from sonde_server.listener import Listener
+
+class Receiver(Protocol):
+    """The core's side of an open socket (`core.connection.Connection`). None of these raises."""
+
+    def on_message(self, data: bytes, binary: bool) -> None:
+        """A whole message came."""
+        ...
+
+    def on_lost(self, code: int | None, reason: str) -> None:
+        """The socket is gone, or as good as gone; `code` of the peer's close frame, `None` without one."""
+        ...
+
+    def on_writable(self) -> None:
+        """The write buffer was above `slow_bytes` and fell to half of it."""
+        ...
+
 
 MAX_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame carries 125 bytes, two are the code
 
@@ -95,7 +110,7 @@ class Socket(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._connection: Connection | None = None
+        self._connection: Receiver | None = None
         self._framer: Framer = listener.text
         self._handshake_bytes = 0
         self._library: Library | None = None
