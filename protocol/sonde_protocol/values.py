@@ -1,22 +1,17 @@
-"""What a free value on the wire may be: the part of JSON that every parser reads alike, and how much of it.
+"""What a free value on the wire may be: the part of JSON that every parser reads alike.
 
-Owns the limits on depth, numbers and the size of single values. Frames' own fields are bounded by their types.
+Owns the limits on depth and numbers. Frames' own fields are bounded by their types; sizes are the codec's and the
+gateway's affair.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
-from sonde_protocol.codes import ErrorCode
-from sonde_protocol.errors import MalformedFrame, Refused
+from sonde_protocol.errors import MalformedFrame
 
 MAX_DEPTH: Final = 32
 MAX_INTEGER: Final = 2**53 - 1
-MAX_META_BYTES: Final = 4 * 1024
-
-_encode_json = msgspec.json.Encoder().encode
 
 
 def check_value(value: Any, depth: int = MAX_DEPTH) -> None:
@@ -46,17 +41,6 @@ def check_value(value: Any, depth: int = MAX_DEPTH) -> None:
             check_value(item, depth - 1)
     else:
         raise MalformedFrame(f"a value of type {type(value).__name__}")
-
-
-def check_meta(meta: Any) -> None:
-    """Bound the `meta` of a presence, which is copied to every member of every channel.
-
-    Raises:
-        Refused: `too_large` when its JSON is over `MAX_META_BYTES`.
-    """
-    size_bytes = len(_encode_json(meta))
-    if size_bytes > MAX_META_BYTES:
-        raise Refused(ErrorCode.TOO_LARGE, f"presence meta is limited to {MAX_META_BYTES} bytes of JSON")
 
 
 def _check_depth(left: int) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from sonde_protocol.codes import ErrorCode
-from sonde_protocol.errors import MalformedFrame, Refused
-from sonde_protocol.values import MAX_DEPTH, MAX_INTEGER, MAX_META_BYTES, check_meta, check_value
+from sonde_protocol.errors import MalformedFrame
+from sonde_protocol.values import MAX_DEPTH, MAX_INTEGER, check_value
 from support.wire_values import values
 
 
@@ -46,11 +45,3 @@ def test_the_limits_themselves_are_allowed(value: Any) -> None:
 def test_what_one_of_them_would_change_is_refused(value: Any, reason: str) -> None:
     with pytest.raises(MalformedFrame, match=reason):
         check_value(value)
-
-
-def test_meta_is_bounded_by_its_json() -> None:
-    check_meta(None)
-    check_meta({"a": "x" * (MAX_META_BYTES - 8)})
-    with pytest.raises(Refused) as refusal:
-        check_meta({"a": "x" * (MAX_META_BYTES - 7)})
-    assert refusal.value.code is ErrorCode.TOO_LARGE
