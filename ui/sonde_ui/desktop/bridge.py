@@ -11,7 +11,7 @@ import time
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from sonde_lab.changes import Changes
+from sonde_lab.changes import Changes, Notice
 from sonde_lab.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ class Bridge(QObject):
         super().__init__(parent)
         self._workbench = workbench
         self._last_tick = 0.0
+        self._told = 0
+        self._own_notices: list[Notice] = []
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(BATCH_MS)
@@ -46,9 +48,19 @@ class Bridge(QObject):
         """Stop draining; nothing is emitted after this."""
         self._timer.stop()
 
+    def tell(self, cause: str, title: str, detail: str, advice: str) -> None:
+        """Add a notice of the window's own (a broken settings file) to the next batch."""
+        self._told += 1
+        now = time.monotonic()
+        # Negative, so that it never takes the place of a notice of the workbench.
+        notice = Notice(-self._told, now, time.time(), "warning", cause, title, detail, advice, "")
+        self._own_notices.append(notice)
+
     def drain(self) -> None:
         """Take what changed and emit it: one batch."""
         changes: Changes = self._workbench.take_changes()
+        changes.notices.extend(self._own_notices)
+        self._own_notices.clear()
         if not changes.is_empty:
             self.changed.emit(changes)
         now = time.monotonic()

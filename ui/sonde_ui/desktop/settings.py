@@ -74,6 +74,12 @@ class SettingsFile:
         self.settings = Settings()
         self.broken: BrokenSettings | None = None
         self._written = ""
+        self._overrides: dict[str, tuple[Any, Any]] = {}  # field → for this run, as it was remembered
+
+    def override(self, field: str, value: Any) -> None:
+        """Use `value` for this run only: what was remembered is written back, unless a person changes it."""
+        self._overrides[field] = (value, getattr(self.settings, field))
+        setattr(self.settings, field, value)
 
     def load(self) -> Settings:
         """Read the file. Never raises: what is wrong is in `broken`, and then these are the defaults."""
@@ -91,7 +97,11 @@ class SettingsFile:
 
     def save(self) -> str | None:
         """Write the file if something changed; the reason in words when that is not possible."""
-        text = to_toml(self.settings.model_dump())
+        values = self.settings.model_dump()
+        for field, (for_now, remembered) in self._overrides.items():
+            if values[field] == for_now:
+                values[field] = remembered
+        text = to_toml(values)
         if text == self._written:
             return None
         temporary = self.path.with_suffix(f".{os.getpid()}.tmp")

@@ -3,7 +3,7 @@
 Owns how standard controls look. Refuses fonts (a style sheet would drop their features, such as tabular
 figures) and whatever a widget paints itself. Widgets ask for a variant by a dynamic property:
 
-    QPushButton/QToolButton  kind = "primary" | "quiet" | "chip" | "act"
+    QPushButton/QToolButton  kind = "primary" | "quiet" | "chip" | "act" | "tab" | "title"
     QLabel                   tone = "dim" | "faint" | "ok" | "warn" | "bad" | "accent" | "injected" | "mark"
     QFrame/QWidget           surface = "bg" | "panel" | "raised" | "card" | "line" | "line-left" | "line-top" |
                              "line-bottom" | "line-right"
@@ -69,6 +69,12 @@ QPushButton[kind="chip"] {
 QPushButton[kind="chip"]:hover { background: $hover; }
 QPushButton[kind="chip"]:checked { background: $selection; border-color: $accent; color: $accent_text; }
 QPushButton[kind="chip"]:focus { border-color: $accent; }
+QPushButton[kind="tab"], QPushButton[kind="title"] {
+    background: transparent; border: none; border-radius: 0; padding: 0; color: $dim;
+    min-height: 30px; max-height: 30px;
+}
+QPushButton[kind="tab"]:hover, QPushButton[kind="tab"]:checked { color: $text; }
+QPushButton[kind="tab"]:focus { color: $accent; }
 QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0; }
 
 QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {
@@ -119,6 +125,7 @@ QTableView, QTreeView, QListView {
     selection-background-color: $selection; selection-color: $text;
 }
 QAbstractScrollArea[surface="bg"] { background: $bg; }
+QWidget[surface="clear"] { background: transparent; }
 QTreeView::item, QListView::item { min-height: ${row}px; border: none; }
 QTreeView::item:selected, QListView::item:selected, QTableView::item:selected {
     background: $selection; color: $text;
@@ -176,8 +183,22 @@ def stylesheet(theme: Theme) -> str:
     )
 
 
-_USED = ("bg", "panel", "raised", "line", "text", "dim", "faint", "accent", "selection", "ok", "warn", "bad")
-_USED += ("injected", "mark")
+_USED = (
+    "bg",
+    "panel",
+    "raised",
+    "line",
+    "text",
+    "dim",
+    "faint",
+    "accent",
+    "selection",
+    "ok",
+    "warn",
+    "bad",
+    "injected",
+    "mark",
+)
 # A style sheet takes pictures from files only, so these few exist once for each tone.
 _PICTURES = {
     "chevron": "chevron-down",

@@ -245,11 +245,11 @@ def _prepared(font: QFont, px: int, weight: int) -> QFont:
     font.setPixelSize(px)
     font.setWeight(QFont.Weight(weight))
     font.setFeature(QFont.Tag("tnum"), 1)
-    font.setHintingPreference(QFont.HintingPreference.PreferVerticalHinting)
+    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     return font
 
 
-def icon(name: str, color_token: str = "dim", size: int = 16) -> QIcon:
+def icon(name: str, color_token: str = "dim", size: int = 16) -> QIcon:  # noqa: S107 - a colour, no secret
     """The line icon `name` in a token of the palette in force. Ask again on `themes.changed`."""
     theme = themes.current()
     return tinted_icon(name, theme.color(color_token), size, disabled=theme.faint)

@@ -44,8 +44,8 @@ class StatusBar(QWidget):
         self.rows.setText(f"{text} rows")
 
     def show_round_trips(self, text: str) -> None:
-        """ "p50 12.1 · p95 18.9 ms", from the latency view."""
-        self.rtt.setText(f"RTT {text}" if text else "")
+        """The latency view's figures, of which the first two fit here: "p50 12.1 · p95 18.9"."""
+        self.rtt.setText(f"RTT {' · '.join(text.split(' · ')[:2])} ms" if text else "")
 
     def say(self, sentence: str, tone: str = "warn") -> None:
         """Say something for some seconds, in the place of the gateway."""

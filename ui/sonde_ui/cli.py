@@ -1,0 +1,193 @@
+"""The command line: `sonde` opens the window, `sonde gateway` runs the gateway, `sonde token` mints a token.
+
+No Qt is imported here, so that a gateway's container needs none; each command imports what it needs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from sonde_lab.endpoints import Endpoint
+
+_WITHOUT_QT = (
+    "The window needs Qt, which is not installed ({reason}).\n"
+    "Install it with: pip install 'sonde[desktop]'. The gateway runs without it: sonde gateway"
+)
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(
+    name="sonde",
+    help="A desktop debugging client and monitor for real-time WebSocket gateways, and the gateway itself.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class PerspectiveChoice(StrEnum):
+    """What the window is arranged for."""
+
+    INSPECT = "inspect"
+    BREAK = "break"
+    WATCH = "watch"
+
+
+class ThemeName(StrEnum):
+    """How the window looks."""
+
+    SYSTEM = "system"
+    DARK = "dark"
+    LIGHT = "light"
+    CONTRAST = "contrast"
+
+
+def seconds(text: str) -> float:
+    """A duration such as 8s, 500ms, 2m or 8, in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"'{text}' is no duration; write 8s, 500ms or 2m")
+    return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[found[2]]
+
+
+def pixels(text: str) -> tuple[int, int]:
+    """A size such as 1440x900, in logical pixels."""
+    found = re.fullmatch(r"(\d{3,5})[x×](\d{3,5})", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"'{text}' is no size; write 1440x900")
+    width, height = int(found[1]), int(found[2])
+    if not (640 <= width <= 20_000 and 480 <= height <= 20_000):
+        raise typer.BadParameter(f"'{text}': the window is at least 640x480 and at most 20000x20000")
+    return width, height
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sonde {version('sonde')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Open the window when no command is given."""
+    if context.invoked_subcommand is None:
+        open_window()
+
+
+@app.command()
+def ui(
+    connect: Annotated[
+        str, typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one.")
+    ] = "",
+    token: Annotated[
+        str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")
+    ] = "",
+    perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
+    theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
+    size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
+    screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window here, then end.")] = None,
+    after: Annotated[str, typer.Option(metavar="TIME", help="When to take the picture.")] = "8s",
+    no_players: Annotated[bool, typer.Option("--no-players", help="Start without simulated players.")] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
+) -> None:
+    """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
+    open_window(
+        connect=connect,
+        token=token,
+        perspective=perspective.value if perspective else None,
+        theme=theme.value if theme else None,
+        size=pixels(size) if size else None,
+        screenshot=screenshot,
+        after_s=seconds(after),
+        players=not no_players,
+        data_dir=data_dir,
+    )
+
+
+@app.command(context_settings=_PASS_ON, add_help_option=False)
+def gateway(context: typer.Context) -> None:
+    """Run the gateway. `sonde gateway --help` lists its options."""
+    _serve("gateway", context.args)
+
+
+@app.command("token", context_settings=_PASS_ON, add_help_option=False)
+def mint(context: typer.Context) -> None:
+    """Mint a token from the gateway's secret. `sonde token --help` lists its options."""
+    _serve("token", context.args)
+
+
+def _serve(command: str, arguments: list[str]) -> None:
+    from sonde_server.__main__ import main as serve  # late: the window does not need it
+
+    raise typer.Exit(serve([command, *arguments]))
+
+
+def open_window(
+    *,
+    connect: str = "",
+    token: str = "",
+    perspective: str | None = None,
+    theme: str | None = None,
+    size: tuple[int, int] | None = None,
+    screenshot: Path | None = None,
+    after_s: float = 8.0,
+    players: bool = True,
+    data_dir: Path | None = None,
+) -> None:
+    """Open the window and exit with its code; 2 with a sentence when that cannot be."""
+    try:
+        from sonde_ui.desktop.app import WindowOptions, run  # late: this is the door to Qt
+    except ImportError as error:
+        _refuse(_WITHOUT_QT.format(reason=error))
+    from sonde_ui.desktop.display import reason  # late: only the window asks for a screen
+
+    why_not = reason()
+    if why_not is not None:
+        _refuse(why_not)
+    options = WindowOptions(
+        endpoint=_remote(connect, token) if connect else None,
+        perspective=perspective,
+        theme=theme,
+        size=size,
+        screenshot=screenshot,
+        after_s=after_s,
+        players=players,
+        data_dir=data_dir,
+    )
+    raise typer.Exit(run(options))
+
+
+def _remote(url: str, token: str) -> Endpoint:
+    from sonde_lab.endpoints import EndpointInvalid, TokenKind, TokenSource, remote  # late: see above
+
+    try:
+        return remote(url, TokenSource(TokenKind.PASTE, token))
+    except EndpointInvalid as error:
+        _refuse(f"--connect: {error}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """Say why on standard error and end with 2."""
+    sys.stderr.write(f"{sentence}\n")
+    raise typer.Exit(2)
+
+
+def main() -> None:
+    """The entry point of the `sonde` script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

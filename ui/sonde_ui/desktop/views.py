@@ -1,0 +1,53 @@
+"""Makes the views, once, in the order in which they are needed: the cheap ones first, the plots after the paint.
+
+Owns which class stands behind which name. Refuses layout: that is the view host's.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.widgets.composer_view import ComposerView
+from sonde_ui.desktop.widgets.connections_view import ConnectionsView
+from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.notices_view import NoticesView
+from sonde_ui.desktop.widgets.presence_view import PresenceView
+from sonde_ui.desktop.widgets.promises_view import PromisesView
+from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.traffic_view import TrafficView
+from sonde_ui.desktop.plots.latency_view import LatencyView
+
+
+class Views:
+    """Every view of the window, by attribute and by name."""
+
+    def __init__(self, workbench: Workbench, bridge: Bridge) -> None:
+        self.traffic = TrafficView(workbench, bridge)
+        self.pills: QuickFilters = self.traffic.quick_filters()
+        self.detail = DetailView(workbench, bridge)
+        self.connections = ConnectionsView(workbench, bridge)
+        self.presence = PresenceView(workbench, bridge)
+        self.latency = LatencyView(workbench, bridge)
+        self.state = StateView(workbench, bridge)
+        self.composer = ComposerView(workbench, bridge)
+        self.faults = FaultsView(workbench, bridge)
+        self.notices = NoticesView(workbench, bridge)
+        self.promises = PromisesView(workbench, bridge)
+
+    def by_name(self) -> dict[str, QWidget]:
+        """The views that have a place in perspectives."""
+        return {
+            "traffic": self.traffic,
+            "detail": self.detail,
+            "connections": self.connections,
+            "presence": self.presence,
+            "latency": self.latency,
+            "state": self.state,
+            "composer": self.composer,
+            "faults": self.faults,
+            "notices": self.notices,
+        }
