@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 SIZE: Final = 100.0
 _MARGIN: Final = 5.0
 _REACH: Final = 12.0  # how near another must be to be hit
 FULL_HEALTH: Final = 100
+
+Presence = Literal["online", "away", "busy"]
 
 NAMES: Final = (
     "ada", "bertil", "chidi", "dalia", "emeka", "frida", "goro", "hana", "idris", "jana", "kofi", "lena",
@@ -65,7 +67,7 @@ class Say:
 class Appear:
     """Change the presence."""
 
-    status: str
+    status: Presence
     activity: str | None
 
 
@@ -184,7 +186,7 @@ class Player:
     def _do_leave(self, _others: dict[str, Any]) -> list[Deed]:
         self._next["leave"] = self._within(60, 180)
         self._gone_s = self._within(8, 25)
-        status = self._random.choice(("away", "busy"))
+        status: Presence = "away" if self._random.random() < 0.5 else "busy"
         self._activity = self._random.choice(AWAY if status == "away" else BUSY)
         return [Appear(status, self._activity)]
 

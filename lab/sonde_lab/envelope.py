@@ -22,7 +22,6 @@ class Envelope(msgspec.Struct, gc=False):
     ch: Any = None
     seq: Any = None
     id: Any = None
-    n: Any = None
     t: Any = None
     type: Any = None
     replay: Any = None

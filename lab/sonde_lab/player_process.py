@@ -1,0 +1,57 @@
+"""The simulated players' process: started on demand, ended with us, its last words kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sonde_lab.child import Child
+
+STOP_PATIENCE_S: Final = 4.0
+
+
+class PlayerProcess:
+    """At most one process of players. `on_death` gets the exit code when it ends although it was wanted."""
+
+    def __init__(self, on_death: Callable[[int], None]) -> None:
+        self._on_death = on_death
+        self._child: Child | None = None
+        self._is_wanted = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._child.pid if self._child is not None and self._child.is_running else None
+
+    @property
+    def log_tail(self) -> tuple[str, ...]:
+        """The last lines of its log."""
+        return () if self._child is None else self._child.log_tail
+
+    async def start(self, url: str, secret: str, count: int, seed: int, room: str) -> None:
+        """Start `count` players; nothing happens when they are there already.
+
+        Raises:
+            OSError: the process cannot be started.
+        """
+        if self.pid is not None:
+            return
+        self._is_wanted = True
+        self._child = await Child.start(
+            "sonde_lab.players",
+            *("--url", url, "--count", str(count), "--seed", str(seed), "--room", room, "--parent-pipe"),
+            env={"SONDE_JWT_SECRET": secret},
+            on_line=lambda _line: None,
+            on_end=self._on_end,
+        )
+
+    async def stop(self) -> None:
+        """Let them say goodbye, then end the process."""
+        self._is_wanted = False
+        if self._child is not None:
+            await self._child.stop(STOP_PATIENCE_S)
+
+    def _on_end(self, exit_code: int) -> None:
+        if self._is_wanted:
+            self._is_wanted = False
+            self._on_death(exit_code)

@@ -1,0 +1,249 @@
+"""One connection's bytes and happenings as rows: parsed passively, decoded lightly, matched to their answers.
+
+Owns a parser pair per socket, the round trip of each answered command, and when the last frame came. It
+believes nothing that it reads: what cannot be decoded is a row that says so.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final
+
+from sonde_lab.envelope import BINARY, Envelope, integer, peek
+from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
+from sonde_lab.rowlog import RowLog
+from sonde_lab.wire import CLOSE, PONG, TEXT, WireParser
+from sonde_lab.wire_items import BodySeen, CloseSeen, HandshakeSeen, Link, MessageSeen, WireItem
+from sonde_protocol.codes import CloseCode
+
+MAX_WAITING: Final = 512  # questions whose answer is awaited; the oldest is forgotten
+_MAX_OP: Final = 64
+_HEARTBEATS: Final = frozenset({"ping", "pong"})
+_REFUSALS: Final = frozenset({"error", "resume_failed"})
+_SWITCHING: Final = 101
+_CALM_CLOSES: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
+
+
+@dataclass(slots=True)
+class _Asked:
+    row_id: int
+    at: float
+
+
+class _Dial:
+    """The two directions of one socket."""
+
+    def __init__(self) -> None:
+        link = Link()
+        self.parsers = {side: WireParser(side, link) for side in (Direction.IN, Direction.OUT)}
+        self.asked: OrderedDict[Hashable, _Asked] = OrderedDict()
+
+
+class Recorder:
+    """Writes one connection's rows. `last_frame_at` is when the peer's last frame came, goodbyes not counted."""
+
+    def __init__(self, conn: str, log: RowLog) -> None:
+        self.conn = conn
+        self.last_frame_at: float | None = None
+        self.types_seen: dict[str, None] = {}
+        self._log = log
+        self._dials: dict[int, _Dial] = {}
+        self._newest_dial = 0
+
+    def on_wire(self, direction: str, data: bytes, at: float, dial: int) -> None:
+        """Bytes that passed. The signature is `sonde_client`'s `on_wire`."""
+        side = Direction.IN if direction == "in" else Direction.OUT
+        known = self._dials.get(dial)
+        if known is None:
+            known = self._dials[dial] = _Dial()
+            self._newest_dial = max(dial, self._newest_dial)
+        for item in known.parsers[side].feed(data, at):
+            self._write(item, side, dial)
+
+    def on_lost(self, dial: int, at: float) -> None:
+        """A socket is gone: say what had begun on it and will never be whole."""
+        known = self._dials.pop(dial, None)
+        for side, parser in known.parsers.items() if known else ():
+            for item in parser.finish(at):
+                self._write(item, side, dial)
+
+    def say(self, kind: Kind, op: str, text: str, at: float, *, flags: int = 0, code: int = 0) -> int:
+        """Write a row that is no frame; its id."""
+        return self._log.add(
+            Record(
+                at=at,
+                wall=self._log.wall(at),
+                conn=self.conn,
+                dial=self._newest_dial,
+                direction=Direction.NONE,
+                kind=kind,
+                opcode=0,
+                op=op,
+                channel="",
+                size=0,
+                payload=text.encode("utf-8", "replace"),
+                code=code,
+                flags=flags,
+            )
+        )
+
+    # ------------------------------------------------------------ items to rows
+
+    def _write(self, item: WireItem, side: Direction, dial: int) -> None:
+        if isinstance(item, MessageSeen):
+            self._write_message(item, side, dial)
+        elif isinstance(item, HandshakeSeen):
+            wrong = Flag.ERROR if item.status not in (0, _SWITCHING) else 0
+            self._add(
+                item, side, dial, Kind.HANDSHAKE, "upgrade", item.text.encode(), size=item.size, flags=wrong
+            )
+        elif isinstance(item, BodySeen):
+            self._add(
+                item, side, dial, Kind.HANDSHAKE, "body", item.text.encode(), size=item.size, flags=Flag.ERROR
+            )
+        elif isinstance(item, CloseSeen):
+            self._write_close(item, side, dial)
+        else:
+            shown = f"{item.reason}: {item.data[:24].hex(' ')}" if item.data else item.reason
+            self._add(item, side, dial, Kind.NOTE, "garbage", shown.encode(), size=0, flags=Flag.MALFORMED)
+
+    def _write_close(self, item: CloseSeen, side: Direction, dial: int) -> None:
+        flags = Flag.CONTROL | (Flag.MALFORMED if item.odd else 0)
+        if item.code is not None and item.code not in _CALM_CLOSES:
+            flags |= Flag.ERROR
+        self._add(
+            item,
+            side,
+            dial,
+            Kind.FRAME,
+            "close",
+            item.payload,
+            opcode=CLOSE,
+            flags=flags,
+            code=item.code or 0,
+        )
+
+    def _write_message(self, item: MessageSeen, side: Direction, dial: int) -> None:
+        flags = Flag.MALFORMED if item.odd else Flag(0)
+        flags |= Flag.COMPRESSED if item.compressed else 0
+        flags |= Flag.FRAGMENT if item.fragments > 1 else 0
+        flags |= Flag.TRUNCATED if item.truncated else 0
+        if item.control:
+            self._write_heartbeat(item, side, dial, flags | Flag.CONTROL | Flag.HEARTBEAT)
+            return
+        envelope = None if item.odd else peek(item.payload, item.opcode == BINARY)
+        op = envelope.op if envelope is not None else None
+        if envelope is None or not isinstance(op, str) or not op:
+            op = "text" if item.opcode == TEXT else "binary"
+            envelope = Envelope()
+            flags |= Flag.MALFORMED
+        self._write_frame(item, side, dial, op[:_MAX_OP], envelope, flags)
+
+    def _write_heartbeat(self, item: MessageSeen, side: Direction, dial: int, flags: int) -> None:
+        op = "pong" if item.opcode == PONG else "ping"
+        row_id = self._add(item, side, dial, Kind.FRAME, op, item.payload, opcode=item.opcode, flags=flags)
+        key = ("control", item.payload)
+        if op == "ping" and side is Direction.OUT:
+            self._ask(dial, key, row_id, item.at)
+        elif op == "pong" and side is Direction.IN:
+            self._answer(dial, key, row_id, item.at)
+        self._heard(side, item.at)
+
+    def _write_frame(
+        self, item: MessageSeen, side: Direction, dial: int, op: str, envelope: Envelope, flags: int
+    ) -> None:
+        flags |= Flag.HEARTBEAT if op in _HEARTBEATS else 0
+        flags |= Flag.ERROR if op in _REFUSALS else 0
+        flags |= Flag.REPLAY if envelope.replay is True else 0
+        flags |= Flag.TAPPED if op == "tapped" else 0
+        row_id = self._add(
+            item,
+            side,
+            dial,
+            Kind.FRAME,
+            op,
+            item.payload,
+            opcode=item.opcode,
+            size=item.size,
+            flags=flags,
+            channel=envelope.ch if isinstance(envelope.ch, str) else "",
+            seq=integer(envelope.seq),
+            command=integer(envelope.id),
+        )
+        if op in ("event", "publish") and isinstance(envelope.type, str):
+            self._remember_type(envelope.type)
+        self._match(side, dial, op, envelope, row_id, item.at)
+        if op != "bye":
+            self._heard(side, item.at)
+
+    def _add(
+        self,
+        item: WireItem,
+        side: Direction,
+        dial: int,
+        kind: Kind,
+        op: str,
+        payload: bytes,
+        *,
+        opcode: int = 0,
+        size: int | None = None,
+        flags: int = 0,
+        channel: str = "",
+        code: int = 0,
+        seq: int = -1,
+        command: int = -1,
+    ) -> int:
+        size = len(payload) if size is None else size
+        return self._log.add(
+            Record(
+                item.at, self._log.wall(item.at), self.conn, dial, side, kind, opcode, op, channel, size, payload,
+                code, NO_RTT, int(flags), seq, command,
+            )
+        )  # fmt: skip
+
+    def _heard(self, side: Direction, at: float) -> None:
+        if side is Direction.IN:
+            self.last_frame_at = at
+
+    def _remember_type(self, name: str) -> None:
+        if len(self.types_seen) < 200 and len(name) <= _MAX_OP:
+            self.types_seen.setdefault(name)
+
+    # ------------------------------------------------------------ questions and answers
+
+    def _match(self, side: Direction, dial: int, op: str, envelope: Envelope, row_id: int, at: float) -> None:
+        """Remember what asks for an answer; give an answer, and what it answers, its round trip."""
+        if side is Direction.OUT:
+            if op in ("identify", "resume"):
+                self._ask(dial, "greeting", row_id, at)
+            elif op == "ping":
+                self._ask(dial, ("ping", _hashable(envelope.t)), row_id, at)
+            elif integer(envelope.id) >= 0:
+                self._ask(dial, envelope.id, row_id, at)
+        elif op in ("ready", "resumed", "resume_failed"):
+            self._answer(dial, "greeting", row_id, at)
+        elif op == "pong":
+            self._answer(dial, ("ping", _hashable(envelope.t)), row_id, at)
+        elif op in ("reply", "error") and integer(envelope.id) >= 0:
+            self._answer(dial, envelope.id, row_id, at)
+
+    def _ask(self, dial: int, key: Hashable, row_id: int, at: float) -> None:
+        known = self._dials.get(dial)
+        if known is not None:
+            known.asked[key] = _Asked(row_id, at)
+            if len(known.asked) > MAX_WAITING:
+                known.asked.popitem(last=False)
+
+    def _answer(self, dial: int, key: Hashable, row_id: int, at: float) -> None:
+        known = self._dials.get(dial)
+        asked = known.asked.pop(key, None) if known is not None else None
+        if asked is not None:
+            rtt_ms = (at - asked.at) * 1000
+            self._log.annotate(row_id, rtt_ms=rtt_ms)
+            self._log.annotate(asked.row_id, rtt_ms=rtt_ms)
+
+
+def _hashable(value: object) -> Hashable:
+    return value if isinstance(value, int | float | str) else None

@@ -1,0 +1,57 @@
+"""The one writer of a ring: gathers records, gives them their ids at once and writes them in batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from sonde_lab.records import Record
+from sonde_lab.ring import Ring
+
+FLUSH_AT_ROWS: Final = 512  # a script that never asks for changes still gets its rows written
+
+
+class RowLog:
+    """Rows on their way into a ring. `wall` turns monotonic into Unix seconds, by one offset for all rows."""
+
+    def __init__(self, ring: Ring, now: Callable[[], float], unix: Callable[[], float] = time.time) -> None:
+        self.ring = ring
+        self._pending: list[Record] = []
+        self._new_rows = 0
+        self._offset_s = unix() - now()
+
+    def wall(self, at: float) -> float:
+        """Unix seconds of a monotonic instant."""
+        return at + self._offset_s
+
+    def add(self, record: Record) -> int:
+        """Take a row in; the id that it has from now on."""
+        row_id = self.ring.next_id + len(self._pending)
+        self._pending.append(record)
+        if len(self._pending) >= FLUSH_AT_ROWS:
+            self.flush()
+        return row_id
+
+    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0) -> None:
+        """Say more about a row, written already or not."""
+        index = row_id - self.ring.next_id
+        if index < 0:
+            self.ring.annotate(row_id, rtt_ms=rtt_ms, flags=flags)
+            return
+        record = self._pending[index]
+        record.flags |= flags
+        if rtt_ms is not None:
+            record.rtt_ms = rtt_ms
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            rows, self._pending = self._pending, []
+            self._new_rows += len(self.ring.extend(rows))
+
+    def take_new_rows(self) -> int:
+        """Write what is pending; how many rows came since the last call."""
+        self.flush()
+        count, self._new_rows = self._new_rows, 0
+        return count

@@ -1,0 +1,180 @@
+"""One own client, watched: its bytes, states, closes and failures become rows, notices and sums.
+
+Owns the words for a connection's states and ends. Never steers the client.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
+from sonde_client.events import Failed, RttMeasured, SessionLost, StatusChanged
+from sonde_lab.changes import RttSample
+from sonde_lab.notices import NoticeBoard
+from sonde_lab.promises import Tally
+from sonde_lab.recorder import Recorder
+from sonde_lab.records import Flag, Kind
+from sonde_lab.rowlog import RowLog
+from sonde_lab.wording import identity
+from sonde_protocol.codes import CloseCode
+from sonde_protocol.states import ConnectionState
+
+MAX_RTT_SAMPLES: Final = 10_000
+_CALM: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
+_TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or state row tells already
+
+
+class ClientWatch:
+    """Watches `client` under the name `conn` until `stop`. `rtt` collects samples until they are taken."""
+
+    def __init__(self, conn: str, client: Client, log: RowLog, board: NoticeBoard, tally: Tally) -> None:
+        self.conn = conn
+        self.client = client
+        self.recorder = Recorder(conn, log)
+        self.rtt: list[RttSample] = []
+        self._board = board
+        self._tally = tally
+        self._state = client.status.state
+        self._close: Closed | None = None
+        self._dropped = False  # was live, and is on its way back
+        self._session_lost = False
+        self._counted = (0, 0)  # entries and losses that are in the tally already
+        client.on_wire = self.recorder.on_wire
+        client.on_phase = self._on_phase
+        self._subscriptions = [
+            client.on(StatusChanged, self._on_status),
+            client.on(Failed, self._on_failed),
+            client.on(RttMeasured, self._on_rtt),
+            client.on(SessionLost, self._on_session_lost),
+        ]
+
+    def stop(self) -> None:
+        """Let go of the client."""
+        self.client.on_wire = self.client.on_phase = None
+        for unsubscribe in self._subscriptions:
+            unsubscribe()
+
+    def take_rtt(self) -> list[RttSample]:
+        """Samples since the last call."""
+        taken, self.rtt = self.rtt, []
+        return taken
+
+    def count_entries(self) -> None:
+        """Bring the sums of entries up to date."""
+        counters = self.client.metrics.counters
+        entries, lost = self._counted
+        self._tally.entries += counters.entries - entries
+        self._tally.lost += counters.lost - lost
+        self._counted = (counters.entries, counters.lost)
+
+    # ------------------------------------------------------------ what the client tells
+
+    def _on_phase(self, phase: str, at: float, dial: int) -> None:
+        if phase == "upgraded":
+            self._tally.dials += 1
+            self._tally.dials_ok += 1
+        elif phase == "lost":
+            self.recorder.on_lost(dial, at)
+
+    def _on_rtt(self, event: RttMeasured) -> None:
+        self._tally.rtts += 1
+        self._tally.rtt_sum_ms += event.rtt_ms
+        if len(self.rtt) < MAX_RTT_SAMPLES:
+            self.rtt.append(RttSample(event.at, event.rtt_ms))
+
+    def _on_session_lost(self, _event: SessionLost) -> None:
+        self._session_lost = True
+
+    def _on_failed(self, event: Failed) -> None:
+        failure = event.failure
+        self._board.add_failure(failure, self.conn)
+        if failure.cause == "dial_injected":
+            self._tally.dials_refused_on_purpose += 1
+        elif _is_failed_dial(failure):
+            self._tally.dials += 1
+        if not failure.cause.startswith(_TOLD_BY_ROWS):
+            flags = Flag.ERROR if failure.severity > Severity.INFO else 0
+            self.recorder.say(
+                Kind.NOTE, failure.cause, f"{failure.title}: {failure.detail}", failure.at, flags=flags
+            )
+
+    def _on_status(self, event: StatusChanged) -> None:
+        status = event.status
+        if status.last_close is not None and status.last_close is not self._close:
+            self._close = status.last_close
+            self._say_close(status.last_close)
+        if status.state is not self._state:
+            before, self._state = self._state, status.state
+            self._count_return(before, status.state)
+            flags = Flag.ERROR if status.state is ConnectionState.STOPPED else 0
+            self.recorder.say(
+                Kind.STATE, status.state.value, state_in_words(status), status.since, flags=flags
+            )
+
+    def _say_close(self, close: Closed) -> None:
+        text = close_in_words(close, self.recorder.last_frame_at)
+        calm = close.code in _CALM and close.by != "network"
+        self.recorder.say(
+            Kind.CLOSE,
+            "close",
+            text,
+            close.at,
+            flags=0 if calm else Flag.ERROR,
+            code=close.code or CloseCode.ABNORMAL,
+        )
+
+    def _count_return(self, before: ConnectionState, after: ConnectionState) -> None:
+        """A drop is counted when it has an outcome: back, back with a new session, or given up."""
+        if before is ConnectionState.LIVE and after is ConnectionState.WAITING:
+            self._dropped, self._session_lost = True, False
+        elif self._dropped and after is ConnectionState.LIVE:
+            if self._session_lost:
+                self._tally.identified_anew += 1
+            else:
+                self._tally.resumed += 1
+            self._dropped = False
+        elif self._dropped and after is ConnectionState.STOPPED:
+            self._tally.not_back += 1
+            self._dropped = False
+        elif after is ConnectionState.IDLE:
+            self._dropped = False  # a person ended it: no promise was broken
+
+
+def _is_failed_dial(failure: Failure) -> bool:
+    return failure.cause.startswith(("dial_", "tls_", "http_", "not_websocket", "wrong_subprotocol"))
+
+
+def close_in_words(close: Closed, last_frame_at: float | None) -> str:
+    """`"4002 heartbeat lost — by the server, 22.5 s after the last frame received"`."""
+    name = f"{close.code} {close.name}" if close.code is not None else close.name
+    cause = f" ({close.cause})" if close.cause and close.cause != close.name else ""
+    text = f"{name} — by the {close.by}{cause}"
+    if last_frame_at is not None and close.at >= last_frame_at:
+        text += f", {close.at - last_frame_at:.1f} s after the last frame received"
+    return text
+
+
+def state_in_words(status: ConnectionStatus) -> str:
+    """What a connection does now, and why."""
+    why = "" if status.failure is None else f": {status.failure.title}"
+    match status.state:
+        case ConnectionState.DIALING:
+            again = f", try {status.attempts}" if status.attempts > 1 else ""
+            return f"dialing {status.url}{again}"
+        case ConnectionState.HANDSHAKING:
+            return "the socket is open, greeting the gateway"
+        case ConnectionState.LIVE:
+            roles = ", ".join(sorted(status.roles))
+            session = f", session {identity(status.session)}" if status.session else ""
+            return f"live as {status.user} ({roles}){session}, generation {status.generation}"
+        case ConnectionState.WAITING:
+            if status.next_try_at is None:
+                return f"waiting{why}"
+            return f"waiting {max(0.0, status.next_try_at - status.since):.1f} s before the next try{why}"
+        case ConnectionState.STOPPED:
+            detail = "" if status.failure is None else f". {status.failure.detail}"
+            return f"stopped{why}{detail}"
+        case ConnectionState.CLOSING:
+            return "saying goodbye"
+        case ConnectionState.IDLE:
+            return "not connected"
