@@ -1,4 +1,4 @@
-"""Pictures of the views fed from a script, without a gateway: `python tests/ui/gallery.py OUT [dark|light]`.
+"""Pictures of the views fed from a script, without a gateway: `python tests/ui/gallery.py OUT [dark|light] [worst]`.
 
 For looking at while working on a view. The pictures in the documents come from the real window.
 """
@@ -6,17 +6,92 @@ For looking at while working on a view. The pictures in the documents come from 
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication
-from support.scripted_workbench import ScriptedWorkbench, story
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QLabel, QSplitter, QVBoxLayout, QWidget
+from support import scripted_workbench as script
 
+from sonde_client.status import Closed, ResumeReport
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.theme import ThemeChoice, load_fonts, themes
+from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
+from sonde_ui.desktop.widgets.connections_view import ConnectionsView
+from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
+
+
+def titled(view: QWidget) -> QWidget:
+    """A view under a plain title, as a dock would show it."""
+    frame, title = QWidget(), QLabel(f"  {view.title}")  # type: ignore[attr-defined]
+    frame.setProperty("surface", "panel")
+    frame.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    title.setFixedHeight(TITLE)
+    title.setFont(font_title())
+    title.setProperty("tone", "dim")
+    figure = QLabel(title)
+    figure.setFont(font_ui(11, 500))
+    figure.setProperty("tone", "dim")
+    figure.setGeometry(110, 0, 500, TITLE)
+    view.figures_changed.connect(figure.setText)  # type: ignore[attr-defined]
+    column = QVBoxLayout(frame)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(title)
+    column.addWidget(view, 1)
+    return frame
+
+
+def split(orientation: Qt.Orientation, sizes: list[int], *widgets: QWidget) -> QSplitter:
+    """Widgets beside or above one another."""
+    splitter = QSplitter(orientation)
+    splitter.setHandleWidth(1)
+    for widget in widgets:
+        splitter.addWidget(widget)
+    splitter.setSizes(sizes)
+    return splitter
+
+
+def fill(bench: script.ScriptedWorkbench, worst: bool) -> None:
+    """Everything at once."""
+    now = time.monotonic()
+    bench.add(script.story(6))
+    changes = bench.pending
+    changes.statuses = {"you": script.live_status(), "player 2": script.live_status(14.0), "player 3": script.waiting_status(30)}
+    changes.presence = {"room:arena": script.crowd(200) if worst else script.room()}
+    changes.sessions = script.sessions()
+    changes.rtt = script.samples(60, now)
+    changes.throughput = script.throughput(now)
+    changes.promises, changes.promises_changed = script.promises(), True
+    changes.notices = script.notices()
+    changes.documents = {"room:arena": script.document()}
+    changes.gateway, changes.gateway_changed = script.gateway(), True
+    changes.sent_types = ("chat", "ping_marker", "hit")
+
+
+def drop(bench: script.ScriptedWorkbench) -> None:
+    """A drop twenty seconds ago and the way back, for the plot."""
+    now = time.monotonic()
+    closed = Closed(4002, "", "heartbeat lost", "server", True, None, now - 26)
+    bench.pending.statuses["you"] = script.live_status(
+        last_close=closed, connected_at=now - 21, last_resume=ResumeReport(2, 15, 310.0)
+    )
+
+
+def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, TrafficView]:
+    """The main docks, as in the mock picture."""
+    traffic, detail = TrafficView(bench, bridge), DetailView(bench, bridge)
+    QTimer.singleShot(100, lambda: drop(bench))
+    traffic.selected.connect(detail.show_row)
+    vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
+    left = split(vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge)))
+    latency = titled(LatencyView(bench, bridge))
+    centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
+    return split(horizontal, [264, 1176], left, centre), traffic
 
 
 def main() -> int:
@@ -25,18 +100,17 @@ def main() -> int:
     load_fonts()
     themes.choose(choice)
     themes.apply()
-    bench = ScriptedWorkbench()
+    bench = script.ScriptedWorkbench()
     bridge = Bridge(bench)
-    bench.add(story(3))
-    view = TrafficView(bench, bridge)
-    view.resize(1140, 620)
-    view.show()
+    fill(bench, "worst" in sys.argv)
+    window, traffic = inspect(bench, bridge)
+    window.resize(1440, 900)
+    window.show()
     bridge.start()
 
     def shoot() -> None:
-        view.table.select_row(view.model.rowCount() - 6)
-        view.grab().save(str(out / f"traffic-{choice}.png"))
-        app.quit()
+        traffic.table.select_row(traffic.model.rowCount() - 16)
+        QTimer.singleShot(300, lambda: (window.grab().save(str(out / f"inspect-{choice}.png")), app.quit()))
 
     QTimer.singleShot(600, shoot)
     return app.exec()

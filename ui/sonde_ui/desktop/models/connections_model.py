@@ -77,7 +77,9 @@ def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) 
         note=note,
         shape=shape,
         tone=tone,
-        figure=str(figures.latency(status.rtt_ms)) if live and status.rtt_ms is not None else figures.NOTHING,
+        figure=str(figures.rounded_latency(status.rtt_ms))
+        if live and status.rtt_ms is not None
+        else figures.NOTHING,
         filter_text=name,
         tooltip=tool_tip(_own_tip(name, status)),
         is_own=True,
@@ -106,17 +108,17 @@ def _own_tip(name: str, status: ConnectionStatus) -> str:
     return "\n".join(lines)
 
 
-def session_link(row: SessionRow) -> Link:
-    """The row of a session of the gateway."""
+def session_link(row: SessionRow, show_node: bool) -> Link:
+    """The row of a session of the gateway; its node where there are several."""
     detached = row.state != "connected"
-    parts = [row.state if detached else "", row.node]
+    parts = [row.state if detached else "", row.node if show_node else ""]
     return Link(
         key=f"session:{row.session}",
         name=one_line(row.name or row.user, 80),
         note=one_line(" · ".join(part for part in parts if part), 80),
         shape=Shape.RING if detached else Shape.DOT,
         tone="warn" if detached else "ok",
-        figure=str(figures.latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
+        figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
         filter_text=row.user,
         tooltip=tool_tip(
             f"{one_line(row.name, 80)} · user {one_line(row.user, 60)}\nSession {one_line(row.session, 8)}, "
@@ -169,7 +171,8 @@ class ConnectionsModel(KeyedListModel[Link]):
         if others:
             title = f"Sessions at the gateway · {len(others):,}"
             links.append(Link("heading", title, "", Shape.DOT, "dim", "", "", is_heading=True))
-        return links + [session_link(row) for row in others]
+        show_node = len({row.node for row in self._sessions}) > 1
+        return links + [session_link(row, show_node) for row in others]
 
     @guarded
     def flags(self, index: Index) -> Qt.ItemFlag:

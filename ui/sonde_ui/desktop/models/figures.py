@@ -43,6 +43,13 @@ def latency(milliseconds: float) -> Figure:
     return Figure(f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:.0f}", "ms")
 
 
+def rounded_latency(milliseconds: float) -> Figure:
+    """12 ms, 412 ms, 2.1 s: where a tenth would only flicker."""
+    if math.isnan(milliseconds) or milliseconds >= 999.5:
+        return latency(milliseconds)
+    return Figure(f"{milliseconds:.0f}", "ms")
+
+
 def step(milliseconds: float) -> Figure:
     """Time since the row before: +12 ms, +22.5 s, +3 min."""
     if math.isnan(milliseconds):

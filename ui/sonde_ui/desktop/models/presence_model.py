@@ -186,7 +186,9 @@ def _person(member: Member, before: Person | None, is_self: bool, now: float) ->
         status=one_line(member.status, 20),
         activity=one_line(member.activity or "", 80),
         device=device,
-        rtt=figures.latency(member.rtt_ms) if member.rtt_ms is not None else Figure(figures.NOTHING, ""),
+        rtt=figures.rounded_latency(member.rtt_ms)
+        if member.rtt_ms is not None
+        else Figure(figures.NOTHING, ""),
         tooltip=tool_tip(
             f"{name} · user {one_line(member.user, 60)}\nSession {one_line(member.session, 8)} on {one_line(member.node, 40)}"
             f"{device_line}\nThere since {figures.wall_clock(member.since / 1000)}"

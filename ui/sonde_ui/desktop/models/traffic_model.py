@@ -143,6 +143,8 @@ class TrafficModel(QAbstractTableModel):
         self.summaries = summaries
         self._rows = 0  # what Qt believes; the view may already be ahead inside refresh()
         self._leaving = 0  # rows at the front that are about to be removed
+        self._skip = 0  # rows of the view before the first that is shown, after clearing
+        self._cleared_before = 0  # row id
         self._began_at: float | None = None  # monotonic s of the first row ever shown
         self._cells: dict[int, tuple[VisibleRow, RowCells]] = {}
 
@@ -152,24 +154,47 @@ class TrafficModel(QAbstractTableModel):
         """Show another ring from the start."""
         self.beginResetModel()
         self.ring, self.view, self.summaries = ring, view, summaries
-        self._rows, self._began_at = 0, None
+        self._rows = self._skip = self._cleared_before = 0
+        self._began_at = None
         self._cells.clear()
         self.endResetModel()
 
     def refresh(self) -> ViewChange:
-        """Take over what the view has learnt since the last call."""
+        """Take over what the view has learnt since the last call; what came back is about rows of this model."""
         self._began()
         change = self.view.update()
         if change.reset:
-            self.beginResetModel()
-            self._rows = len(self.view)
-            self._cells.clear()
-            self.endResetModel()
+            self._start_over()
             return change
-        self._remove_front(change.evicted_front)
+        hidden = min(change.evicted_front, self._skip)
+        self._skip -= hidden
+        self._remove_front(change.evicted_front - hidden)
         self._changed(change.changed_from)
         self._append(change.appended)
-        return change
+        return change._replace(evicted_front=change.evicted_front - hidden)
+
+    def clear_shown(self) -> None:
+        """Begin with an empty table; the ring keeps everything."""
+        self._cleared_before = self.ring.next_id
+        self._start_over()
+
+    def show_all(self) -> None:
+        """Take back what was cleared."""
+        self._cleared_before = 0
+        self._start_over()
+
+    @property
+    def is_cleared(self) -> bool:
+        """Whether rows are left out because the table was cleared."""
+        return self._skip > 0
+
+    def _start_over(self) -> None:
+        self.beginResetModel()
+        total = len(self.view)
+        self._skip = bisect_left(range(total), self._cleared_before, key=lambda at: self.view.row(at).row_id)
+        self._rows = total - self._skip
+        self._cells.clear()
+        self.endResetModel()
 
     def _began(self) -> None:
         if self._began_at is None and len(self.ring):
@@ -187,10 +212,25 @@ class TrafficModel(QAbstractTableModel):
 
     def _changed(self, start: int | None) -> None:
         """Rows that were here before look different: an answer came, a run grew, somebody marked one."""
-        if start is None or start >= self._rows:
+        if start is None:
             return
         self._cells.clear()
-        self.dataChanged.emit(self.index(start, 0), self.index(self._rows - 1, Column.FLAGS))
+        if start < self._skip:
+            self._bring_back(start)
+        start = max(0, start - self._skip)
+        if start < self._rows:
+            self.dataChanged.emit(self.index(start, 0), self.index(self._rows - 1, Column.FLAGS))
+
+    def _bring_back(self, start: int) -> None:
+        """A run that was cleared away has grown: it is news again."""
+        hidden = range(start, self._skip)
+        first = next((at for at in hidden if self.view.row(at).last_id >= self._cleared_before), self._skip)
+        back = self._skip - first
+        if back:
+            self.beginInsertRows(QModelIndex(), 0, back - 1)
+            self._skip = first
+            self._rows += back
+            self.endInsertRows()
 
     def _append(self, rows: int) -> None:
         if rows:
@@ -201,8 +241,9 @@ class TrafficModel(QAbstractTableModel):
     def cells(self, row: int) -> RowCells | None:
         """A row ready to be painted; `None` for one that is just leaving."""
         at = row - self._leaving
-        if at < 0 or at >= len(self.view):
+        if at < 0 or row >= self._rows + self._leaving:
             return None
+        at += self._skip
         try:
             return self._ready(self.view.row(at))
         except KeyError:  # the ring has already let go of what the view has yet to forget
@@ -220,16 +261,19 @@ class TrafficModel(QAbstractTableModel):
 
     def row_of(self, row_id: int) -> int | None:
         """Where the row that shows `row_id` stands now."""
-        return self.view.index_of(row_id)
+        at = self.view.index_of(row_id)
+        return None if at is None or at < self._skip else at - self._skip
 
     def nearest_row(self, row_id: int) -> int | None:
         """The row that shows `row_id`, or else the next one after where it would stand."""
         if not self._rows:
             return None
-        exact = self.view.index_of(row_id)
+        exact = self.row_of(row_id)
         if exact is not None:
             return exact
-        place = bisect_left(range(self._rows), row_id, key=lambda at: self.view.row(at).row_id)
+        place = bisect_left(
+            range(self._skip, self._skip + self._rows), row_id, key=lambda at: self.view.row(at).row_id
+        )
         return min(place, self._rows - 1)
 
     def record(self, row: int) -> Record | None:

@@ -36,7 +36,7 @@ def ring(painter: QPainter, center: QPointF, radius: float, color: QColor, width
 
 def cross(painter: QPainter, center: QPointF, radius: float, color: QColor, width: float = 1.6) -> None:
     """An x."""
-    painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.setPen(round_pen(color, width))
     x, y = center.x(), center.y()
     painter.drawLine(QPointF(x - radius, y - radius), QPointF(x + radius, y + radius))
     painter.drawLine(QPointF(x - radius, y + radius), QPointF(x + radius, y - radius))
@@ -44,7 +44,7 @@ def cross(painter: QPainter, center: QPointF, radius: float, color: QColor, widt
 
 def dash(painter: QPainter, center: QPointF, radius: float, color: QColor, width: float = 1.6) -> None:
     """A short bar."""
-    painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+    painter.setPen(round_pen(color, width))
     painter.drawLine(QPointF(center.x() - radius, center.y()), QPointF(center.x() + radius, center.y()))
 
 
@@ -58,7 +58,7 @@ def square(painter: QPainter, center: QPointF, radius: float, color: QColor) -> 
     """A square on its side."""
     painter.setPen(NO_PEN)
     painter.setBrush(color)
-    painter.drawRect(QRectF(center.x() - radius, center.y() - radius, 2 * radius, 2 * radius))
+    painter.drawRect(box_around(center, radius))
 
 
 def triangle(painter: QPainter, center: QPointF, radius: float, color: QColor, up: bool) -> None:
@@ -106,6 +106,16 @@ class Pen:
     def advance(self, text: str) -> int:
         """Width of `text` in pixels, rounded up."""
         return int(self.metrics.horizontalAdvance(text) + 0.999)
+
+
+def round_pen(color: QColor, width: float) -> QPen:
+    """A pen with round ends."""
+    return QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
+
+
+def box_around(center: QPointF, radius: float) -> QRectF:
+    """The square that a circle sits in."""
+    return QRectF(center.x() - radius, center.y() - radius, 2 * radius, 2 * radius)
 
 
 @lru_cache(maxsize=512)

@@ -103,7 +103,7 @@ class TrafficView(QWidget):
 
     # -------------------------------------------------------------- doors for the shell
 
-    def quick_filters(self) -> QWidget:
+    def quick_filters(self) -> QuickFilters:
         """The pills, to be put beside the filter."""
         return self._pills
 
@@ -153,6 +153,18 @@ class TrafficView(QWidget):
     def toggle_hold(self) -> None:
         """Hold when live, go live when held."""
         self.set_follow(not self.is_live)
+
+    def clear_view(self) -> None:
+        """Begin with an empty table; what was captured stays in memory and can be shown again."""
+        self._selected_id = None
+        self.model.clear_shown()
+        self.go_live()
+        self.refresh()
+
+    def show_all(self) -> None:
+        """Take back what was cleared."""
+        self.model.show_all()
+        self.refresh()
 
     def select_row_id(self, row_id: int) -> bool:
         """Select the row that shows a record; False when it is gone or filtered away."""
@@ -319,7 +331,11 @@ class TrafficView(QWidget):
             self._stack.setCurrentIndex(0)
             return
         total = len(self._workbench.ring)
-        if total:
+        if self.model.is_cleared:
+            self._empty.say(
+                "traffic", "Cleared. New rows appear here; the earlier ones are kept.", "Show all"
+            )
+        elif total:
             self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
@@ -328,7 +344,9 @@ class TrafficView(QWidget):
         self._stack.setCurrentIndex(1)
 
     def _on_empty_act(self) -> None:
-        if len(self._workbench.ring):
+        if self.model.is_cleared:
+            self.show_all()
+        elif len(self._workbench.ring):
             self._pills.set_state({"received": True, "sent": True, "control": True, "errors_only": False})
             self.filter_suggested.emit("")
             self.set_filter("")

@@ -1,0 +1,83 @@
+"""How a connection looks in the list: its state by shape and colour, a name, a note, a figure at the right."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from sonde_ui.desktop.models.connections_model import LINK, Link, Shape
+from sonde_ui.desktop.theme import Theme, font_data, font_ui, themes
+from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
+
+Index = QModelIndex | QPersistentModelIndex
+HEIGHT: Final = 34
+HEADING: Final = 30
+LEFT_EDGE: Final = 12
+SELECTED: Final = QStyle.StateFlag.State_Selected
+
+
+class ConnectionsDelegate(QStyledItemDelegate):
+    """Paints one link, or the heading of a section."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._dress(themes.current())
+        themes.changed.connect(self._dress)
+
+    def _dress(self, theme: Theme) -> None:
+        self._theme = theme
+        self._name, self._strong = Pen(font_ui(13)), Pen(font_ui(13, 600))
+        self._note, self._data = Pen(font_ui(12)), Pen(font_data(), is_fixed=True)
+        self._heading = Pen(font_ui(11, 600))
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Headings are a little lower."""
+        link: Link | None = index.data(LINK)
+        return QSize(120, HEADING if link is not None and link.is_heading else HEIGHT)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """One row."""
+        link: Link | None = index.data(LINK)
+        if link is None:
+            return
+        rect: QRect = option.rect
+        if link.is_heading:
+            painter.fillRect(QRect(rect.left(), rect.top(), rect.width(), 1), self._theme.line)
+            self._heading.draw(
+                painter, rect.adjusted(LEFT_EDGE, 2, -LEFT_EDGE, 0), link.name, self._theme.dim, LEFT
+            )
+            return
+        if option.state & SELECTED or link.is_current:
+            painter.fillRect(rect, self._theme.selection)
+        self._shape(painter, QPointF(rect.left() + LEFT_EDGE + 4, rect.top() + rect.height() / 2), link)
+        self._texts(painter, rect, link)
+
+    def _shape(self, painter: QPainter, center: QPointF, link: Link) -> None:
+        color = self._theme.color(link.tone)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
+        if link.shape is Shape.DOT:
+            shapes.dot(painter, center, 4.5, color)
+        elif link.shape is Shape.CROSS:
+            shapes.cross(painter, center, 3.5, color)
+        else:
+            shapes.ring(painter, center, 4.5, color, 1.8 if link.shape is Shape.RING else 1.2)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+
+    def _texts(self, painter: QPainter, rect: QRect, link: Link) -> None:
+        theme = self._theme
+        right = rect.right() - LEFT_EDGE
+        figure_room = self._data.advance(link.figure)
+        figure = QRect(right - figure_room, rect.top(), figure_room + 1, rect.height())
+        self._data.draw(painter, figure, link.figure, theme.dim, RIGHT)
+        left = rect.left() + LEFT_EDGE + 18
+        room = QRect(left, rect.top(), figure.left() - 8 - left, rect.height())
+        pen = self._strong if link.is_current else self._name
+        pen.draw(painter, room, link.name, theme.text, LEFT)
+        room.setLeft(min(room.right(), left + pen.advance(link.name) + 8))
+        self._note.draw(
+            painter, room, link.note, theme.warn if link.tone == "warn" and link.is_own else theme.dim, LEFT
+        )

@@ -1,0 +1,69 @@
+"""Own clients, and with the monitor role every session of the gateway; choosing one filters by it."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStackedLayout, QWidget
+
+from sonde_lab.changes import Changes
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.connections_model import ConnectionsModel
+from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate
+from sonde_ui.desktop.widgets.empty_state import EmptyState
+
+
+class ConnectionsView(QWidget):
+    """One list with two sections."""
+
+    title = "Connections"
+    figures_changed = Signal(str)  # "3"
+    filter_suggested = Signal(str)  # the connection's or user's name
+    connect_asked = Signal()
+
+    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self.model = ConnectionsModel(self)
+        self.list = QListView()
+        self.list.setModel(self.model)
+        self.list.setItemDelegate(ConnectionsDelegate(self.list))
+        self.list.setAccessibleName("Connections and sessions")
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._empty = EmptyState("connect", "No client is connected.", "Connect")
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self.list)
+        self._stack.addWidget(self._empty)
+        self._stack.setCurrentIndex(1)
+        bridge.changed.connect(self._on_changes)
+        bridge.ticked.connect(self._on_tick)
+        self.list.clicked.connect(self._on_chosen)
+        self.list.activated.connect(self._on_chosen)
+        self._empty.acted.connect(self.connect_asked)
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed:
+            self.model.set_sessions(())
+            self.model.keep_only(set(self._workbench.clients))
+        if changes.sessions is not None:
+            self.model.set_sessions(changes.sessions)
+        if not (changes.statuses or changes.sessions is not None or changes.endpoint_changed):
+            return
+        self.model.set_statuses(changes.statuses, self._workbench.current)
+        self.model.rebuild(time.monotonic())
+        self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
+        self.figures_changed.emit(figures.count(self.model.own_count) if self.model.own_count else "")
+
+    def _on_tick(self, now: float) -> None:
+        if self.model.is_waiting:
+            self.model.rebuild(now)
+
+    def _on_chosen(self, index: QModelIndex) -> None:
+        link = self.model.item(index.row())
+        if link is not None and not link.is_heading:
+            self.filter_suggested.emit(link.filter_text)

@@ -1,0 +1,195 @@
+"""The selected row, whole: as a tree, as text, as bytes, and a handshake as its headers.
+
+Owns the tabs and what is said about what is not shown. Fills only the tab in sight, so that moving through
+rows with large payloads costs one reading each.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
+
+from sonde_lab.changes import Changes
+from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.payload import read_handshake, read_text, read_value
+from sonde_ui.desktop.models.plain import many_lines, one_line
+from sonde_ui.desktop.theme import font_data, themes
+from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+from sonde_ui.desktop.widgets.empty_state import EmptyState
+from sonde_ui.desktop.widgets.hex_view import HexView
+from sonde_ui.desktop.widgets.pieces import chip, rule
+from sonde_ui.desktop.widgets.text_tabs import TextTabs
+from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
+
+TABS: Final = ("Tree", "Text", "Hex", "Handshake")
+TREE, TEXT, HEX, HANDSHAKE = range(4)
+NOTHING: Final = "Select a row to see all of it here."
+
+
+class DetailView(QWidget):
+    """Tabs over one record."""
+
+    title = "Detail"
+    figures_changed = Signal(str)  # "#8,219 · presence · 210 B"
+
+    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._record: Record | None = None
+        self._row_id = -1
+        self._filled: set[int] = set()
+        self._wanted = TREE  # the tab that the person chose last
+        self._tabs = TextTabs("Views of the selected row")
+        for name in TABS:
+            self._tabs.addTab(name)
+        self._note = ElidedLabel(tone="warn")
+        self._copy = chip("Copy whole", name="Copy the whole payload", tip="Copy the whole payload as text")
+        self.tree = ValueTreeView("Payload as a tree")
+        self.text = QPlainTextEdit()
+        self.hex = HexView()
+        self.headers = ValueTreeView("Handshake")
+        self._problem = EmptyState("info", NOTHING)
+        self._pages = QStackedWidget()
+        self._lay_out()
+        self._tabs.currentChanged.connect(self._on_tab)
+        self._copy.clicked.connect(self.copy_whole)
+        bridge.changed.connect(self._on_changes)
+        self.clear()
+
+    def _lay_out(self) -> None:
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName("Payload as text")
+        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.text.setProperty("look", "bare")
+        self._dress()
+        themes.changed.connect(self._dress)
+        for page in (self.tree, self.text, self.hex, self.headers, self._problem):
+            self._pages.addWidget(page)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(4, 0, 8, 0)
+        bar.setSpacing(8)
+        bar.addWidget(self._tabs)
+        bar.addStretch(1)
+        bar.addWidget(self._note)
+        bar.addWidget(self._copy)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(bar)
+        column.addWidget(rule())
+        column.addWidget(self._pages, 1)
+
+    def _dress(self) -> None:
+        self.text.setFont(font_data())
+        panel = themes.current().panel.name()
+        self.text.setStyleSheet(f"QPlainTextEdit {{ border: none; background: {panel}; padding: 4px 8px; }}")
+
+    # -------------------------------------------------------------- doors
+
+    def show_row(self, row_id: int) -> None:
+        """Show a record; one that has left the ring is said to be gone."""
+        ring = self._workbench.ring
+        if not ring.first_id <= row_id < ring.next_id:
+            self.clear("This row has left memory: the oldest go when it is full.")
+            return
+        self._record = ring.record(row_id)
+        self._row_id = row_id
+        self._filled.clear()
+        is_handshake = self._record.kind == Kind.HANDSHAKE
+        self._tabs.setTabVisible(HANDSHAKE, is_handshake)
+        self._copy.setVisible(bool(self._record.payload))
+        wanted = HANDSHAKE if is_handshake else self._wanted
+        blocked = self._tabs.blockSignals(True)
+        self._tabs.setCurrentIndex(wanted)
+        self._tabs.blockSignals(blocked)
+        self._fill(wanted)
+        self.figures_changed.emit(self._figures(self._record))
+
+    def clear(self, why: str = NOTHING) -> None:
+        """Nothing is selected."""
+        self._record = None
+        self._filled.clear()
+        self._tabs.setTabVisible(HANDSHAKE, False)
+        self._copy.hide()
+        self._say_note("")
+        self._problem.say("info", why)
+        self._pages.setCurrentWidget(self._problem)
+        self.figures_changed.emit("")
+
+    def copy_whole(self) -> None:
+        """The whole payload as text on the clipboard, whatever of it is shown."""
+        if self._record is not None:
+            QGuiApplication.clipboard().setText(many_lines(self._record.payload.decode("utf-8", "replace")))
+
+    # -------------------------------------------------------------- filling
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed:
+            self.clear()
+
+    def _on_tab(self, tab: int) -> None:
+        if tab != HANDSHAKE:
+            self._wanted = tab
+        if self._record is not None:
+            self._fill(tab)
+
+    def _fill(self, tab: int) -> None:
+        record = self._record
+        if record is None:
+            return
+        self._say_note("")
+        if tab == TREE:
+            self._fill_tree(record)
+        elif tab == TEXT:
+            self._fill_text(record)
+        elif tab == HEX:
+            self._show_once(HEX, lambda: self.hex.show_bytes(record.payload), self.hex)
+        else:
+            reading = read_handshake(record)
+            self._show_once(
+                HANDSHAKE, lambda: self.headers.show_value(reading.label, reading.value), self.headers
+            )
+        if record.flags & Flag.TRUNCATED and not self._note.text():
+            kept, whole = figures.size(len(record.payload)), figures.size(record.size)
+            self._say_note(f"Truncated: only the first {kept} of {whole} were kept")
+
+    def _show_once(self, tab: int, fill: object, page: QWidget) -> None:
+        if tab not in self._filled and callable(fill):
+            self._filled.add(tab)
+            fill()
+        self._pages.setCurrentWidget(page)
+
+    def _fill_tree(self, record: Record) -> None:
+        reading = read_value(record)
+        if reading.problem:
+            self._problem.say("info", reading.problem)
+            self._pages.setCurrentWidget(self._problem)
+            return
+        self._show_once(TREE, lambda: self.tree.show_value(reading.label, reading.value), self.tree)
+
+    def _fill_text(self, record: Record) -> None:
+        page = read_text(record)
+        self._show_once(TEXT, lambda: self.text.setPlainText(page.text), self.text)
+        self._say_note(page.note)
+
+    def _say_note(self, note: str) -> None:
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+
+    def _figures(self, record: Record) -> str:
+        words = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: ""}[record.direction]
+        parts = [
+            f"#{figures.count(self._row_id + 1)}",
+            words,
+            one_line(record.op, 40),
+            one_line(record.channel, 64),
+        ]
+        if record.kind in (Kind.FRAME, Kind.HANDSHAKE):
+            parts.append(str(figures.size(record.size)))
+        return " · ".join(part for part in parts if part)

@@ -1,0 +1,161 @@
+"""Four acts that make trouble on purpose, each with what it does, or why it cannot be done now.
+
+Owns the sentences. Refuses rules: whether an act is possible says the workbench.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from sonde_lab.changes import Act, Changes
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.icons import tinted_pixmap
+from sonde_ui.desktop.tasks import Tasks
+from sonde_ui.desktop.theme import Theme, font_ui, themes
+from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
+
+CHECK_EVERY_TICKS: Final = 3
+REFUSE_S: Final = 10.0
+
+
+@dataclass(slots=True, frozen=True)
+class Fault:
+    """One act as it is offered."""
+
+    act: Act
+    icon: str
+    name: str
+    button: str
+    sentence: str
+
+
+FAULTS: Final = (
+    Fault(Act.DROP, "drop", "Drop connection", "Drop", "Cuts the current client's socket without a goodbye. It should resume by itself and miss nothing."),
+    Fault(Act.KICK, "kick", "Kick me", "Kick", "The gateway ends this session with 4410. The client stops and says so; Connect starts a new session."),
+    Fault(Act.RESTART_GATEWAY, "restart", "Restart gateway", "Restart", "Kills the embedded gateway and starts it again on the same port. Sessions are lost: everybody identifies anew."),
+    Fault(Act.REFUSE, "refuse", "Refuse 10 s", "Refuse", "For ten seconds every dial of the current client fails as refused. With a drop, it shows how backing off behaves."),
+)  # fmt: skip
+
+
+class FaultCard(QFrame):
+    """One act: its sentence, or the reason why not, and its button."""
+
+    def __init__(self, fault: Fault, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.fault = fault
+        self.setProperty("surface", "card")
+        self._sign = QLabel()
+        self._name = text_label(fault.name, font=font_ui(13, 600))
+        self.sentence = text_label(fault.sentence, tone="dim", wrap=True)
+        self.button = push_button(fault.button, kind="act", name=fault.name)
+        words = QVBoxLayout()
+        words.setSpacing(4)
+        words.addWidget(self._name)
+        words.addWidget(self.sentence)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 10, 12, 10)
+        row.setSpacing(12)
+        row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(words, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
+        self._dress(themes.current())
+        themes.changed.connect(self._dress)
+
+    def _dress(self, theme: Theme) -> None:
+        self._sign.setPixmap(
+            tinted_pixmap(self.fault.icon, theme.injected, 16, max(1.0, self.devicePixelRatioF()))
+        )
+
+    def show_reason(self, reason: str | None) -> None:
+        """Say why the act is not possible now; `None` when it is."""
+        self.button.setEnabled(reason is None)
+        text = self.fault.sentence if reason is None else f"Not now: {reason}"
+        if text != self.sentence.text():
+            self.sentence.setText(text)
+            set_tone(self.sentence, "dim" if reason is None else "warn")
+            self.button.setAccessibleDescription(text)
+
+
+class FaultsView(QWidget):
+    """The cards, one below the other."""
+
+    title = "Faults"
+    figures_changed = Signal(str)
+
+    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._tasks = Tasks(self)
+        self._ticks = 0
+        self.cards = {fault.act: FaultCard(fault) for fault in FAULTS}
+        self._said = text_label(tone="bad", wrap=True)
+        self._said.hide()
+        self._tasks.failed.connect(self._say)
+        self._lay_out()
+        for act, card in self.cards.items():
+            card.button.clicked.connect(lambda _down=False, act=act: self.do(act))
+        bridge.changed.connect(self._on_changes)
+        bridge.ticked.connect(self._on_tick)
+        self.check()
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(8)
+        for card in self.cards.values():
+            column.addWidget(card)
+        column.addWidget(self._said)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(inside)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(area)
+
+    def do(self, act: Act) -> None:
+        """Do one of the acts, if it is possible now."""
+        if self._workbench.can(act) is not None:
+            self.check()
+            return
+        self._said.hide()
+        done = self._acts()[act]()
+        if done is not None:
+            self._tasks.start(next(fault.name.lower() for fault in FAULTS if fault.act == act), done)
+        self.check()
+
+    def _acts(self) -> dict[Act, Callable[[], Coroutine[Any, Any, None] | None]]:
+        bench = self._workbench
+        return {
+            Act.DROP: bench.drop,
+            Act.KICK: bench.kick,
+            Act.RESTART_GATEWAY: bench.restart_gateway,
+            Act.REFUSE: lambda: bench.refuse(REFUSE_S),
+        }
+
+    def check(self) -> None:
+        """Ask the workbench what is possible."""
+        for act, card in self.cards.items():
+            card.show_reason(self._workbench.can(act))
+
+    def _say(self, sentence: str) -> None:
+        self._said.setText(sentence)
+        self._said.show()
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
+            self.check()
+
+    def _on_tick(self, _now: float) -> None:
+        self._ticks += 1
+        if self.isVisible() and self._ticks % CHECK_EVERY_TICKS == 0:
+            self.check()

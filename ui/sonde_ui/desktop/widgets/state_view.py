@@ -1,0 +1,160 @@
+"""A channel's state document: as a tree whose changed values flash, and as a map of what has a place.
+
+Owns the choice of the channel and of tree or map. Only what is in sight is kept up to date.
+"""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedLayout, QStackedWidget, QVBoxLayout, QWidget
+
+from sonde_lab.changes import Changes, Document
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.theme import font_ui
+from sonde_ui.desktop.widgets.empty_state import EmptyState
+from sonde_ui.desktop.widgets.map_view import MapView
+from sonde_ui.desktop.widgets.pieces import rule, set_tone, text_label
+from sonde_ui.desktop.widgets.text_tabs import TextTabs
+from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
+
+TREE, MAP = 0, 1
+HASH_WORDS = {
+    True: ("hash ok", "dim"),
+    False: ("diverged from the gateway's hash", "bad"),
+    None: ("hash not seen yet", "dim"),
+}
+
+
+class StateView(QWidget):
+    """Tabs over one document."""
+
+    title = "State"
+    figures_changed = Signal(str)  # "room:arena · seq 3,118 · hash ok"
+
+    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workbench = workbench
+        self._documents: dict[str, Document] = {}
+        self._channel = ""
+        self._in_tree = ""  # the channel whose document the tree holds
+        self.tabs = TextTabs("Views of the state")
+        self.tabs.addTab("Tree")
+        self.tabs.addTab("Map")
+        self.channels = QComboBox()
+        self.tree = ValueTreeView("State as a tree")
+        self.map = MapView()
+        self._hash = text_label(font=font_ui(11, 500))
+        self._empty = EmptyState("state", "No channel with state was joined yet.")
+        self._lay_out()
+        bridge.changed.connect(self._on_changes)
+        self.tabs.currentChanged.connect(self._on_tab)
+        self.channels.textActivated.connect(self.show_channel)
+
+    def _lay_out(self) -> None:
+        self.channels.setAccessibleName("Channel")
+        self.channels.setFont(font_ui(12))
+        self.channels.hide()
+        bar = QHBoxLayout()
+        bar.setContentsMargins(4, 0, 12, 0)
+        bar.setSpacing(8)
+        bar.addWidget(self.tabs)
+        bar.addStretch(1)
+        bar.addWidget(self._hash)
+        bar.addWidget(self.channels)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.tree)
+        self._pages.addWidget(self.map)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(bar)
+        column.addWidget(rule())
+        column.addWidget(self._pages, 1)
+        self._stack = QStackedLayout(self)
+        self._stack.addWidget(self._empty)
+        self._stack.addWidget(page)
+
+    # -------------------------------------------------------------- doors
+
+    def show_channel(self, channel: str) -> None:
+        """Show another channel's document."""
+        if channel in self._documents:
+            self._channel = channel
+            self.map.clear()
+            self._show(())
+
+    def show_map(self, on: bool = True) -> None:
+        """The map, or the tree."""
+        self.tabs.setCurrentIndex(MAP if on else TREE)
+
+    # -------------------------------------------------------------- batches
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed:
+            self._forget()
+        if not changes.documents:
+            return
+        self._documents.update(changes.documents)
+        if self._channel not in self._documents:
+            self._channel = min(self._documents, key=lambda name: (not name.startswith("room:"), name))
+        self._list_channels()
+        shown = changes.documents.get(self._channel)
+        if shown is not None:
+            self._show(shown.paths)
+
+    def _forget(self) -> None:
+        self._documents.clear()
+        self._channel = self._in_tree = ""
+        self.tree.tree.clear()
+        self.map.clear()
+        self._list_channels()
+        self._stack.setCurrentIndex(0)
+        self.figures_changed.emit("")
+
+    def _list_channels(self) -> None:
+        names = sorted(self._documents)
+        if names != [self.channels.itemText(at) for at in range(self.channels.count())]:
+            self.channels.clear()
+            self.channels.addItems(names)
+            self.channels.setVisible(len(names) > 1)
+        self.channels.setCurrentText(self._channel)
+
+    def _show(self, paths: tuple[tuple[str, ...], ...]) -> None:
+        document = self._documents.get(self._channel)
+        if document is None:
+            return
+        self._stack.setCurrentIndex(1)
+        self._show_figures(document)
+        if not self.isVisible():
+            return
+        if self.tabs.currentIndex() == MAP:
+            self.map.own_name = self._workbench.current
+            self.map.show_document(document.state, time.monotonic())
+        elif self._in_tree != self._channel:
+            self._in_tree = self._channel
+            self.tree.show_value(one_line(self._channel, 64), document.state, levels=3)
+        else:
+            self.tree.update_value(document.state, paths)
+
+    def _show_figures(self, document: Document) -> None:
+        words, tone = HASH_WORDS[document.hash_ok]
+        self._hash.setText(words if document.hash_ok is False else "")
+        set_tone(self._hash, tone)
+        room = one_line(self._channel, 64)
+        self.figures_changed.emit(f"{room} · seq {figures.count(document.seq)} · {words}")
+
+    def _on_tab(self, tab: int) -> None:
+        self._pages.setCurrentIndex(tab)
+        self._show(())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A closed view catches up at once."""
+        super().showEvent(event)
+        self._show(())

@@ -1,0 +1,149 @@
+"""A value as a tree: keys dim, values plain, containers counted; changed values flash once and briefly."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, QTimer
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QWidget,
+)
+
+from sonde_ui.desktop.models.value_tree import NODE, Node, ValueTree, value_text
+from sonde_ui.desktop.theme import Theme, font_data, mix, themes
+from sonde_ui.desktop.widgets.motion import motion_allowed
+from sonde_ui.desktop.widgets.shapes import LEFT, Pen
+
+Index = QModelIndex | QPersistentModelIndex
+LINE: Final = 20
+FLASH_S: Final = 0.15
+FLASH_STEP_MS: Final = 30
+SELECTED: Final = QStyle.StateFlag.State_Selected
+
+
+class _NodeDelegate(QStyledItemDelegate):
+    """Paints one node on one line."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._dress(themes.current())
+        themes.changed.connect(self._dress)
+
+    def _dress(self, theme: Theme) -> None:
+        self._theme = theme
+        self._pen = Pen(font_data(), is_fixed=True)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Lines are of one height; the width is never asked for."""
+        return QSize(160, LINE)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Key and value."""
+        node: Node | None = index.data(NODE)
+        if node is None:
+            return
+        rect: QRect = option.rect
+        theme = self._theme
+        if option.state & SELECTED:
+            painter.fillRect(rect, theme.selection)
+        self._flash(painter, rect, node)
+        room = rect.adjusted(4, 0, -8, 0)
+        key = node.label if node.is_container or node.parent is None else f"{node.label}:"
+        self._pen.draw(painter, room, key, theme.text if node.is_container else theme.dim, LEFT)
+        room.setLeft(room.left() + self._pen.advance(key) + 8)
+        shown = value_text(node.value)
+        self._pen.draw(painter, room, shown, theme.dim if node.is_container else theme.text, LEFT)
+
+    def _flash(self, painter: QPainter, rect: QRect, node: Node) -> None:
+        age_s = time.monotonic() - node.changed_at
+        if 0 <= age_s < FLASH_S and motion_allowed():
+            share = 0.38 * (1 - age_s / FLASH_S)
+            painter.fillRect(rect, mix(self._theme.accent, self._theme.panel, share))
+
+
+class ValueTreeView(QTreeView):
+    """Shows a `ValueTree`; copy gives the value under the cursor."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tree = ValueTree(self)
+        self.setModel(self.tree)
+        self.setAccessibleName(name)
+        self.setHeaderHidden(True)
+        self.setUniformRowHeights(True)
+        self.setIndentation(16)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setAnimated(False)
+        self.setViewportMargins(8, 4, 0, 0)
+        self.setItemDelegate(_NodeDelegate(self))
+        self._fade = QTimer(self, interval=FLASH_STEP_MS)
+        self._fade.timeout.connect(self._fade_on)
+        self._fade_until = 0.0
+
+    def show_value(self, label: str, value: Any, levels: int = 2) -> None:
+        """Another value; the first levels of it are opened, as far as they are short."""
+        self.tree.show(label, value)
+        self._open(QModelIndex(), levels)
+
+    def _open(self, parent: QModelIndex, levels: int) -> None:
+        """Open what fits a screen; a thousand children stay closed until somebody asks."""
+        for row in range(self.tree.rowCount(parent)):
+            index = self.tree.index(row, 0, parent)
+            node = self.tree.node(index)
+            if node is None or not node.length or (parent.isValid() and node.length > 40):
+                continue
+            self.expand(index)
+            if self.tree.canFetchMore(index):
+                self.tree.fetchMore(index)
+            if levels > 1:
+                self._open(index, levels - 1)
+
+    def update_value(self, value: Any, paths: Sequence[Sequence[Any]] = ()) -> None:
+        """The same thing with other values; what changed flashes, also inside closed branches on `paths`."""
+        now = time.monotonic()
+        changed = self.tree.update(value, now)
+        changed += self.tree.flash(paths, now)
+        if changed and motion_allowed() and self.isVisible():
+            self._fade_until = now + FLASH_S
+            self._fade.start()
+
+    def _fade_on(self) -> None:
+        self.viewport().update()
+        if time.monotonic() > self._fade_until:
+            self._fade.stop()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy the value under the cursor; everything else as Qt has it."""
+        node = self.tree.node(self.currentIndex())
+        if node is not None and event.matches(QKeySequence.StandardKey.Copy):
+            QGuiApplication.clipboard().setText(
+                value_text(node.value) if node.is_container else str(node.value)
+            )
+            return
+        super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Nothing: Qt would walk and open the whole tree."""
+
+    def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
+        """The selection reaches under the arrows."""
+        if self.selectionModel().isSelected(index):
+            painter.fillRect(rect, themes.current().selection)
+        super().drawBranches(painter, rect, index)
+
+    def sizeHintForColumn(self, column: int) -> int:
+        """Never measured: lines are cut at the view's edge."""
+        return 0
+
+    def viewportSizeHint(self) -> QSize:
+        """Small; the dock decides."""
+        return QSize(240, 4 * LINE)
