@@ -32,7 +32,7 @@ codecs = pytest.mark.parametrize("codec", CODECS.values(), ids=["json", "msgpack
 
 @codecs
 @pytest.mark.parametrize("frame_type", [*CLIENT_FRAMES, *SERVER_FRAMES], ids=lambda frame: frame.__name__)
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(st.data())
 def test_every_frame_comes_back_as_it_was(codec: Codec, frame_type: type[Frame], data: st.DataObject) -> None:
     decode = codec.client_decoder() if frame_type in CLIENT_FRAMES else codec.server_decoder()
@@ -64,14 +64,14 @@ def decode_or_refuse(codec: Codec, data: bytes) -> None:
 
 
 @codecs
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(data=st.binary(max_size=60))
 def test_random_bytes_are_refused_by_a_violation(codec: Codec, data: bytes) -> None:
     decode_or_refuse(codec, data)
 
 
 @codecs
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(frame=any_frame(CLIENT_FRAMES + SERVER_FRAMES), data=st.data())
 def test_a_damaged_frame_is_a_frame_or_a_violation(codec: Codec, frame: Frame, data: st.DataObject) -> None:
     encoded = bytearray(codec.encode(frame))
@@ -84,7 +84,7 @@ def test_a_damaged_frame_is_a_frame_or_a_violation(codec: Codec, frame: Frame, d
 
 
 @codecs
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(
     message=st.dictionaries(
         st.sampled_from(["op", "id", "ch", "d", "seq", "type", "token", "n", "t", "x"]),

@@ -83,7 +83,7 @@ def within_window(draw: st.DrawFn, count: int, window: int) -> list[int]:
     return order
 
 
-@given(st.data(), st.integers(0, 60), st.integers(1, 8))
+@given(st.data(), st.integers(0, 30), st.integers(1, 8))
 def test_any_permutation_within_the_window_comes_out_in_order(
     data: st.DataObject, count: int, limit: int
 ) -> None:
