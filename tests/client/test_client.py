@@ -43,7 +43,8 @@ async def test_a_script_subscribes_patches_and_publishes(server: ModelServer, co
         entry = await anext(stream)
         assert (entry.data, entry.sender, entry.seq, entry.type) == ({"text": "hi"}, "ada", 2, "chat")
         assert room.state == {"players": {"ada": {"x": 1}}}
-        assert room.cursor is not None and room.cursor.seq == 2
+        assert room.cursor is not None
+        assert room.cursor.seq == 2
 
 
 async def test_the_token_travels_in_the_header_and_never_in_the_address(server: ModelServer):
@@ -65,7 +66,8 @@ async def test_a_drop_is_recovered_exactly_and_channel_objects_go_on(server: Mod
         for n in range(5, 10):
             await room.publish("n", n)
         assert [(await anext(stream)).data for _ in range(10)] == list(range(10))
-        assert len(reports) == 1 and client.status.generation == 2
+        assert len(reports) == 1
+        assert client.status.generation == 2
         assert client.status.last_close.by == "client"
         assert client.metrics.counters.resumes_ok == 1
 
@@ -112,7 +114,8 @@ async def test_unsubscribe_empties_the_channel_object(server: ModelServer):
         room = await client.subscribe("room:arena")
         await caught_up(room)
         await room.unsubscribe()
-        assert room.status is ChannelState.ABSENT and "room:arena" not in client.channels
+        assert room.status is ChannelState.ABSENT
+        assert "room:arena" not in client.channels
 
 
 async def test_round_trips_are_measured_and_told(server: ModelServer):
@@ -135,8 +138,10 @@ async def test_on_wire_sees_the_very_bytes_of_both_directions(server: ModelServe
         pass
     sent = b"".join(data for direction, data, _ in seen if direction == "out")
     received = b"".join(data for direction, data, _ in seen if direction == "in")
-    assert sent.startswith(b"GET /v1/ws HTTP/1.1\r\n") and b"\r\n\r\n" in sent
-    assert received.startswith(b"HTTP/1.1 101 ") and b'"op":"ready"' in received
+    assert sent.startswith(b"GET /v1/ws HTTP/1.1\r\n")
+    assert b"\r\n\r\n" in sent
+    assert received.startswith(b"HTTP/1.1 101 ")
+    assert b'"op":"ready"' in received
     assert {dial for _, _, dial in seen} == {1}
     assert phases == ["dialing", "tcp", "upgraded", "identified", "lost"]
 
@@ -188,7 +193,8 @@ async def test_closing_with_a_resumable_code_lets_the_same_session_go_on(server:
     await client.close(4000)
     client.connect()
     await client.wait_live(5)
-    assert client.status.session == session and client.status.generation == 2
+    assert client.status.session == session
+    assert client.status.generation == 2
     await client.close()
 
 
@@ -243,7 +249,9 @@ async def test_an_unreachable_gateway_fails_with_words_and_advice():
         async with Client("ws://127.0.0.1:9/v1/ws", open_timeout_s=0.2):
             pass
     failed = caught.value.failure
-    assert failed.cause == "dial_refused" and failed.advice and "127.0.0.1:9" in failed.detail
+    assert failed.cause == "dial_refused"
+    assert failed.advice
+    assert "127.0.0.1:9" in failed.detail
 
 
 async def test_a_full_queue_refuses_locally(server: ModelServer):

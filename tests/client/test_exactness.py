@@ -146,7 +146,8 @@ def test_every_entry_arrives_once_in_order_and_every_command_is_applied_once(ste
     assert [e.seq for e in line.entries] == [e.seq for e in channel.log]
     mine = [_own_text(e) for e in channel.log if _own_text(e).startswith("mine-")]
     assert mine == [f"mine-{n}" for n in range(1, sent + 1)]
-    assert len(line.outcomes) == sent and all(error is None for _, error in line.outcomes)
+    assert len(line.outcomes) == sent
+    assert all(error is None for _, error in line.outcomes)
     assert line.session.membership.by_name[CH].document == channel.document
     assert line.session.metrics.counters.holes == 0
 

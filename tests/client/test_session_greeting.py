@@ -34,7 +34,8 @@ def event(seq: int, **fields: object) -> Event:
 def test_identify_is_sent_without_waiting_for_hello():
     rig = Rig(client_name="tests", client_version="1", device="laptop")
     rig.connect()
-    assert rig.dials[0].url.startswith("ws://") and rig.state == "dialing"
+    assert rig.dials[0].url.startswith("ws://")
+    assert rig.state == "dialing"
     rig.opened()
     (frame,) = rig.take_sent()
     assert isinstance(frame, Identify)
@@ -48,7 +49,9 @@ def test_status_names_session_user_and_roles_once_live():
     rig.go_live("s7", expires=None)
     status = rig.session.status()
     assert (status.session, status.user, status.name, status.roles) == ("s7", "ada", "Ada", {"player"})
-    assert status.generation == 1 and status.node == "n1" and status.connected_at == rig.now
+    assert status.generation == 1
+    assert status.node == "n1"
+    assert status.connected_at == rig.now
 
 
 def test_a_drop_resumes_with_every_confirmed_channel_and_its_cursor():
@@ -105,7 +108,8 @@ def test_unanswered_commands_are_sent_again_in_order_under_their_old_numbers():
     rig.resume()
     again = [(f.id, f.d) for f in rig.take_sent() if isinstance(f, Publish)]
     assert again == [(numbers[0], "0"), (numbers[2], "2")]
-    assert outcomes[1].value == {"seq": 9} and not outcomes[0].done
+    assert outcomes[1].value == {"seq": 9}
+    assert not outcomes[0].done
 
 
 def test_commands_submitted_while_down_follow_the_resent_ones():
@@ -139,9 +143,11 @@ def test_a_volatile_publish_is_never_sent_twice_and_missed_by_nobody():
     rig.go_live()
     outcome = rig.command(publish("v", class_="volatile"))
     rig.lose()
-    assert outcome.done and outcome.error is None
+    assert outcome.done
+    assert outcome.error is None
     while_down = rig.command(publish("w", class_="volatile"))
-    assert while_down.done and while_down.error is None
+    assert while_down.done
+    assert while_down.error is None
     rig.take_sent()
     rig.redial()
     rig.resume()
@@ -160,12 +166,14 @@ def test_session_expired_leads_to_identify_on_the_same_connection_and_unknown_ou
     rig.take_sent()
     rig.receive(hello(), ResumeFailed(cause="session_expired", identify=True))
     assert isinstance(rig.take_sent()[-1], Identify)
-    assert isinstance(pending.error, OutcomeUnknown) and not waiting.done
+    assert isinstance(pending.error, OutcomeUnknown)
+    assert not waiting.done
     rig.receive(ready("s2"))
     (lost,) = rig.seen(SessionLost)
     assert [c.d for c in lost.unknown_commands] == ["in flight"]
     frames = rig.take_sent()
-    assert isinstance(frames[0], Subscribe) and frames[0].cursor == ("e1", 3)
+    assert isinstance(frames[0], Subscribe)
+    assert frames[0].cursor == ("e1", 3)
     assert [f.d for f in frames if isinstance(f, Publish)] == ["not sent"]
 
 
@@ -185,7 +193,8 @@ def test_a_subscription_is_restored_by_itself_after_a_new_session():
         event(1),
     )
     subscription = rig.session.membership.by_name["room:arena"]
-    assert subscription.cursor == ("e2", 1) and subscription.status.value == "live"
+    assert subscription.cursor == ("e2", 1)
+    assert subscription.status.value == "live"
     assert subscription.document == {}
 
 
@@ -198,9 +207,11 @@ def test_a_subscribe_that_was_in_flight_when_the_session_ended_still_succeeds():
     rig.opened()
     rig.receive(hello(), ResumeFailed(cause="session_expired", identify=True), ready("s2"))
     subscribes = [f for f in rig.take_sent() if isinstance(f, Subscribe)]
-    assert len(subscribes) == 2 and not outcome.done  # the lost one, and its successor
+    assert len(subscribes) == 2
+    assert not outcome.done
     rig.receive(reply(subscribes[-1].id, {"verdict": "snapshot"}))
-    assert outcome.done and outcome.error is None
+    assert outcome.done
+    assert outcome.error is None
 
 
 def test_an_unanswered_subscribe_is_not_listed_in_resume_but_sent_again():
@@ -212,7 +223,8 @@ def test_an_unanswered_subscribe_is_not_listed_in_resume_but_sent_again():
     rig.redial()
     rig.opened()
     frame = rig.take_sent()[-1]
-    assert isinstance(frame, Resume) and frame.channels == []
+    assert isinstance(frame, Resume)
+    assert frame.channels == []
     rig.receive(hello(), resumed())
     assert [f.id for f in rig.take_sent() if isinstance(f, Subscribe)] == [number]
 
@@ -265,7 +277,8 @@ def test_failed_dials_do_not_count_as_refusals():
     for _ in range(8):
         rig.redial()
         rig.fail()
-    assert rig.state == "waiting" and rig.session.identity.resumable
+    assert rig.state == "waiting"
+    assert rig.session.identity.resumable
 
 
 def test_an_unauthorized_resume_is_repeated_on_the_same_connection_with_a_new_token():
@@ -283,7 +296,8 @@ def test_an_unauthorized_resume_is_repeated_on_the_same_connection_with_a_new_to
     rig.session.token_fetched("t2", rig.now)
     rig.pump()
     (frame,) = rig.take_sent()
-    assert isinstance(frame, Resume) and frame.token == "t2"
+    assert isinstance(frame, Resume)
+    assert frame.token == "t2"
     rig.receive(resumed())
     assert rig.state == "live"
 
@@ -339,7 +353,8 @@ def test_presence_set_before_travels_in_the_next_identify():
     rig.receive(hello(), ResumeFailed(cause="session_expired", identify=True))
     identify = rig.take_sent()[-1]
     assert (identify.presence.status, identify.presence.activity) == ("away", "tea")
-    assert outcome.done and outcome.error is None
+    assert outcome.done
+    assert outcome.error is None
 
 
 def test_a_gateway_of_another_version_stops_the_client():
@@ -358,7 +373,8 @@ def test_a_greeting_without_an_answer_is_given_up_and_retried():
     rig.advance(3)
     assert rig.abandoned[-1].code == 4000
     rig.advance(0)
-    assert rig.state == "dialing" and rig.session.status().failure.cause == "greeting_timeout"
+    assert rig.state == "dialing"
+    assert rig.session.status().failure.cause == "greeting_timeout"
 
 
 def test_a_temporary_error_is_retried_under_the_same_number_and_others_wait_behind_it():
@@ -368,7 +384,8 @@ def test_a_temporary_error_is_retried_under_the_same_number_and_others_wait_behi
     number = rig.take_sent()[0].id
     rig.receive(Error(id=number, code="rate_limited", message="slow", temporary=True, retry_ms=400))
     rig.command(publish("2"))
-    assert rig.take_sent() == [] and not first.done
+    assert rig.take_sent() == []
+    assert not first.done
     rig.advance(0.4)
     assert [(f.id, f.d) for f in rig.take_sent()] == [(number, "1")]
     rig.receive(reply(number, {"seq": 1}))
@@ -381,7 +398,8 @@ def test_a_permanent_error_is_raised_as_refused():
     outcome = rig.command(Patch(id=0, ch="room:arena", d={"a": 1}, base=3))
     number = rig.take_sent()[0].id
     rig.receive(Error(id=number, code="conflict", message="newer", temporary=False, d={"seq": 5}))
-    assert outcome.error.code == "conflict" and outcome.error.data == {"seq": 5}
+    assert outcome.error.code == "conflict"
+    assert outcome.error.data == {"seq": 5}
 
 
 def test_a_new_session_that_the_gateway_does_not_end_keeps_nothing_of_the_old_secret():
