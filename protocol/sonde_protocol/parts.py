@@ -17,8 +17,8 @@ from sonde_protocol.errors import BadValue
 from sonde_protocol.frames import Snapshot
 from sonde_protocol.values import check_value
 
-# Escaped in the worst way (four bytes of UTF-8, or a backslash before each quote) still far below 1 MiB.
-SLICE_CHARACTERS: Final = 128 * 1024
+# Four bytes of UTF-8 each, or a backslash before every quote: with the other fields still below 1 MiB.
+SLICE_CHARACTERS: Final = 240_000
 MAX_PARTS: Final = 256
 
 
