@@ -119,7 +119,7 @@ class App:
         await self.gateway.start()
         loop, now = asyncio.get_running_loop(), self._world.clock.now
         pulse = self._pulse = Pulse(
-            loop, now, [self.gateway, self._listener, self._admin], self.collector.consider
+            loop, now, [self.gateway, self._listener, self._admin], self._between_turns
         )
         self._registry = registry_of(
             GatewayFigures(self.gateway.metrics, self._listener.counters, self.collector, pulse)

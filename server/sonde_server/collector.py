@@ -60,6 +60,7 @@ class CollectorPolicy:
         self._looked = 0.0
         self._young = 0.0
         self._full = 0.0
+        self._is_on = False
         self._was_enabled = False
 
     def start(self, now: float) -> None:
@@ -70,9 +71,13 @@ class CollectorPolicy:
         gc.disable()
         gc.callbacks.append(self.pauses.on_collection)
         self._looked = self._young = self._full = now
+        self._is_on = True
 
     def stop(self) -> None:
-        """Give the collector back as it was."""
+        """Give the collector back as it was. Without a start there is nothing to give back."""
+        if not self._is_on:
+            return
+        self._is_on = False
         gc.callbacks.remove(self.pauses.on_collection)
         gc.unfreeze()
         if self._was_enabled:

@@ -66,6 +66,7 @@ class Pulse:
             self._call_at(at, self._now())
 
     def _turn(self) -> None:
+        self._handle = None  # what turns up while turning is seen by `_arm`
         now = self._now()
         self.late_s = max(0.0, now - self._due)
         self.worst_late_s = max(self.worst_late_s, self.late_s)

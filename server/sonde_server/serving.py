@@ -11,9 +11,10 @@ import json
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from sonde_server.app import App, Ready, system_world
 from sonde_server.config_file import ConfigInvalid
@@ -112,11 +113,10 @@ class Endings:
         Raises:
             ConfigInvalid: stdin is no pipe.
         """
+        if not _is_pipe(sys.stdin):  # uvloop ends the whole process over anything else
+            raise ConfigInvalid("--parent-pipe needs a pipe as standard input")
         loop = asyncio.get_running_loop()
-        try:
-            self._pipe, _ = await loop.connect_read_pipe(lambda: _ParentPipe(self), sys.stdin.buffer)
-        except (ValueError, OSError) as error:
-            raise ConfigInvalid("--parent-pipe needs a pipe as standard input") from error
+        self._pipe, _ = await loop.connect_read_pipe(lambda: _ParentPipe(self), sys.stdin.buffer)
 
     def tell(self, what: str) -> None:
         """An ending came."""
@@ -146,6 +146,14 @@ class Endings:
                 loop.remove_signal_handler(number)
             except NotImplementedError:
                 signal.signal(number, signal.SIG_DFL)
+
+
+def _is_pipe(stream: TextIO | None) -> bool:
+    try:
+        mode = os.fstat(stream.fileno()).st_mode if stream is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 class _ParentPipe(asyncio.Protocol):
