@@ -78,7 +78,8 @@ def _show_version(wanted: bool) -> None:
 def start(
     context: typer.Context,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is."),
     ] = False,
 ) -> None:
     """Open the window when no command is given."""
@@ -89,7 +90,8 @@ def start(
 @app.command()
 def ui(
     connect: Annotated[
-        str, typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one.")
+        str,
+        typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one."),
     ] = "",
     token: Annotated[
         str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")
@@ -97,9 +99,13 @@ def ui(
     perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
-    screenshot: Annotated[Path | None, typer.Option(help="Save a picture of the window here, then end.")] = None,
+    screenshot: Annotated[
+        Path | None, typer.Option(help="Save a picture of the window here, then end.")
+    ] = None,
     after: Annotated[str, typer.Option(metavar="TIME", help="When to take the picture.")] = "8s",
-    no_players: Annotated[bool, typer.Option("--no-players", help="Start without simulated players.")] = False,
+    no_players: Annotated[
+        bool, typer.Option("--no-players", help="Start without simulated players.")
+    ] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""

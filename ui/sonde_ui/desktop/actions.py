@@ -47,7 +47,7 @@ VIEWS: Final = {
     "latency": "Latency",
     "state": "State",
     "composer": "Composer",
-    "faults": "Acts",
+    "faults": "Faults",
     "notices": "Notices",
 }
 THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}

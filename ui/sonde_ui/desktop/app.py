@@ -161,7 +161,9 @@ class WindowSession:
     def _tell_what_was_broken(self) -> None:
         broken = self._files.broken
         if broken is not None:
-            kept = f"The broken file is kept as {broken.kept_as}." if broken.kept_as else "It was left as it is."
+            kept = (
+                f"The broken file is kept as {broken.kept_as}." if broken.kept_as else "It was left as it is."
+            )
             self.bridge.tell(
                 "settings_broken",
                 "The window's settings could not be read",
@@ -225,5 +227,7 @@ def _log_to(path: Path) -> None:
     except OSError as error:
         log.error("no log file: %s", error)
         return
-    file.setFormatter(logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s", "%H:%M:%S"))
+    file.setFormatter(
+        logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(name)s %(message)s", "%H:%M:%S")
+    )
     root.addHandler(file)

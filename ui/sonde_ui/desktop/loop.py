@@ -57,14 +57,20 @@ class Schedule(QObject):
         heapq.heappush(self._due, handle)
         self._arm()
 
-    def forget_cancelled(self) -> None:
-        """One scheduled handle was cancelled: let go of it, and of its timer if that waited for it."""
+    def forget(self, cancelled: asyncio.TimerHandle) -> None:
+        """Let go of a handle that is being cancelled, and of the Qt timer if that waited for it.
+
+        asyncio calls this just before the handle itself says that it is cancelled.
+        """
+        if self._due and self._due[0] is cancelled:
+            heapq.heappop(self._due)
+            self._arm()
+            return
         self._cancelled += 1
         if self._cancelled >= _COMPACT_FROM and self._cancelled * 2 > len(self._due):
-            self._due = [handle for handle in self._due if not handle.cancelled()]
+            self._due = [handle for handle in self._due if not (handle is cancelled or handle.cancelled())]
             heapq.heapify(self._due)
             self._cancelled = 0
-        self._arm()
 
     def stop(self) -> None:
         """Forget everything."""
@@ -173,4 +179,4 @@ class WindowLoop(QEventLoop):  # type: ignore[misc]  # qasync is untyped
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         if handle._scheduled:  # type: ignore[attr-defined]  # asyncio's own mark
-            self.schedule.forget_cancelled()
+            self.schedule.forget(handle)

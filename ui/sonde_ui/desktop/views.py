@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -19,7 +20,6 @@ from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
 from sonde_ui.desktop.widgets.state_view import StateView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
-from sonde_ui.desktop.plots.latency_view import LatencyView
 
 
 class Views:

@@ -69,11 +69,12 @@ class ElidedLabel(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """The whole text as a tooltip, where it did not fit."""
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            if self._fitted() != self._text:
-                QToolTip.showText(event.globalPos(), tool_tip(self._text), self)
-                return True
-        return super().event(event)
+        if not isinstance(event, QHelpEvent) or event.type() != QEvent.Type.ToolTip:
+            return super().event(event)
+        if self._fitted() == self._text:
+            return super().event(event)
+        QToolTip.showText(event.globalPos(), tool_tip(self._text), self)
+        return True
 
     def _fitted(self) -> str:
         return self.fontMetrics().elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())

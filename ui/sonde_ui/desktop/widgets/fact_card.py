@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from sonde_ui.desktop.theme import GRID, font_data, font_ui
+from sonde_ui.desktop.theme import GRID, font_ui
 from sonde_ui.desktop.widgets.popover import Popover
 
 _WIDTH = 400
@@ -62,7 +62,7 @@ class FactCard(Popover):
         label, value = QLabel(name), QLabel()
         label.setFont(font_ui(12))
         label.setProperty("tone", "dim")
-        value.setFont(font_data(12))
+        value.setFont(font_ui(12, 500))
         value.setTextFormat(Qt.TextFormat.PlainText)
         value.setWordWrap(True)
         place = self._grid.rowCount()

@@ -70,10 +70,12 @@ class FilterBar(QWidget):
         self.setProperty("surface", "line-bottom")
         self.setFixedHeight(_HEIGHT)
         self.edit = FilterEdit()
-        self.edit.textChanged.connect(lambda _text: self._pause.start())
         self.edit.left.connect(self._leave)
-        self._pause = QTimer(self, singleShot=True, interval=_APPLY_AFTER_MS)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_APPLY_AFTER_MS)
         self._pause.timeout.connect(self.apply)
+        self.edit.textChanged.connect(lambda _text: self._pause.start())
         self._figures = ""
         self._error: FilterError | None = None
         row = QHBoxLayout(self)

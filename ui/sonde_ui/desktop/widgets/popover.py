@@ -50,7 +50,7 @@ class Popover(QFrame):
         top = min(max(place.y(), room.top()), max(room.top(), room.bottom() - self.height()))
         self.move(left, top)
         self._focus_before = QApplication.focusWidget()
-        QApplication.instance().installEventFilter(self)
+        self._listen(True)
         self.show()
         self.raise_()
         self.setFocus(Qt.FocusReason.PopupFocusReason)
@@ -59,12 +59,19 @@ class Popover(QFrame):
         """Put the card away and give the focus back."""
         if not self.isVisible():
             return
-        QApplication.instance().removeEventFilter(self)
+        self._listen(False)
         self.hide()
         if self._focus_before is not None and self._focus_before.isVisible():
             self._focus_before.setFocus(Qt.FocusReason.PopupFocusReason)
         self._focus_before = None
         self.closed.emit()
+
+    def _listen(self, on: bool) -> None:
+        app = QApplication.instance()
+        if app is not None and on:
+            app.installEventFilter(self)
+        elif app is not None:
+            app.removeEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Esc and presses outside close the card; a press on the opener must not open it again at once."""

@@ -7,11 +7,12 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
 from sonde_ui.desktop.connection_words import Look, Shape
-from sonde_ui.desktop.theme import CONTROL, GRID, font_ui, mix, themes
+from sonde_ui.desktop.theme import CONTROL, GRID, contrast, font_ui, mix, themes
 from sonde_ui.desktop.widgets.shapes import cross, dash, dot, ring
 
 _RADIUS = 5.0
 _PADDING = 3 * GRID
+_READABLE = 4.5
 
 
 class StatePill(QAbstractButton):
@@ -52,11 +53,12 @@ class StatePill(QAbstractButton):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         body = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
         strength = 0.26 if self.underMouse() else 0.18
-        painter.setBrush(mix(color, theme.panel, strength))
+        fill = mix(color, theme.panel, strength)
+        painter.setBrush(fill)
         painter.setPen(QPen(theme.accent if self.hasFocus() else QColor(Qt.GlobalColor.transparent), 1.0))
         painter.drawRoundedRect(body, body.height() / 2, body.height() / 2)
         self._draw_shape(painter, QPointF(_PADDING + _RADIUS, self.height() / 2), color)
-        painter.setPen(color if theme.is_dark or self._look.token != "dim" else theme.text)
+        painter.setPen(color if contrast(color, fill) >= _READABLE else theme.text)
         text = self.rect().adjusted(_PADDING + round(2 * _RADIUS) + 2 * GRID, 0, -_PADDING + GRID, 0)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(text, int(flags), self._look.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -35,13 +34,19 @@ class StatusBar(QWidget):
             row.addWidget(label)
         row.addWidget(self.gateway, 1)
         self._gateway_text = ""
+        self._table_speaks = False
         self._saying = QTimer(self, singleShot=True, interval=_SAID_FOR_MS)
         self._saying.timeout.connect(self._show_gateway)
         bridge.changed.connect(self._on_changes)
 
     def show_rows(self, text: str) -> None:
         """ "8,214 of 9,903", from the traffic view."""
+        self._table_speaks = True
         self.rows.setText(f"{text} rows")
+
+    def table_closed(self) -> None:
+        """The table says nothing while it is closed: from now on all captured rows are counted here."""
+        self._table_speaks = False
 
     def show_round_trips(self, text: str) -> None:
         """The latency view's figures, of which the first two fit here: "p50 12.1 · p95 18.9"."""
@@ -54,6 +59,8 @@ class StatusBar(QWidget):
         self._saying.start()
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.rows and not self._table_speaks:
+            self.rows.setText(f"{figures.count(len(self._workbench.ring))} rows")
         if changes.throughput is not None:
             messages = changes.throughput.in_msgs + changes.throughput.out_msgs
             volume = changes.throughput.in_bytes + changes.throughput.out_bytes
@@ -94,5 +101,3 @@ def gateway_words(gateway: GatewayStatus) -> str:
 
 def _figure(align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> ElidedLabel:
     return ElidedLabel(font=font_ui(12), tone="dim", align=align)
-
-

@@ -28,7 +28,9 @@ class About(FactCard):
         self._picture = QLabel()
         self._picture.setPixmap(app_icon().pixmap(48, 48))
         self.column.insertWidget(0, self._picture)
-        words = QLabel("Sounds the depth of a real-time connection: traffic, presence, latency, and why it dropped.")
+        words = QLabel(
+            "Sounds the depth of a real-time connection: traffic, presence, latency, and why it dropped."
+        )
         words.setWordWrap(True)
         words.setFont(font_ui(13))
         self.column.insertWidget(2, words)

@@ -143,7 +143,11 @@ class EndpointDialog(QDialog):
         kind: TokenKind = self.kind.currentData()
         value = self.token.text().strip()
         if not value:
-            raise ValueError({TokenKind.PASTE: "Paste a token.", TokenKind.COMMAND: "Name the command."}.get(kind, "Give the URL."))
+            raise ValueError(
+                {TokenKind.PASTE: "Paste a token.", TokenKind.COMMAND: "Name the command."}.get(
+                    kind, "Give the URL."
+                )
+            )
         if kind is TokenKind.COMMAND:
             return TokenSource(kind, argv=tuple(shlex.split(value)))
         return TokenSource(kind, value)

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
 from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
 
+from sonde_lab.changes import Changes
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
@@ -19,6 +20,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
+from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.status_bar import StatusBar
 from sonde_ui.desktop.widgets.status_popover import StatusPopover
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
@@ -30,6 +32,7 @@ from sonde_ui.desktop.windows.palette import Palette
 from sonde_ui.desktop.windows.view_host import ViewHost
 
 _SMALLEST = QSize(960, 600)
+_REFRESH_EVERY_TICKS = 5
 
 
 class MainWindow(QMainWindow):
@@ -44,6 +47,7 @@ class MainWindow(QMainWindow):
         self._bridge = bridge
         self._settings = settings
         self._was_painted = False
+        self._ticks = 0
         self.setWindowTitle("Sonde")
         self.setMinimumSize(_SMALLEST)
         self.tasks = Tasks(self)
@@ -85,6 +89,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.top_bar)
         column.addWidget(self.filter_bar)
         column.addWidget(self.host, 1)
+        column.addWidget(rule())
         column.addWidget(self.views.promises)
         column.addWidget(self.status_bar)
         self.setCentralWidget(page)
@@ -112,9 +117,10 @@ class MainWindow(QMainWindow):
             view.filter_suggested.connect(bar.set_text)
 
     def _connect_commands(self) -> None:
-        self._bridge.changed.connect(self._refresh_actions)
+        self._bridge.changed.connect(self._on_changes)
+        self._bridge.ticked.connect(self._on_tick)
         self.commands.changed.connect(self._refresh_actions)
-        self.host.changed.connect(self._refresh_actions)
+        self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
@@ -159,6 +165,20 @@ class MainWindow(QMainWindow):
         """Do not close: ask for the shutdown, which ends children first."""
         event.ignore()
         self.close_asked.emit()
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
+            self._refresh_actions()
+
+    def _on_tick(self, _now: float) -> None:
+        self._ticks += 1
+        if self._ticks % _REFRESH_EVERY_TICKS == 0:  # some acts become possible by time alone
+            self._refresh_actions()
+
+    def _on_panels(self) -> None:
+        self._refresh_actions()
+        if not self.host.is_open("traffic"):
+            self.status_bar.table_closed()
 
     def _refresh_actions(self, _what: object = None) -> None:
         self.actions_table.refresh()

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QKeyEvent, QKeySequence, QPainter, QPalette, QShowEvent
+from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter, QPalette, QShowEvent
 from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
@@ -29,6 +29,7 @@ from sonde_ui.desktop.widgets.popover import Popover
 _ROW: Final = 32
 _WIDTH: Final = 560
 _ROWS_SHOWN: Final = 11
+_BY_NAME: Final = 100
 _ACTION: Final = int(Qt.ItemDataRole.UserRole)
 _WHY_NOT: Final = _ACTION + 1
 
@@ -62,13 +63,17 @@ def ranked(query: str, actions: Iterable[Action]) -> list[Action]:
     """The actions that match, best first; all of them, in menu order, without a query."""
     if not query.strip():
         return list(actions)
-    found = [(score(query, _searched(action)), action) for action in actions]
+    found = [(_score_of(query, action), action) for action in actions]
     matches = [(value, action) for value, action in found if value is not None]
     return [action for _, action in sorted(matches, key=lambda pair: -pair[0])]
 
 
-def _searched(action: Action) -> str:
-    return f"{action.text} {action.menu.replace('/', ' ')}"
+def _score_of(query: str, action: Action) -> int | None:
+    """The action's own name counts most; its menu helps to find what is called "Dark" by "theme"."""
+    by_name = score(query, action.text)
+    if by_name is not None:
+        return by_name + _BY_NAME
+    return score(query, f"{action.menu.replace('/', ' ')} {action.text}")
 
 
 class _Row(QStyledItemDelegate):
@@ -97,14 +102,14 @@ class _Row(QStyledItemDelegate):
         painter: QPainter,
         box: QRect,
         text: str,
-        color: object,
+        color: QColor,
         *,
         right_side: bool = False,
         data: bool = False,
         small: bool = False,
     ) -> int:
         painter.setFont(font_data(11) if data else font_ui(11 if small else 13))
-        painter.setPen(color)  # type: ignore[call-overload]  # a QColor token
+        painter.setPen(color)
         metrics = painter.fontMetrics()
         shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, max(0, box.width()))
         side = Qt.AlignmentFlag.AlignRight if right_side else Qt.AlignmentFlag.AlignLeft
@@ -185,7 +190,9 @@ class Palette(Popover):
             item = QListWidgetItem()
             item.setData(_ACTION, action)
             item.setData(_WHY_NOT, why_not)
-            item.setData(int(Qt.ItemDataRole.AccessibleTextRole), f"{action.text}, {action.menu}. {why_not or ''}")
+            item.setData(
+                int(Qt.ItemDataRole.AccessibleTextRole), f"{action.text}, {action.menu}. {why_not or ''}"
+            )
             self.list.addItem(item)
         self.list.setCurrentRow(0)
 

@@ -123,7 +123,7 @@ class ViewHost(QWidget):
         """A splitter with nothing in it takes no room."""
         for splitter in self._splitters.values():  # inner ones come first
             if splitter is not self._root:
-                splitter.setVisible(any(not splitter.widget(at).isHidden() for at in range(splitter.count())))
+                splitter.setVisible(not all(_hidden_parts(splitter)))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Only now is it known how much room there is."""
@@ -142,11 +142,13 @@ class ViewHost(QWidget):
         whole = (width if split.across else height) - splitter.handleWidth() * (len(split.parts) - 1)
         sizes = wanted.get(split.name, [])
         if len(sizes) != len(split.parts) or sum(sizes) <= 0:
-            sizes = _first_sizes(split, whole, [splitter.widget(at).isHidden() for at in range(splitter.count())])
+            sizes = _first_sizes(split, whole, _hidden_parts(splitter))
         splitter.setSizes(sizes)
         for part, size in zip(split.parts, splitter.sizes(), strict=True):
             if isinstance(part, Split):
-                self._size_parts(part, size if split.across else width, height if split.across else size, wanted)
+                self._size_parts(
+                    part, size if split.across else width, height if split.across else size, wanted
+                )
 
     def _take_down(self) -> None:
         for pane in self._panes.values():
@@ -164,6 +166,11 @@ class ViewHost(QWidget):
     def _dress(self, theme: Theme) -> None:
         for splitter in self._splitters.values():
             splitter.setHandleWidth(theme.line_px)
+
+
+def _hidden_parts(splitter: QSplitter) -> list[bool]:
+    parts = [splitter.widget(at) for at in range(splitter.count())]
+    return [part is None or part.isHidden() for part in parts]
 
 
 def _first_sizes(split: Split, whole: int, hidden: list[bool]) -> list[int]:

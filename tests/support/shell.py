@@ -1,0 +1,42 @@
+"""The scripted workbench with every door that the shell knocks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sonde_lab.changes import Act
+from support.scripted_workbench import ScriptedWorkbench
+
+
+@dataclass
+class ShellWorkbench(ScriptedWorkbench):
+    """Remembers every act in `asked`."""
+
+    closed: int = 0
+
+    async def open(self, endpoint: object, players: int = 6) -> None:
+        self.asked.append(("open", endpoint, players))
+        self.endpoint = endpoint
+        self.pending.endpoint_changed = True
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def connect(self) -> None:
+        self.asked.append((Act.CONNECT,))
+
+    def disconnect(self) -> None:
+        self.asked.append((Act.DISCONNECT,))
+
+    def retry_now(self) -> None:
+        self.asked.append((Act.RETRY_NOW,))
+
+    def mark(self, text: str = "") -> int:
+        self.asked.append((Act.MARK, text))
+        return 0
+
+    def set_players(self, on: bool) -> None:
+        self.players_on = on
+
+    async def set_presence(self, status: str, activity: str | None = None) -> None:
+        self.asked.append((Act.SET_PRESENCE, status))

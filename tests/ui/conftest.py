@@ -1,0 +1,82 @@
+"""A dressed application, a window over a scripted workbench, and the window's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+from support.shell import ShellWorkbench
+
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.loop import WindowLoop
+from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.theme import ThemeChoice, load_fonts, themes
+from sonde_ui.desktop.windows.main_window import MainWindow
+
+
+@pytest.fixture(scope="session")
+def fonts(qapp: QApplication) -> None:
+    """Fonts are loaded once: Qt keeps each copy."""
+    load_fonts()
+
+
+@pytest.fixture
+def dressed(qapp: QApplication, fonts: None) -> Iterator[QApplication]:
+    """The application in the dark theme, as the window dresses it."""
+    qapp.setStyle("Fusion")
+    themes.choose(ThemeChoice.DARK, colour_blind=False, system_font=False)
+    themes.apply()
+    yield qapp
+    themes.choose(ThemeChoice.DARK, colour_blind=False, system_font=False)
+
+
+@pytest.fixture
+def bench() -> ShellWorkbench:
+    """A workbench that remembers what it was asked."""
+    return ShellWorkbench()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings of a first start, at a size that every test screen has."""
+    return Settings(width=1280, height=800, theme="dark")
+
+
+@pytest.fixture
+def bridge(dressed: QApplication, bench: ShellWorkbench) -> Iterator[Bridge]:
+    """A bridge that is drained by hand."""
+    bridge = Bridge(bench)
+    yield bridge
+    bridge.stop()
+
+
+@pytest.fixture
+def window(
+    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge, settings: Settings, tmp_path: Path
+) -> Iterator[MainWindow]:
+    """The main window, shown and active."""
+    window = MainWindow(bench, bridge, settings, EndpointBook(tmp_path / "endpoints.toml"))
+    qtbot.addWidget(window, before_close_func=lambda shown: shown.host.forget())
+    with qtbot.waitExposed(window):
+        window.show_at_first()
+    window.activateWindow()
+    window.raise_()
+    window.views.traffic.table.setFocus()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
+    yield window
+
+
+@pytest.fixture
+def window_loop(dressed: QApplication) -> Iterator[WindowLoop]:
+    """asyncio on Qt, as the window runs it."""
+    dressed.setQuitOnLastWindowClosed(False)
+    loop = WindowLoop(dressed)
+    yield loop
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.close()
