@@ -62,7 +62,6 @@ class Reaction(enum.Enum):
     IDENTIFY = "identify"  # the session is gone: identify anew
     WAIT = "wait"  # wait for retry_ms, then resume
     STOP = "stop"  # do not come back by itself; tell the person
-    END = "end"  # the session was ended on purpose
 
 
 _RANGES: Final = (
