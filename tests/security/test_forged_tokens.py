@@ -14,8 +14,8 @@ from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import Refused
 from sonde_server.core.auth import Authenticator, KeySource, SharedSecret
 from support.clocks import HandClock
+from support.handmade_tokens import WALL, by_hand, claims, segment, signed
 from support.processes import SECRET
-from support.tokens import WALL, by_hand, claims, segment, signed
 
 HS = {"alg": "HS256", "typ": "JWT"}
 PRIVATE = rsa.generate_private_key(65537, 2048)

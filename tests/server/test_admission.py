@@ -18,8 +18,8 @@ from sonde_server.core.admission import (
 )
 from sonde_server.core.auth import Authenticator, SharedSecret
 from support.clocks import HandClock
+from support.handmade_tokens import WALL, claims, signed
 from support.processes import SECRET
-from support.tokens import WALL, claims, signed
 
 TOKEN = signed(claims())
 EXPIRED = signed(claims(exp=WALL - 60))

@@ -11,8 +11,8 @@ from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import Refused
 from sonde_server.core.auth import Authenticator, Claims, SharedSecret, TokenRules
 from support.clocks import HandClock
+from support.handmade_tokens import WALL, by_hand, claims, signed
 from support.processes import SECRET
-from support.tokens import WALL, by_hand, claims, signed
 
 
 def authenticator(rules: TokenRules | None = None) -> Authenticator:

@@ -19,7 +19,7 @@ from sonde_protocol.errors import Refused
 from sonde_server.adapters.jwks import MAX_DOCUMENT_BYTES, JwksKeys, KeysUnavailable, fetch, parse
 from sonde_server.core.auth import Authenticator, TokenRules
 from support.clocks import HandClock
-from support.tokens import WALL, claims
+from support.handmade_tokens import WALL, claims
 
 RSA = rsa.generate_private_key(65537, 2048)
 OTHER_RSA = rsa.generate_private_key(65537, 2048)

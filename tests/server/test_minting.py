@@ -8,8 +8,8 @@ from sonde_server.config_file import ConfigInvalid
 from sonde_server.core.auth import Authenticator, SharedSecret, TokenRules
 from sonde_server.minting import mint, seconds
 from support.clocks import HandClock
+from support.handmade_tokens import WALL
 from support.processes import SECRET
-from support.tokens import WALL
 
 
 @pytest.mark.parametrize(
