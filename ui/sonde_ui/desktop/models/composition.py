@@ -1,7 +1,7 @@
 """What a person typed into the composer: is it a frame or a command word, and where is it wrong.
 
-Pure. Owns the check before sending, the templates and the history. Refuses to be strict about frames: sending
-nonsense on purpose is what a debugger is for, so only what cannot be sent at all is an error.
+Pure. Owns the check while typing, the templates and the history. The lab's composer is the judge when it is
+sent; here its rules are told early, with the place. Nonsense may be sent on purpose: behind a `!`, as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from sonde_protocol.codes import close_name
 from sonde_ui.desktop.models.plain import one_line
 
 HISTORY: Final = 50
-CHECKED_BYTES: Final = 1 << 20
+LONGEST: Final = 1 << 20  # characters
+AS_IT_IS: Final = "With a ! in front it is sent as it is."
 CLOSE_CODES: Final = range(3000, 5000)
 PLAIN_CLOSE: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -42,33 +43,36 @@ def check(text: str) -> Check:
     stripped = text.strip()
     if not stripped:
         return Check("Nothing to send yet.")
+    if len(stripped) > LONGEST:
+        return Check(f"That is longer than {LONGEST:,} characters.")
+    if stripped.startswith("!"):
+        return Check(hint=f"Sent as it is: {len(stripped) - 1:,} characters.")
     if stripped.startswith("/"):
         return _check_command(stripped)
-    if len(text) > CHECKED_BYTES:
-        return Check(hint="Larger than 1 MB: not checked before it is sent.")
     try:
         value = json.loads(text)
     except json.JSONDecodeError as error:
-        return Check(error.msg, error.lineno, error.colno)
+        return Check(f"{error.msg}. {AS_IT_IS}", error.lineno, error.colno)
     except RecursionError:
-        return Check(hint="Nested too deeply to check: it is sent as it is.")
+        return Check(f"Nested too deeply. {AS_IT_IS}")
     except ValueError as error:
-        return Check(one_line(str(error), 120))
+        return Check(f"{one_line(str(error), 120)}. {AS_IT_IS}")
     return _check_frame(value)
 
 
 def _check_frame(value: Any) -> Check:
-    if not isinstance(value, dict):
-        return Check(hint="Not an object: the gateway will close with 4400.")
-    op = value.get("op")
+    op = value.get("op") if isinstance(value, dict) else None
     if not isinstance(op, str):
-        return Check(hint="No “op”: the gateway will refuse it.")
-    return Check(hint=f"A {one_line(op, 40)} frame.")
+        return Check(f"A frame is an object with an “op”. {AS_IT_IS}", 1, 1)
+    numbered = "as it stands, with its own id" if "id" in value else "numbered by the client"
+    return Check(hint=f"A {one_line(op, 40)} frame, {numbered}.")
 
 
 def _check_command(text: str) -> Check:
     word, _, rest = text.partition(" ")
     if word in ("/ping", "/pong"):
+        if len(rest.encode("utf-8", "replace")) > 125:
+            return Check("A control frame holds at most 125 bytes.", 1, 7)
         return Check(hint=f"A protocol {word[1:]}" + (f" with “{one_line(rest, 40)}”." if rest else "."))
     if word == "/close":
         return _check_close(rest.strip())

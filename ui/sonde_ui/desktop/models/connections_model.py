@@ -120,11 +120,18 @@ def session_link(row: SessionRow, show_node: bool) -> Link:
         tone="warn" if detached else "ok",
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
         filter_text=row.user,
-        tooltip=tool_tip(
-            f"{one_line(row.name, 80)} · user {one_line(row.user, 60)}\nSession {one_line(row.session, 8)}, "
-            f"generation {row.generation}\nFrom {one_line(row.peer, 60)}\n{one_line(', '.join(row.channels), 200)}"
-        ),
+        tooltip=tool_tip(_session_tip(row)),
     )
+
+
+def _session_tip(row: SessionRow) -> str:
+    lines = [
+        f"{one_line(row.name, 80)} · user {one_line(row.user, 60)}",
+        f"Session {one_line(row.session, 8)}, generation {row.generation}, {row.channels} channels",
+        f"From {one_line(row.peer, 60)} on {one_line(row.node, 40)}",
+        one_line(" · ".join(part for part in (row.status, row.device, row.client) if part), 120),
+    ]
+    return "\n".join(line for line in lines if line)
 
 
 class ConnectionsModel(KeyedListModel[Link]):

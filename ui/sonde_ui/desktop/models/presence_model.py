@@ -26,6 +26,7 @@ DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
 TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
 ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
 PERSON: Final = int(Qt.ItemDataRole.UserRole)
+NAMELESS: Final = "(no name)"
 GRACE_S: Final = 15.0  # protocol section 5: how long a dropped member stays before it leaves
 STATUS_ORDER: Final = {
     Status.RECONNECTING.value: 0,
@@ -84,7 +85,7 @@ def initials(name: str) -> str:
 
 def hue_of(ident: str) -> int:
     """A stable hue for an id."""
-    return zlib.crc32(ident.encode("utf-8", "replace")) * 137 % 360
+    return zlib.adler32(ident.encode("utf-8", "replace")) * 47 % 360
 
 
 class PresenceModel(KeyedListModel[Person]):
@@ -173,7 +174,7 @@ class PresenceModel(KeyedListModel[Person]):
 
 
 def _person(member: Member, before: Person | None, is_self: bool, now: float) -> Person:
-    name = one_line(member.name or member.user, 80)
+    name = one_line(member.name.strip() or member.user, 80) or NAMELESS
     same_status = before is not None and before.status == member.status
     device = one_line(member.device or "", 60)
     device_line = f"\nDevice {device}" if device else ""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
@@ -65,31 +64,38 @@ HEADER_TIPS: Final = (
     "Folded runs and what else is to be said",
 )
 RIGHT_ALIGNED: Final = frozenset({Column.NUMBER, Column.STEP, Column.SIZE, Column.RTT, Column.FLAGS})
+# Plain integers: an enum's own arithmetic costs more than a cell.
 FLAG_WORDS: Final = (
-    (Flag.INJECTED, "injected"),
-    (Flag.MARKED, "marked"),
-    (Flag.REPLAY, "replayed"),
-    (Flag.MALFORMED, "malformed"),
-    (Flag.ERROR, "error"),
-    (Flag.TRUNCATED, "truncated"),
-    (Flag.TAPPED, "tapped"),
-    (Flag.FRAGMENT, "fragments"),
-    (Flag.COMPRESSED, "deflated"),
+    (int(Flag.INJECTED), "injected"),
+    (int(Flag.MARKED), "marked"),
+    (int(Flag.REPLAY), "replayed"),
+    (int(Flag.MALFORMED), "malformed"),
+    (int(Flag.ERROR), "error"),
+    (int(Flag.TRUNCATED), "truncated"),
+    (int(Flag.TAPPED), "tapped"),
+    (int(Flag.FRAGMENT), "fragments"),
+    (int(Flag.COMPRESSED), "deflated"),
 )
-DIRECTION_WORDS: Final = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: "here"}
+NO_FIGURE: Final = Figure("", "")
+NO_SIZE: Final = Figure(figures.NOTHING, "")
+SIZED: Final = frozenset({int(Kind.FRAME), int(Kind.HANDSHAKE)})
+DIRECTION_WORDS: Final[dict[int, str]] = {
+    Direction.IN: "received",
+    Direction.OUT: "sent",
+    Direction.NONE: "here",
+}
 
 
-@dataclass(slots=True, frozen=True)
-class RowCells:
-    """One visible row, every column as it is shown."""
+class RowCells(NamedTuple):
+    """One visible row, every column as it is shown. `direction` and `kind` are values of the lab's enums."""
 
     row_id: int
     last_id: int
     number: str
     time: str
     step: Figure
-    direction: Direction
-    kind: Kind
+    direction: int
+    kind: int
     conn: str
     op: str
     summary: str
@@ -284,27 +290,27 @@ class TrafficModel(QAbstractTableModel):
         return self.ring.record(cells.last_id)
 
     def _make(self, visible: VisibleRow) -> RowCells:
-        record = self.ring.record(visible.last_id)
-        first = record if visible.row_id == visible.last_id else self.ring.record(visible.row_id)
+        """Read the few cells that are shown, not the whole record: payloads stay where they are."""
+        ring, newest, oldest = self.ring, visible.last_id, visible.row_id
+        value, kind, flags = ring.value, ring.value("kind", newest), ring.value("flags", newest)
+        rtt_ms = value("rtt_ms", newest)
         return RowCells(
-            row_id=visible.row_id,
-            last_id=visible.last_id,
-            number=str(visible.row_id + 1),
-            time=figures.clock(first.at - (self._began_at or 0.0)),
+            row_id=oldest,
+            last_id=newest,
+            number=str(oldest + 1),
+            time=figures.clock(value("at", oldest) - (self._began_at or 0.0)),
             step=figures.step(visible.delta_ms),
-            direction=record.direction,
-            kind=record.kind,
-            conn=one_line(record.conn, 80),
-            op=one_line(record.op, 80),
-            summary=one_line(self.summaries.text(visible.last_id), SUMMARY_LIMIT),
-            size=figures.size(record.size)
-            if record.kind in (Kind.FRAME, Kind.HANDSHAKE)
-            else Figure(figures.NOTHING, ""),
-            rtt=figures.latency(record.rtt_ms) if not math.isnan(record.rtt_ms) else Figure("", ""),
-            flag_text=flag_text(record.flags, visible.folded_count),
-            flags=int(record.flags | first.flags),
+            direction=value("direction", newest),
+            kind=kind,
+            conn=one_line(ring.text("conn", newest), 80),
+            op=one_line(ring.text("op", newest), 80),
+            summary=one_line(self.summaries.text(newest), SUMMARY_LIMIT),
+            size=figures.size(value("size", newest)) if kind in SIZED else NO_SIZE,
+            rtt=NO_FIGURE if math.isnan(rtt_ms) else figures.latency(rtt_ms),
+            flag_text=flag_text(flags, visible.folded_count),
+            flags=flags | value("flags", oldest),
             folded=visible.folded_count,
-            wall=first.wall,
+            wall=value("wall", oldest),
         )
 
     # -------------------------------------------------------------- Qt

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Act, Changes
 from sonde_lab.workbench import Workbench
-from sonde_protocol.errors import SondeError
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.composition import Check, History, check, templates
@@ -111,13 +110,12 @@ class ComposerView(QWidget):
     # -------------------------------------------------------------- sending
 
     async def _send(self, text: str) -> None:
-        try:
-            answer = await self._workbench.send(text)
-        except SondeError as error:
-            self._say(f"Refused: {one_line(str(error), 300)}", "bad")
-            return
-        at = figures.wall_clock(time.time())
-        self._say(f"Sent {at}" + (f" · {one_line(answer, 300)}" if answer else ""), "ok")
+        """The workbench answers with what went wrong, in words, or with nothing."""
+        problem = await self._workbench.send(text)
+        if problem is not None:
+            self._say(one_line(problem, 300), "bad")
+        else:
+            self._say(f"Sent {figures.wall_clock(time.time())}", "ok")
 
     def _say_failed(self, sentence: str) -> None:
         self._say(one_line(sentence, 300), "bad")

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
-from sonde_ui.desktop.theme import font_data, themes
+from sonde_ui.desktop.theme import RADIUS, Theme, font_data, themes
 
 SEND_KEYS = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 
@@ -26,11 +26,16 @@ class MessageEditor(QPlainTextEdit):
         )
         self.setTabChangesFocus(True)
         self.setUndoRedoEnabled(True)
-        self._dress()
+        self._dress(themes.current())
         themes.changed.connect(self._dress)
 
-    def _dress(self) -> None:
+    def _dress(self, theme: Theme) -> None:
         self.setFont(font_data())
+        self.setStyleSheet(
+            f"QPlainTextEdit {{ background: {theme.bg.name()}; border: {theme.line_px}px solid {theme.line.name()};"
+            f" border-radius: {RADIUS}px; padding: 4px; }}"
+            f"QPlainTextEdit:focus {{ border-color: {theme.accent.name()}; }}"
+        )
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Ctrl+Enter sends; up on the first line and down on the last look through what was sent."""

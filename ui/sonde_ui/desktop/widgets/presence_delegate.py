@@ -101,8 +101,7 @@ class PresenceDelegate(QStyledItemDelegate):
         room = QRect(
             rect.left() + TEXT_LEFT, rect.top() + 4, right - rtt_room - 8 - rect.left() - TEXT_LEFT, 17
         )
-        name = person.name or "(no name)"
-        (self._own_name if person.is_self else self._name).draw(painter, room, name, theme.text, LEFT)
+        (self._own_name if person.is_self else self._name).draw(painter, room, person.name, theme.text, LEFT)
         below = room.translated(0, 17)
         is_waiting = person.status == Status.RECONNECTING
         self._line.draw(

@@ -6,6 +6,7 @@ a close. Colours are passed in.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Final
 
@@ -74,21 +75,26 @@ def _polygon(painter: QPainter, color: QColor, points: list[tuple[float, float]]
     painter.drawPolygon(QPolygonF([QPointF(x, y) for x, y in points]))
 
 
+# The data font has these at the same width as letters, and summaries are full of them.
+_FIXED_WIDTH: Final = re.compile("[ -~→“”‘’×–—·…•≈]*")
+
+
 class Pen:
     """Text of one font: knows how wide its characters are, so that most text is cut without measuring it."""
 
-    __slots__ = ("font", "height", "is_fixed", "metrics", "width")
+    __slots__ = ("ascent", "font", "height", "is_fixed", "metrics", "width")
 
     def __init__(self, font: QFont, is_fixed: bool = False) -> None:
         self.font = font
         self.metrics = QFontMetricsF(font)
         self.width = self.metrics.horizontalAdvance("0")
         self.height = self.metrics.height()
+        self.ascent = self.metrics.ascent()
         self.is_fixed = is_fixed
 
     def fitted(self, text: str, width: float) -> str:
         """`text`, elided where it is wider than `width`."""
-        if self.is_fixed and text.isascii():
+        if self._counts(text):
             room = int((width + 0.5) / self.width)
             return text if len(text) <= room else f"{text[: max(0, room - 1)]}…"
         if len(text) * self.width * 0.4 > width * 4:
@@ -103,9 +109,28 @@ class Pen:
         painter.setPen(color)
         painter.drawText(rect, flags, self.fitted(text, rect.width()))
 
+    def line(
+        self, painter: QPainter, x: float, width: float, baseline: float, text: str, is_right: bool = False
+    ) -> None:
+        """Paint one line in the painter's own font and colour: for tables, where both are set once a column."""
+        shown = self.fitted(text, width)
+        if is_right:
+            x += width - (
+                len(shown) * self.width if self._counts(shown) else self.metrics.horizontalAdvance(shown)
+            )
+        painter.drawText(QPointF(x, baseline), shown)
+
+    def baseline(self, top: float, height: float) -> float:
+        """Where the letters of a line stand that is centred in a stretch."""
+        return top + (height - self.height) / 2 + self.ascent
+
     def advance(self, text: str) -> int:
         """Width of `text` in pixels, rounded up."""
         return int(self.metrics.horizontalAdvance(text) + 0.999)
+
+    def _counts(self, text: str) -> bool:
+        """Whether counting the characters tells the width."""
+        return self.is_fixed and (text.isascii() or _FIXED_WIDTH.fullmatch(text) is not None)
 
 
 def round_pen(color: QColor, width: float) -> QPen:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
-from sonde_ui.desktop.theme import ROW
+from sonde_ui.desktop.theme import ROW, Theme, themes
 from sonde_ui.desktop.widgets.column_header import ColumnHeader
-from sonde_ui.desktop.widgets.traffic_delegate import TrafficDelegate
+from sonde_ui.desktop.widgets.traffic_painter import Line, Strip, TrafficPainter
 
 WIDTHS: Final = {
     Column.NUMBER: 66,
@@ -70,10 +70,49 @@ class TrafficTable(QTableView):
         self.setCornerButtonEnabled(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self._set_up_headers()
-        self.delegate = TrafficDelegate(self, model)
-        self.setItemDelegate(self.delegate)
+        self._rows = model
+        self._current_client = ""
+        self._dress(themes.current())
+        themes.changed.connect(self._dress)
         self.verticalScrollBar().setSingleStep(ROW)
         self.verticalScrollBar().actionTriggered.connect(self._scrolled_by_hand)
+
+    def _dress(self, theme: Theme) -> None:
+        self._painter = TrafficPainter(theme)
+        self.viewport().update()
+
+    def set_current_client(self, name: str) -> None:
+        """Whose connection has the accent."""
+        if name != self._current_client:
+            self._current_client = name
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """The page, or what of it was uncovered."""
+        painter = QPainter(self.viewport())
+        columns = self.horizontalHeader()
+        strips = [
+            Strip(column, self.columnViewportPosition(column), self.columnWidth(column))
+            for column in Column
+            if not columns.isSectionHidden(column)
+        ]
+        width = columns.length() - columns.offset()
+        self._painter.paint(painter, self._lines(event.rect()), strips, width, self._current_client)
+        painter.end()
+
+    def _lines(self, uncovered: QRect) -> list[Line]:
+        first = self.rowAt(max(0, uncovered.top()))
+        if first < 0:
+            return []
+        selected = self.currentIndex().row()
+        top = self.rowViewportPosition(first)
+        last = min(self._rows.rowCount() - 1, first + (uncovered.bottom() - top) // ROW)
+        lines = []
+        for row in range(first, last + 1):
+            cells = self._rows.cells(row)
+            if cells is not None:
+                lines.append(Line(top + (row - first) * ROW, cells, row == selected))
+        return lines
 
     def _set_up_headers(self) -> None:
         rows = self.verticalHeader()

@@ -248,9 +248,7 @@ class TrafficView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
             self._follow_new_ring()
-        if self.table.delegate.current != self._workbench.current:
-            self.table.delegate.current = self._workbench.current
-            self.table.viewport().update()
+        self.table.set_current_client(self._workbench.current)
         if self.isVisible():
             self.schedule()
 
