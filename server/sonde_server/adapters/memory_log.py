@@ -32,18 +32,25 @@ _SWEEP_S: Final = 30.0
 class _Answers:
     """What one session's commands were answered with."""
 
-    __slots__ = ("at", "generation", "seqs")
+    __slots__ = ("at", "generation", "newest", "seqs")
 
     def __init__(self, generation: int, at: float) -> None:
         self.generation = generation
         self.at = at
+        self.newest = 0
         self.seqs: dict[int, int] = {}
 
     def record(self, number: int, seq: int, at: float) -> None:
         self.seqs[number] = seq
         self.at = at
-        if len(self.seqs) > COMMAND_WINDOW:
-            oldest = max(self.seqs) - COMMAND_WINDOW
+        self.newest = max(self.newest, number)
+        if len(self.seqs) <= COMMAND_WINDOW:
+            return
+        oldest = self.newest - COMMAND_WINDOW
+        first = next(iter(self.seqs))
+        if first <= oldest:
+            del self.seqs[first]
+        else:  # numbers came out of order, as after a resume
             self.seqs = {kept: value for kept, value in self.seqs.items() if kept > oldest}
 
 

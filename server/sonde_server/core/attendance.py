@@ -37,7 +37,7 @@ class Attendance:
     async def join(self, subscription: Subscription) -> None:
         """A session subscribed or came back; one that was there keeps its `since`."""
         room, session = subscription.room, subscription.session
-        if room.presence is None:
+        if room.presence is None or session.connection is None:
             return
         known = room.presence.member(session.id)
         subscription.since = self._hub.wall_ms() if known is None else known.since

@@ -42,10 +42,11 @@ class Authority:
         _require(_has_role(session, config.subscribe) and _is_for(session, config, ch), "subscribe")
         return config
 
-    def to_publish(self, session: Session, ch: str) -> NamespaceConfig:
-        """The namespace, if the session may publish there."""
-        config = self.namespace(ch)
-        _require(_has_role(session, config.publish) and _is_for(session, config, ch), "publish")
+    def to_publish(self, session: Session, ch: str, known: NamespaceConfig | None = None) -> NamespaceConfig:
+        """The namespace (`known` where the room is open), if the session may publish there."""
+        config = known or self.namespace(ch)
+        if config.publish.isdisjoint(session.roles) or not _is_for(session, config, ch):
+            raise _forbidden("publish")
         return config
 
     def to_patch(self, session: Session, ch: str, patch: dict[str, Any]) -> NamespaceConfig:
@@ -64,9 +65,13 @@ def require_role(session: Session, role: Role) -> None:
         raise Refused(ErrorCode.FORBIDDEN, f"this needs the role {role.value}")
 
 
+def _forbidden(act: str) -> Refused:
+    return Refused(ErrorCode.FORBIDDEN, f"not allowed to {act} here")
+
+
 def _require(allowed: bool, act: str) -> None:
     if not allowed:
-        raise Refused(ErrorCode.FORBIDDEN, f"not allowed to {act} here")
+        raise _forbidden(act)
 
 
 def _has_role(session: Session, roles: frozenset[Role]) -> bool:

@@ -18,6 +18,7 @@ from sonde_protocol.errors import Refused
 from sonde_server.core.agenda import Agenda
 from sonde_server.core.attendance import Attendance
 from sonde_server.core.authority import Authority
+from sonde_server.core.commands.lanes import Lanes
 from sonde_server.core.config import Audience
 from sonde_server.core.driving import Spawn, drive
 from sonde_server.core.heartbeat import TimingWheel
@@ -26,10 +27,12 @@ from sonde_server.core.limits import TokenBucket
 from sonde_server.core.metrics import Metrics
 from sonde_server.core.presence import RoomPresence
 from sonde_server.core.recovery import Recovery
+from sonde_server.core.resuming import Resuming
 from sonde_server.core.rooms import Room
 from sonde_server.core.state import Document
 from sonde_server.core.system import SystemChannels
 from sonde_server.core.taps import Taps
+from sonde_server.core.watch import Watch
 
 if TYPE_CHECKING:
     from sonde_protocol.codec import Codec, Decoder
@@ -78,7 +81,10 @@ class Hub:
         self.lifecycle = Lifecycle(self)
         self.attendance = Attendance(self)
         self.recovery = Recovery(self)
+        self.resuming = Resuming(self)
         self.taps = Taps(self)
+        self.watch = Watch(self)
+        self.lanes = Lanes(self)
         self.system = SystemChannels(self)
         self.connections: dict[Connection, None] = {}  # in the order of their coming
         self.sessions: dict[str, Session] = {}

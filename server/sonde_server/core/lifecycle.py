@@ -1,4 +1,4 @@
-"""The lives of sessions on this node: identify, take-over, drop, grace, end, supersession.
+"""The lives of sessions on this node: identify, drop, grace, end, supersession. Resume is in `resuming.py`.
 
 Owns who carries which session. A session that moved to a newer generation is never ended, left or answered for
 by the node that it moved from.
@@ -10,24 +10,16 @@ from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from sonde_protocol.codes import Cause, CloseCode, ErrorCode, LeaveReason, ResumeCause, Status, Verdict
-from sonde_protocol.cursor import Cursor
+from sonde_protocol.codes import CloseCode, ErrorCode, LeaveReason, Status
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import (
-    ChannelVerdict,
-    ChannelWish,
     Identify,
     Position,
     PresenceWish,
     Ready,
-    Resume,
-    Resumed,
-    ResumeFailed,
 )
 from sonde_protocol.states import SessionState, SessionTrigger
-from sonde_server.core.metrics import count
 from sonde_server.core.records import SessionRecord
-from sonde_server.core.recovery import Ruling
 from sonde_server.core.rooms import Subscription
 from sonde_server.core.session import Session
 
@@ -40,15 +32,6 @@ SESSION_BYTES: Final = 12
 SECRET_BYTES: Final = 24
 DIGEST_CHARACTERS: Final = 32
 LATE_LEAVE_S: Final = 1.0  # until a session that moved must have joined its channels elsewhere
-
-
-class ResumeRefused(Exception):
-    """A resume that is not granted, with what the client is told."""
-
-    def __init__(self, cause: ResumeCause, *, may_identify: bool) -> None:
-        super().__init__(cause.value)
-        self.cause = cause
-        self.may_identify = may_identify
 
 
 def digest(secret: str) -> str:
@@ -73,13 +56,16 @@ class Lifecycle:
             Refused: `unauthorized`, or `limit_reached` when the user has too many sessions.
         """
         hub, config = self._hub, self._hub.config
-        claims = self._claims(connection, frame.token)
+        claims = self.claims(connection, frame.token)
         hub.check_meta(frame.presence.meta if frame.presence else None)
         await self._make_room(claims.sub)
         secret = hub.entropy.token(SECRET_BYTES)
         record = self._record(claims, frame, digest(secret))
         await hub.backend.sessions.create(record, config.resume_ttl_s)
-        session = self._seat(record, claims, connection)
+        if connection.is_closed:
+            await hub.backend.sessions.end(record.session, record.generation)
+            return
+        session = self.seat(record, claims, connection)
         own = await self._own_channel(session)
         connection.send(
             Ready(
@@ -93,7 +79,7 @@ class Lifecycle:
             )
         )
 
-    def _claims(self, connection: Connection, token: str | None) -> Claims:
+    def claims(self, connection: Connection, token: str | None) -> Claims:
         """Who is there: by the token of the frame, else by the one of the upgrade, if that still counts."""
         if token is not None:
             return self._hub.authenticator.verify(token)
@@ -139,7 +125,8 @@ class Lifecycle:
             last_command=0,
         )
 
-    def _seat(self, record: SessionRecord, claims: Claims, connection: Connection) -> Session:
+    def seat(self, record: SessionRecord, claims: Claims, connection: Connection) -> Session:
+        """Make a session of a record and let an open connection carry it."""
         session = Session(record, claims.exp, self._hub.shared_roles(claims.roles))
         session.name = claims.name
         session.touched_at = self._hub.clock.now()
@@ -151,11 +138,11 @@ class Lifecycle:
         return session
 
     async def _own_channel(self, session: Session) -> Position:
-        subscription = await self._join_own(session)
+        subscription = await self.join_own(session)
         room = subscription.room
         return Position(ch=room.ch, epoch=room.epoch, seq=subscription.sent)
 
-    async def _join_own(self, session: Session) -> Subscription:
+    async def join_own(self, session: Session) -> Subscription:
         """`user:<id>`: every session hears it, from its top on."""
         room = await self._hub.open_room(f"user:{session.user}")
         subscription = self._hub.recovery.enter(session, room, False, room.config.state)
@@ -163,155 +150,31 @@ class Lifecycle:
         subscription.catchup = None
         return subscription
 
-    # ------------------------------------------------------------ resume
+    # ------------------------------------------------------------ endings
 
-    async def resume(self, connection: Connection, frame: Resume) -> None:
-        """Take the session over (section 8, steps 1 to 4), or say why not."""
-        try:
-            await self._resume(connection, frame)
-            count(self._hub.metrics.resumes_total, "ok")
-        except ResumeRefused as refused:
-            count(self._hub.metrics.resumes_total, refused.cause.value)
-            connection.send(ResumeFailed(cause=refused.cause.value, identify=refused.may_identify))
-
-    async def _resume(self, connection: Connection, frame: Resume) -> None:
-        hub = self._hub
-        claims = await self._verified(connection, frame)
-        secret = hub.entropy.token(SECRET_BYTES)
-        record = await hub.backend.sessions.take_over(
-            frame.session, digest(frame.resume), digest(secret), hub.node, hub.config.resume_ttl_s
-        )
-        if record is None:
-            raise ResumeRefused(ResumeCause.BAD_SECRET, may_identify=True)
-        former = await self._fence(record)
-        session = self._seat(record, claims, connection)
-        session.unconfirmed = True
-        if former is not None:
-            session.rtt_ms, session.rtt_at = former.rtt_ms, former.rtt_at
-        entered = await self._reenter(session, frame.channels)
-        for subscription in list(session.subscriptions.values()):
-            await hub.attendance.join(subscription)
-        connection.send(
-            Resumed(
-                session=session.id,
-                resume=secret,
-                generation=session.generation,
-                last_command=session.last_command,
-                channels=[verdict for verdict, _, _ in entered],
-            )
-        )
-        self._catch_up(entered)
-        await self._settle(session, former)
-
-    async def _verified(self, connection: Connection, frame: Resume) -> Claims:
-        """Step 1: the secret, then a valid token of the same user. Nothing is changed yet."""
-        record = await self._hub.backend.sessions.load(frame.session)
-        if record is None:
-            raise ResumeRefused(ResumeCause.SESSION_EXPIRED, may_identify=True)
-        if digest(frame.resume) not in (record.secret, record.previous):
-            raise ResumeRefused(ResumeCause.BAD_SECRET, may_identify=True)
-        if not self._hub.is_started or self._hub.is_draining:
-            raise ResumeRefused(ResumeCause.NOT_READY, may_identify=False)
-        try:
-            claims = self._claims(connection, frame.token)
-        except Refused:
-            raise ResumeRefused(ResumeCause.UNAUTHORIZED, may_identify=False) from None
-        if claims.sub != record.user:
-            raise ResumeRefused(ResumeCause.UNAUTHORIZED, may_identify=False)
-        return claims
-
-    async def _fence(self, record: SessionRecord) -> Session | None:
-        """Step 2: the old connection is told, nobody waits for it. The session's former self, if it was here."""
-        former = self._hub.sessions.get(record.session)
-        if former is not None:
-            self._detach_former(former)
-        elif record.fenced_node not in (None, self._hub.node):
-            await self._hub.backend.bus.fence(str(record.fenced_node), record.session, record.generation)
-        return former
-
-    def _detach_former(self, former: Session) -> None:
-        """Its channels are remembered in `away`: what the resume does not name is left afterwards."""
+    def detach_former(self, former: Session) -> None:
+        """Part a session from this node, since it lives on elsewhere. Its channels stay in `away`."""
         if former.state is SessionState.ACTIVE:
-            former.away = tuple(former.subscriptions)
+            former.away = tuple({**dict.fromkeys(former.away), **dict.fromkeys(former.subscriptions)})
             self._unseat(former)
         else:
             self._hub.metrics.sessions_detached -= 1
         former.advance(SessionTrigger.ENDED)
+        self._hub.sessions.pop(former.id, None)
         connection, former.connection = former.connection, None
         if connection is not None:
             connection.supersede()
-        self._hub.sessions.pop(former.id, None)
-
-    async def _reenter(
-        self, session: Session, wishes: list[ChannelWish]
-    ) -> list[tuple[ChannelVerdict, Subscription | None, Ruling | None]]:
-        """Step 3: every channel is authorised again, listened to, then read."""
-        entered: list[tuple[ChannelVerdict, Subscription | None, Ruling | None]] = []
-        seen: set[str] = set()
-        for wish in wishes:
-            if wish.ch in seen:
-                continue
-            seen.add(wish.ch)
-            entered.append(await self._reenter_one(session, wish, len(seen)))
-        return entered
-
-    async def _reenter_one(
-        self, session: Session, wish: ChannelWish, number: int
-    ) -> tuple[ChannelVerdict, Subscription | None, Ruling | None]:
-        hub = self._hub
-        try:
-            hub.authority.to_subscribe(session, wish.ch)
-            allowed = number <= hub.config.max_subscriptions
-        except Refused:
-            allowed = False
-        if not allowed:
-            gone = ChannelVerdict(
-                ch=wish.ch, verdict="gone", cause=Cause.FORBIDDEN.value, epoch=None, from_=None, to=None
-            )
-            return gone, None, None
-        room = await hub.open_room(wish.ch)
-        subscription = hub.recovery.enter(session, room, wish.presence, wish.state)
-        cursor = None if wish.cursor is None else Cursor(*wish.cursor)
-        ruling = await hub.recovery.judge(subscription, cursor, resuming=True)
-        replays = ruling.verdict is Verdict.REPLAY and cursor is not None
-        verdict = ChannelVerdict(
-            ch=wish.ch,
-            verdict="replay" if replays else "snapshot",
-            cause=ruling.cause.value,
-            epoch=ruling.epoch,
-            from_=cursor.seq if replays and cursor is not None else None,
-            to=ruling.top,
-        )
-        return verdict, subscription, ruling
-
-    def _catch_up(self, entered: list[tuple[ChannelVerdict, Subscription | None, Ruling | None]]) -> None:
-        """Step 4, after `resumed`."""
-        for verdict, subscription, ruling in entered:
-            if subscription is not None and ruling is not None:
-                self._hub.recovery.start(subscription, ruling, verdict.from_ or 0, resuming=True)
-
-    async def _settle(self, session: Session, former: Session | None) -> None:
-        """`user:<id>` is rejoined at its top; channels that were not asked for are left."""
-        own = f"user:{session.user}"
-        if own not in session.subscriptions:
-            subscription = await self._join_own(session)
-            self._hub.recovery.go_live(subscription)
-        if former is not None:
-            left = [ch for ch in former.away if ch not in session.subscriptions]
-            await self._hub.attendance.leave(session, left, LeaveReason.LEFT)
-
-    # ------------------------------------------------------------ endings
 
     def drop(self, session: Session) -> None:
         """The connection is gone, the session may come back: others see it waiting until the grace is over."""
         hub = self._hub
         present = [s for s in session.subscriptions.values() if s.room.presence is not None]
-        session.away = tuple(s.room.ch for s in present)
+        session.away = tuple({**dict.fromkeys(session.away), **{s.room.ch: None for s in present}})
         self._unseat(session)
         session.connection = None
         session.advance(SessionTrigger.DROPPED)
         hub.run(hub.touch(session), "session touch")
-        if not present or session.status == Status.INVISIBLE:
+        if not session.away or session.status == Status.INVISIBLE:
             hub.sessions.pop(session.id, None)
             return
         hub.metrics.sessions_detached += 1
@@ -335,7 +198,7 @@ class Lifecycle:
         if session.state is SessionState.DETACHED:
             self._hub.run(self._leave_for_good(session, reason), "end of a dropped session")
         elif session.state is SessionState.ACTIVE:
-            channels = tuple(session.subscriptions)
+            channels = tuple({**dict.fromkeys(session.away), **dict.fromkeys(session.subscriptions)})
             self._unseat(session)
             session.connection = None
             session.advance(SessionTrigger.ENDED)
@@ -348,9 +211,8 @@ class Lifecycle:
 
     def supersede(self, session: Session) -> None:
         """The session lives elsewhere: its connection here gets 4409; what it left behind is taken out late."""
-        channels = session.away if session.state is SessionState.DETACHED else tuple(session.subscriptions)
-        self._detach_former(session)
-        leaving = partial(self._late_leave, session, channels)
+        self.detach_former(session)
+        leaving = partial(self._late_leave, session, session.away)
         self._hub.agenda.at(self._hub.clock.now() + LATE_LEAVE_S, leaving)
 
     def _late_leave(self, session: Session, channels: tuple[str, ...]) -> None:

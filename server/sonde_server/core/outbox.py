@@ -9,7 +9,7 @@ Replays and snapshots are paced: they are made when there is room, and do not co
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sonde_protocol.codes import CloseCode, DeliveryClass
 from sonde_protocol.frames import Flow
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from sonde_server.core.connection import Connection
     from sonde_server.core.recovery import Catchup
     from sonde_server.core.rooms import Subscription
-
-LOOK_AGAIN_S: Final = 0.25  # how often a slow connection is looked at, should the transport stay silent
 
 
 class _Queued:
@@ -176,7 +174,7 @@ class Outbox:
 
     def _check_overflow(self) -> None:
         if self.counted_bytes > self._connection.hub.config.max_buffered_bytes:
-            self._connection.close(CloseCode.SLOW_CONSUMER, "slow consumer")
+            self._connection.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
     def _look_at_progress(self, now: float) -> None:
         flushed = self._passed - self._connection.wire.buffered()
@@ -184,4 +182,4 @@ class Outbox:
             self._flushed = flushed
             self._progress_at = now
         elif now - self._progress_at >= self._connection.hub.config.stall_s:
-            self._connection.close(CloseCode.SLOW_CONSUMER, "no progress")
+            self._connection.close(CloseCode.SLOW_CONSUMER, "no_progress")

@@ -114,7 +114,7 @@ class RoomPresence:
                 subscription.roster_stamp = 0
             else:
                 data = encoded.get(connection.codec.name) or self._encode(encoded, connection.codec, shared)
-            connection.transmit(data, self._room.ch)
+            connection.transmit(data)
 
     def _encode(self, encoded: dict[str, bytes], codec: Codec, frame: Presence) -> bytes:
         data = encoded[codec.name] = codec.encode(frame)

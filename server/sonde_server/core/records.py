@@ -206,3 +206,7 @@ class Fenced(Exception):
 
 class StaleDelta(Exception):
     """The document moved on: the delta was made on another one."""
+
+
+class StoreUnavailable(Exception):
+    """A store cannot be asked at this moment; nothing is known of the outcome. Adapters raise it."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from sonde_protocol.codes import Cause, CloseCode, Verdict
+from sonde_protocol.codes import Cause, CloseCode, ErrorCode, Verdict
 from sonde_protocol.cursor import Cursor, resume_verdict
+from sonde_protocol.errors import Refused
 from sonde_protocol.frames import Live, Snapshot
-from sonde_protocol.merge import state_hash
 from sonde_server.core.metrics import count
 from sonde_server.core.records import Entry, Top
 from sonde_server.core.rooms import Room, Subscription
@@ -48,8 +48,14 @@ class Recovery:
         self._hub = hub
 
     def enter(self, session: Session, room: Room, wants_presence: bool, wants_state: bool) -> Subscription:
-        """Subscribe and hold back entries until `start`. A former subscription of the session gives way."""
-        assert session.connection is not None
+        """Subscribe and hold back entries until `start`. A former subscription of the session gives way.
+
+        Raises:
+            Refused: the connection went while a store was asked; nobody is there to be told.
+        """
+        if session.connection is None:
+            self._hub.close_room(room)
+            raise Refused(ErrorCode.INTERNAL, "the connection is gone", temporary=True)
         former = session.subscriptions.get(room.ch)
         subscription = Subscription(room, session, session.connection, wants_presence, wants_state)
         subscription.catchup = Catchup(subscription)
@@ -150,7 +156,7 @@ class Catchup:
             return
         self._held.append(entry)
         if len(self._held) > self._subscription.room.config.history_entries:
-            self._subscription.connection.close(CloseCode.SLOW_CONSUMER, "slow consumer")
+            self._subscription.connection.close(CloseCode.SLOW_CONSUMER, "slow_consumer")
 
     def begin(self) -> None:
         """Start sending."""
@@ -199,7 +205,7 @@ def snapshot_frames(
     if not room.config.state or not subscription.wants_state or document is None:
         yield _snapshot(room, None, None, subscription.sent, cause, prev)
         return
-    value, seq, digest = document.value, room.snapshot_seq(), state_hash(document.value)
+    value, seq, digest = document.value, room.snapshot_seq(), document.hash()
     text = msgspec.json.encode(value)
     if len(text) <= subscription.connection.hub.config.max_outbound_bytes - ENVELOPE_BYTES:
         yield _snapshot(room, value, digest, seq, cause, prev)

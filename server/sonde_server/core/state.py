@@ -58,6 +58,7 @@ class Document:
         "_checkpoint_seq",
         "_committing",
         "_deltas",
+        "_hash",
         "_loading",
         "_missed",
         "_room",
@@ -78,6 +79,7 @@ class Document:
         self.delta_seq = 0
         self.is_loaded = False
         self._deltas = 0
+        self._hash: str | None = None
         self._checkpoint_seq = 0
         self._size_bytes = 0  # an upper bound between exact counts
         self._tick: list[Contribution] = []
@@ -101,7 +103,7 @@ class Document:
                 value = apply(value, entry.d)
             self.value, self.epoch, self.at = value, stored.epoch, stored.seq
             self.delta_seq, self._deltas = stored.delta_seq, stored.deltas
-            self._checkpoint_seq = stored.checkpoint_seq
+            self._checkpoint_seq, self._hash = stored.checkpoint_seq, None
             self._size_bytes = len(msgspec.json.encode(value))
             self.is_loaded = True
             missed, self._missed = self._missed, []
@@ -117,11 +119,13 @@ class Document:
             self._missed.append(entry)
 
     def hash(self) -> str:
-        """The canonical hash of the document as it stands."""
-        return state_hash(self.value)
+        """The canonical hash of the document as it stands; made once for all snapshots of one state."""
+        if self._hash is None:
+            self._hash = state_hash(self.value)
+        return self._hash
 
     def _take(self, value: Any, seq: int) -> None:
-        self.value, self.at, self.delta_seq = value, seq, seq
+        self.value, self.at, self.delta_seq, self._hash = value, seq, seq, None
         self._deltas += 1
 
     # ------------------------------------------------------------ patches

@@ -86,28 +86,31 @@ class Taps:
         for connection in self._hub.connections:
             self.arm(connection)
 
-    def show(self, connection: Connection, direction: Direction, data: bytes, ch: str | None) -> None:
+    def show(self, connection: Connection, direction: Direction, data: bytes) -> None:
         """Tell the monitors of one frame of a watched connection."""
         session = connection.session
-        wanted = [tap for tap in connection.taps or () if self._wants(tap, ch)]
-        if session is None or not wanted:
+        if session is None or connection.taps is None:
             return
         try:
-            frame: Any = redact_value(connection.codec.untyped(data))
+            frame: Any = connection.codec.untyped(data)
         except MalformedFrame:
             frame = None
+        ch = frame.get("ch") if isinstance(frame, dict) else None
+        wanted = [tap for tap in connection.taps if self._wants(tap, ch)]
+        if not wanted:
+            return
         tapped = Tapped(
             session=session.id,
             user=session.user,
             dir=direction,
             time=self._hub.wall_ms(),
             size=len(data),
-            frame=frame,
+            frame=redact_value(frame),
         )
         for tap in wanted:
             self._send(tap.monitor, tapped)
 
-    def _wants(self, tap: Tap, ch: str | None) -> bool:
+    def _wants(self, tap: Tap, ch: Any) -> bool:
         if tap.key.ch is not None and tap.key.ch != ch:
             return False
         return tap.sample >= 1 or self._hub.entropy.uniform(0.0, 1.0) < tap.sample

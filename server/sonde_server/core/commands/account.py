@@ -28,7 +28,7 @@ async def auth(
     await _take_out(hub, session, connection)
     if renamed:
         await hub.attendance.show(session)
-    connection.schedule_check()
+    connection.schedule()
     return {"expires": claims.exp}
 
 

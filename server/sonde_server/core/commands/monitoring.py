@@ -71,7 +71,7 @@ async def fault(
     if frame.kind == "drop":
         target.connection.wire.abort()
     elif frame.kind == "close":
-        target.connection.close(CloseCode.INJECTED_FAULT, "injected fault")
+        target.connection.close(CloseCode.INJECTED_FAULT, "injected_fault")
     else:
         raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway does not know that fault")
     return {}

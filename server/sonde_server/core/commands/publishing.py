@@ -19,7 +19,8 @@ async def publish(
     hub: Hub, session: Session, connection: Connection, frame: Publish, repeat: bool
 ) -> dict[str, Any] | None:
     """Append an event, once per number; or pass a volatile one on."""
-    config = hub.authority.to_publish(session, frame.ch)
+    room = hub.rooms.get(frame.ch)
+    config = hub.authority.to_publish(session, frame.ch, None if room is None else room.config)
     ts = hub.wall_ms()
     if frame.class_ is DeliveryClass.VOLATILE:
         entry = Entry(frame.ch, VOLATILE_SEQ, frame.type, frame.d, session.user, ts, class_=frame.class_)

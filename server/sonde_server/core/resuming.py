@@ -1,0 +1,197 @@
+"""Taking a session over (section 8 of the protocol), on whatever node it was before.
+
+Owns the order: verify, fence, listen, read, answer. Nothing is changed before the secret, the token and the
+user are found right; from the fence on, whatever the session's older connection still does is void.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sonde_protocol.codes import Cause, LeaveReason, ResumeCause, Verdict
+from sonde_protocol.cursor import Cursor
+from sonde_protocol.errors import Refused
+from sonde_protocol.frames import ChannelVerdict, ChannelWish, Resume, Resumed, ResumeFailed
+from sonde_server.core.lifecycle import SECRET_BYTES, digest
+from sonde_server.core.metrics import count
+from sonde_server.core.records import SessionRecord, StoreUnavailable
+from sonde_server.core.recovery import Ruling
+from sonde_server.core.rooms import Subscription
+from sonde_server.core.session import Session
+
+if TYPE_CHECKING:
+    from sonde_server.core.auth import Claims
+    from sonde_server.core.connection import Connection
+    from sonde_server.core.hub import Hub
+
+
+class ResumeRefused(Exception):
+    """A resume that is not granted, with what the client is told."""
+
+    def __init__(self, cause: ResumeCause) -> None:
+        super().__init__(cause.value)
+        self.cause = cause
+
+    @property
+    def may_identify(self) -> bool:
+        """Whether the client should identify anew, here; else it asks again with what was lacking."""
+        return self.cause in (ResumeCause.SESSION_EXPIRED, ResumeCause.BAD_SECRET)
+
+
+class Entered(NamedTuple):
+    """A channel of a resume and what is to be sent for it."""
+
+    verdict: ChannelVerdict
+    subscription: Subscription | None = None
+    ruling: Ruling | None = None
+
+
+class Resuming:
+    """Grants resumes on one node."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def resume(self, connection: Connection, frame: Resume) -> None:
+        """Take the session over, or say why not."""
+        try:
+            outcome = await self._resume(connection, frame)
+        except StoreUnavailable:
+            outcome = self._refuse(connection, ResumeCause.NOT_READY)
+        except ResumeRefused as refused:
+            outcome = self._refuse(connection, refused.cause)
+        count(self._hub.metrics.resumes_total, outcome)
+
+    def _refuse(self, connection: Connection, cause: ResumeCause) -> str:
+        """The session is kept. A client that proved to own it gets the whole time again to come back right."""
+        if cause in (ResumeCause.UNAUTHORIZED, ResumeCause.NOT_READY):
+            connection.opened_at = self._hub.clock.now()
+        connection.send(ResumeFailed(cause=cause.value, identify=ResumeRefused(cause).may_identify))
+        return cause.value
+
+    async def _resume(self, connection: Connection, frame: Resume) -> str:
+        hub = self._hub
+        claims = await self._verified(connection, frame)
+        secret = hub.entropy.token(SECRET_BYTES)
+        record = await hub.backend.sessions.take_over(
+            frame.session, digest(frame.resume), digest(secret), hub.node, hub.config.resume_ttl_s
+        )
+        if record is None:
+            raise ResumeRefused(ResumeCause.BAD_SECRET)
+        former = hub.sessions.get(record.session)
+        if former is not None and former.generation > record.generation:
+            connection.supersede()  # another resume overtook this one while the store was asked
+            return "overtaken"
+        await self._fence(record, former)
+        session = self._seat(record, claims, connection, former)
+        if connection.is_closed:
+            hub.lifecycle.drop(session)
+            return "lost"
+        entered = await self._reenter(session, frame.channels)
+        for subscription in list(session.subscriptions.values()):
+            await hub.attendance.join(subscription)
+        self._answer(connection, session, secret, entered)
+        await self._settle(session)
+        return "ok"
+
+    # ------------------------------------------------------------ step 1
+
+    async def _verified(self, connection: Connection, frame: Resume) -> Claims:
+        """The secret, then a valid token of the same user. Nothing is changed yet."""
+        hub = self._hub
+        record = await hub.backend.sessions.load(frame.session)
+        if record is None:
+            raise ResumeRefused(ResumeCause.SESSION_EXPIRED)
+        if digest(frame.resume) not in (record.secret, record.previous):
+            raise ResumeRefused(ResumeCause.BAD_SECRET)
+        if not hub.is_started or hub.is_draining:
+            raise ResumeRefused(ResumeCause.NOT_READY)
+        try:
+            claims = hub.lifecycle.claims(connection, frame.token)
+        except Refused:
+            raise ResumeRefused(ResumeCause.UNAUTHORIZED) from None
+        if claims.sub != record.user:
+            raise ResumeRefused(ResumeCause.UNAUTHORIZED)
+        return claims
+
+    # ------------------------------------------------------------ step 2
+
+    async def _fence(self, record: SessionRecord, former: Session | None) -> None:
+        """The old connection is told; nobody waits for it."""
+        hub = self._hub
+        if former is not None:
+            hub.lifecycle.detach_former(former)
+        elif record.fenced_node is not None and record.fenced_node != hub.node:
+            await hub.backend.bus.fence(record.fenced_node, record.session, record.generation)
+
+    def _seat(
+        self, record: SessionRecord, claims: Claims, connection: Connection, former: Session | None
+    ) -> Session:
+        session = self._hub.lifecycle.seat(record, claims, connection)
+        session.unconfirmed = True
+        if former is not None:
+            session.rtt_ms, session.rtt_at = former.rtt_ms, former.rtt_at
+            session.away = former.away  # until it is settled which of them it is in again
+        return session
+
+    # ------------------------------------------------------------ step 3
+
+    async def _reenter(self, session: Session, wishes: list[ChannelWish]) -> list[Entered]:
+        """Every channel is authorised again, listened to, then read. One that is named twice counts once."""
+        wished = {wish.ch: wish for wish in reversed(wishes)}
+        wished = {wish.ch: wished[wish.ch] for wish in wishes}
+        return [await self._reenter_one(session, wish) for wish in wished.values()]
+
+    async def _reenter_one(self, session: Session, wish: ChannelWish) -> Entered:
+        hub = self._hub
+        if not self._may_enter(session, wish.ch):
+            return Entered(_verdict(wish.ch, Verdict.GONE, Cause.FORBIDDEN))
+        room = await hub.open_room(wish.ch)
+        subscription = hub.recovery.enter(session, room, wish.presence, wish.state)
+        cursor = None if wish.cursor is None else Cursor(*wish.cursor)
+        ruling = await hub.recovery.judge(subscription, cursor, resuming=True)
+        verdict = _verdict(wish.ch, ruling.verdict, ruling.cause)
+        verdict.epoch, verdict.to = ruling.epoch, ruling.top
+        if ruling.verdict is Verdict.REPLAY and cursor is not None:
+            verdict.from_ = cursor.seq
+        return Entered(verdict, subscription, ruling)
+
+    def _may_enter(self, session: Session, ch: str) -> bool:
+        if len(session.subscriptions) >= self._hub.config.max_subscriptions:
+            return False
+        try:
+            self._hub.authority.to_subscribe(session, ch)
+        except Refused:
+            return False
+        return True
+
+    # ------------------------------------------------------------ step 4
+
+    def _answer(self, connection: Connection, session: Session, secret: str, entered: list[Entered]) -> None:
+        connection.send(
+            Resumed(
+                session=session.id,
+                resume=secret,
+                generation=session.generation,
+                last_command=session.last_command,
+                channels=[channel.verdict for channel in entered],
+            )
+        )
+        for verdict, subscription, ruling in entered:
+            if subscription is not None and ruling is not None:
+                self._hub.recovery.start(subscription, ruling, verdict.from_ or 0, resuming=True)
+
+    async def _settle(self, session: Session) -> None:
+        """`user:<id>` is rejoined at its top; channels that were not asked for are left."""
+        hub = self._hub
+        if f"user:{session.user}" not in session.subscriptions:
+            hub.recovery.go_live(await hub.lifecycle.join_own(session))
+        left = [ch for ch in session.away if ch not in session.subscriptions]
+        session.away = ()
+        await hub.attendance.leave(session, left, LeaveReason.LEFT)
+
+
+def _verdict(ch: str, verdict: Verdict, cause: Cause) -> ChannelVerdict:
+    return ChannelVerdict(ch=ch, verdict=verdict.value, cause=cause.value, epoch=None, from_=None, to=None)
