@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 SIZE: Final = 100.0
 _MARGIN: Final = 5.0
+_SHORT_HALT_S: Final = 5.0  # not worth telling
 _REACH: Final = 12.0  # how near another must be to be hit
 FULL_HEALTH: Final = 100
 
@@ -114,7 +115,7 @@ class Player:
         due = [what for what in self._next if self._is_due(what, dt_s)]
         for what in due:
             deeds += getattr(self, f"_do_{what}")(others)
-        return deeds + self._show_activity("walking" if self._pause_s <= 0 else "looking around")
+        return deeds + self._show_activity("resting" if self._pause_s > _SHORT_HALT_S else "walking")
 
     def on_hit(self, damage: int) -> list[Deed]:
         """Somebody hit this player."""
@@ -145,7 +146,7 @@ class Player:
         if distance - stride < 0.5:
             self._target = self._spot()
             self._speed = self._random.uniform(4.0, 9.0)
-            self._pause_s = self._random.choice((0.0, 0.0, 1.5, 4.0))
+            self._pause_s = self._random.choice((0.0, 0.0, 1.0, 2.0, 12.0))
         return [Move({"x": round(self.x, 1), "y": round(self.y, 1)})]
 
     # ------------------------------------------------------------ now and then

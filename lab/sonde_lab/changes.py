@@ -135,17 +135,24 @@ class SessionRow:
     own: bool  # one of this workbench's clients
     generation: int = 1
     roles: tuple[str, ...] = ()
-    channels: tuple[str, ...] = ()
+    channels: int = 0
+    status: str = ""  # presence: "online", "away" …
+    device: str = ""
+    client: str = ""  # the program and its version
 
 
 @dataclass(slots=True, frozen=True)
 class Document:
-    """A channel's state document at `seq`. `hash_ok`: equal to the server's hash, `None` before one came."""
+    """A channel's state document at `seq`. `hash_ok`: equal to the server's hash, `None` before one came.
+
+    `status` is the subscription's: "live", "catching_up", "stale" (the link is down), "diverged" or "gone".
+    """
 
     state: Any
     seq: int
     hash_ok: bool | None
-    paths: tuple[tuple[str, ...], ...]  # leaves that changed since the last batch
+    paths: tuple[tuple[str, ...], ...]  # leaves that changed since the last batch; empty: perhaps all
+    status: str = "live"
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 import msgspec
 
@@ -18,7 +18,8 @@ from sonde_protocol.frames import Command
 
 MAX_TEXT: Final = 1 << 20
 _CLOSE: Final = re.compile(r"/close(?:\s+(\d{1,5}))?(?:\s+(.*))?", re.DOTALL)
-_OPS: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Command))
+_COMMANDS: Final = get_args(Command)
+_OPS: Final = frozenset(kind.__struct_config__.tag for kind in _COMMANDS)
 _DECODE: Final = JSON.client_decoder(MAX_TEXT)
 _AT_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 
@@ -108,8 +109,8 @@ def _command(value: dict[str, Any]) -> Command:
         frame = _DECODE(msgspec.json.encode({**value, "id": 1}))
     except ProtocolViolation as error:
         raise NotUnderstood(f'{value["op"]}: {error.detail}. With an "id" it is sent as it is.') from None
-    assert isinstance(frame, get_args(Command))
-    return frame
+    assert isinstance(frame, _COMMANDS)
+    return cast("Command", frame)
 
 
 def _where(message: str, text: str) -> str:

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SECRET_VARIABLE: Final = "SONDE_JWT_SECRET"  # noqa: S105 - the variable's name
 STEP_S: Final = 0.2
+MEASURE_EVERY_S: Final = 10.0  # each shows in everybody's presence
 STAGGER_S: Final = 0.08  # between two players' first dials
 TOKEN_LIFETIME_S: Final = 150.0  # short, so that refreshes in band are seen
 GOODBYE_S: Final = 1.5

@@ -71,6 +71,7 @@ class Recorder:
 
     def say(self, kind: Kind, op: str, text: str, at: float, *, flags: int = 0, code: int = 0) -> int:
         """Write a row that is no frame; its id."""
+        at = self._log.not_before(at)
         return self._log.add(
             Record(
                 at=at,

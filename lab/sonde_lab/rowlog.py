@@ -19,15 +19,21 @@ class RowLog:
         self.ring = ring
         self._pending: list[Record] = []
         self._new_rows = 0
+        self._last_at = 0.0
         self._offset_s = unix() - now()
 
     def wall(self, at: float) -> float:
         """Unix seconds of a monotonic instant."""
         return at + self._offset_s
 
+    def not_before(self, at: float) -> float:
+        """An instant that keeps rows in order of time: happenings are told a moment after the bytes they are about."""
+        return max(at, self._last_at)
+
     def add(self, record: Record) -> int:
         """Take a row in; the id that it has from now on."""
         row_id = self.ring.next_id + len(self._pending)
+        self._last_at = record.at
         self._pending.append(record)
         if len(self._pending) >= FLUSH_AT_ROWS:
             self.flush()

@@ -52,10 +52,10 @@ def _verdict(channel: Fields) -> str:
     name, verdict, cause = text(channel["ch"]), text(channel["verdict"]), text(channel["cause"])
     if verdict != "replay":
         return f"{name} {verdict} ({cause})"
-    first, last = channel["from"], channel["to"]
-    if first is None or last is None or last < first:
+    after, last = channel["from"], channel["to"]  # `from` is the cursor: what comes after it is replayed
+    if after is None or last is None or last <= after:
         return f"{name} replay 0"
-    return f"{name} replay {number(first)} → {number(last)}"
+    return f"{name} replay {number(after + 1)} → {number(last)}"
 
 
 def _resume_failed(f: Fields) -> str:
@@ -175,9 +175,8 @@ def _bye(f: Fields) -> str:
 def _identify(f: Fields) -> str:
     client = f["client"]
     device = f" on {text(f['device'])}" if f.get("device") else ""
-    return f"{text(client['name'])} {text(client['version'])}{device}" + (
-        ", with a token" if "token" in f else ""
-    )
+    program = f"{text(client['name'])} {text(client['version'])}".rstrip()
+    return f"{program}{device}" + (", with a token" if "token" in f else "")
 
 
 def _resume(f: Fields) -> str:

@@ -23,6 +23,7 @@ from sonde_protocol.redact import redact_text
 MAX_DECODED_BYTES: Final = 64 * 1024
 _LOOK_BACK_ROWS: Final = 600  # how far above a value before is searched
 _LOOK_BACK_FRAMES: Final = 20  # and how many frames of the channel are opened for it
+_OF_A_CHANNEL: Final = frozenset({"delta", "snapshot", "live", "event", "presence"})
 _CLOSE, _PING, _PONG = 8, 9, 10
 
 
@@ -43,9 +44,11 @@ def summarize(record: Record, before: Before = _unknown, was: WasStatus = _never
     if record.flags & (Flag.MALFORMED | Flag.TRUNCATED) or record.size > MAX_DECODED_BYTES:
         return _unreadable(record)
     try:
-        return say(value_of(record.payload, record.opcode == BINARY), before, was)
+        text = say(value_of(record.payload, record.opcode == BINARY), before, was)
     except ValueError:
         return _unreadable(record)
+    is_system = record.channel.startswith("$") and record.op in _OF_A_CHANNEL
+    return f"{one_line(record.channel, 32)}: {text}" if is_system else text
 
 
 def _control(record: Record) -> str:

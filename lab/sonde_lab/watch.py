@@ -5,6 +5,7 @@ Owns the words for a connection's states and ends. Never steers the client.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
@@ -25,13 +26,14 @@ _TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or 
 
 
 class ClientWatch:
-    """Watches `client` under the name `conn` until `stop`. `rtt` collects samples until they are taken."""
+    """Watches `client` under the name `conn` until `stop`. `on_live` is called each time that it becomes live."""
 
     def __init__(self, conn: str, client: Client, log: RowLog, board: NoticeBoard, tally: Tally) -> None:
         self.conn = conn
         self.client = client
         self.recorder = Recorder(conn, log)
         self.rtt: list[RttSample] = []
+        self.on_live: Callable[[], None] | None = None
         self._board = board
         self._tally = tally
         self._state = client.status.state
@@ -107,9 +109,9 @@ class ClientWatch:
             before, self._state = self._state, status.state
             self._count_return(before, status.state)
             flags = Flag.ERROR if status.state is ConnectionState.STOPPED else 0
-            self.recorder.say(
-                Kind.STATE, status.state.value, state_in_words(status), status.since, flags=flags
-            )
+            self.recorder.say(Kind.STATE, "state", state_in_words(status), status.since, flags=flags)
+            if status.state is ConnectionState.LIVE and self.on_live is not None:
+                self.on_live()
 
     def _say_close(self, close: Closed) -> None:
         text = close_in_words(close, self.recorder.last_frame_at)

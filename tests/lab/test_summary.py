@@ -44,7 +44,7 @@ def said(value: dict[str, Any], **fields: Any) -> str:
         ({"op": "presence", "kind": "snapshot", "members": [MEMBER]}, "1 members"),
         ({"op": "snapshot", "seq": 3118, "d": {"a": 1}, "cause": "trimmed"}, "whole state at 3,118, 1 keys · trimmed"),
         ({"op": "resume", "session": "s7f3abcdef01", "resume": "x", "channels": [{"ch": "room:arena", "cursor": ["e", 3]}]}, "session s7f3ab…, 1 channels, 1 with cursors"),
-        ({"op": "resumed", "session": "s", "channels": [{"ch": "room:arena", "verdict": "replay", "cause": "ok", "from": 3103, "to": 3118}, {"ch": "user:u1", "verdict": "snapshot", "cause": "trimmed"}]}, "room:arena replay 3,103 → 3,118 · user:u1 snapshot (trimmed)"),
+        ({"op": "resumed", "session": "s", "channels": [{"ch": "room:arena", "verdict": "replay", "cause": "ok", "from": 3102, "to": 3118}, {"ch": "user:u1", "verdict": "snapshot", "cause": "trimmed"}]}, "room:arena replay 3,103 → 3,118 · user:u1 snapshot (trimmed)"),
         ({"op": "bye", "code": 4002, "cause": "silence", "resume": True, "retry_ms": 2000}, "4002 heartbeat lost: silence, resumable, again in 2 s"),
         ({"op": "flow", "ch": "room:arena", "dropped": 12, "conflated": 3}, "too slow: 12 dropped, 3 conflated"),
         ({"op": "kick", "id": 5, "session": "s1", "code": 4410, "cause": "testing"}, "#5 session s1, 4410 testing"),

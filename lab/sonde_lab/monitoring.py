@@ -1,0 +1,65 @@
+"""What the gateway says of itself in `$sessions` and `$stats`, read without trusting its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from sonde_lab.changes import SessionRow
+
+SESSIONS: Final = "$sessions"
+STATS: Final = "$stats"
+CHANNELS: Final = (SESSIONS, STATS)
+MAX_SESSIONS_SHOWN: Final = 5_000
+_STATES: Final[Mapping[str, str]] = {"active": "connected"}
+
+
+def session_rows(document: Any, own: Collection[str]) -> tuple[SessionRow, ...]:
+    """Rows of `$sessions`, oldest first; `own` are this workbench's session ids."""
+    if not isinstance(document, dict):
+        return ()
+    entries = [(key, value) for key, value in document.items() if isinstance(value, dict)]
+    rows = [_session(key, value, own) for key, value in entries[:MAX_SESSIONS_SHOWN]]
+    return tuple(sorted(rows, key=lambda row: (row.since or 0.0, row.session)))
+
+
+def _session(key: str, row: Mapping[str, Any], own: Collection[str]) -> SessionRow:
+    roles = row.get("roles")
+    state = _text(row, "state")
+    since, rtt = _number(row, "since"), _number(row, "rtt_ms")
+    return SessionRow(
+        session=key,
+        user=_text(row, "user"),
+        name=_text(row, "name") or _text(row, "user"),
+        state=_STATES.get(state, state),
+        node=_text(row, "node"),
+        peer=_text(row, "peer"),
+        since=None if since is None else since / 1000,
+        rtt_ms=rtt,
+        own=key in own,
+        generation=int(_number(row, "generation") or 1),
+        roles=tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else (),
+        channels=int(_number(row, "channels") or 0),
+        status=_text(row, "status"),
+        device=_text(row, "device"),
+        client=_text(row, "client"),
+    )
+
+
+def total(document: Any, figure: str) -> int | None:
+    """A figure of `$stats` summed over its nodes; `None` when no node tells it."""
+    if not isinstance(document, dict):
+        return None
+    values = [_number(row, figure) for row in document.values() if isinstance(row, dict)]
+    told = [value for value in values if value is not None]
+    return int(sum(told)) if told else None
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    value = row.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(row: Mapping[str, Any], key: str) -> float | None:
+    value = row.get(key)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -1,0 +1,110 @@
+"""Which acts are possible now, and in what words one is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from sonde_client import ConnectionStatus
+from sonde_lab.changes import Act, GatewayState
+from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_protocol.codes import Role
+from sonde_protocol.states import ConnectionState
+
+_ALWAYS: Final = frozenset({Act.MARK})
+_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE})
+_OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
+_MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
+
+
+@dataclass(slots=True, frozen=True)
+class Situation:
+    """What decides. `status` is the current client's, `None` when there is no client."""
+
+    endpoint: Endpoint | None
+    gateway: GatewayState
+    status: ConnectionStatus | None
+
+
+def why_not(act: Act, now: Situation) -> str | None:
+    """The reason why `act` is not possible; `None` when it is."""
+    if act in _ALWAYS:
+        return None
+    if now.endpoint is None:
+        return "No endpoint is open."
+    if now.endpoint.production and act in _LOCKED_ON_PRODUCTION:
+        return f"{now.endpoint.name} is marked as production: this act is locked there."
+    if act in _OF_GATEWAY:
+        return _OF_GATEWAY[act](now.endpoint, now.gateway)
+    if now.status is None:
+        return "There is no client: the embedded gateway has not started."
+    return _OF_CLIENT[act](now.status)
+
+
+def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
+    if endpoint.kind is not EndpointKind.EMBEDDED:
+        return "Only the embedded gateway can be restarted from here."
+    return "The gateway is starting." if gateway is GatewayState.STARTING else None
+
+
+def _players(endpoint: Endpoint, gateway: GatewayState) -> str | None:
+    if endpoint.kind is not EndpointKind.EMBEDDED:
+        return "Simulated players live on the embedded gateway only."
+    return None if gateway is GatewayState.LIVE else "The embedded gateway is not running."
+
+
+def _connect(status: ConnectionStatus) -> str | None:
+    if status.state in _MAY_CONNECT:
+        return None
+    return (
+        "Already connected."
+        if status.state is ConnectionState.LIVE
+        else "A connection is being made or ended."
+    )
+
+
+def _disconnect(status: ConnectionStatus) -> str | None:
+    if status.state is ConnectionState.IDLE:
+        return "Not connected."
+    return "Already saying goodbye." if status.state is ConnectionState.CLOSING else None
+
+
+def _retry(status: ConnectionStatus) -> str | None:
+    return None if status.state is ConnectionState.WAITING else "Nothing is waiting for a next try."
+
+
+def _drop(status: ConnectionStatus) -> str | None:
+    return None if status.state in _OPEN else "There is no open socket."
+
+
+def _live(status: ConnectionStatus) -> str | None:
+    return None if status.state is ConnectionState.LIVE else "Not connected."
+
+
+def _kick(status: ConnectionStatus) -> str | None:
+    if status.state is not ConnectionState.LIVE:
+        return "Not connected."
+    return None if Role.ADMIN in status.roles else "Needs a token with the role admin."
+
+
+def _refuse(status: ConnectionStatus) -> str | None:
+    return "Connect first." if status.state is ConnectionState.IDLE else None
+
+
+_OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]] = MappingProxyType(
+    {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
+)
+_OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = MappingProxyType(
+    {
+        Act.CONNECT: _connect,
+        Act.DISCONNECT: _disconnect,
+        Act.RETRY_NOW: _retry,
+        Act.DROP: _drop,
+        Act.KICK: _kick,
+        Act.REFUSE: _refuse,
+        Act.SEND: _live,
+        Act.SET_PRESENCE: _live,
+    }
+)
