@@ -108,7 +108,7 @@ class AdminSocket(asyncio.Protocol):
 
     def __init__(self, listener: AdminListener) -> None:
         self._listener = listener
-        self._library = Library(LibraryState.CONNECTING, 1)
+        self._library: Library | None = Library(LibraryState.CONNECTING, 1)  # None: answered
         self._received = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -120,19 +120,20 @@ class AdminSocket(asyncio.Protocol):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Part of a request; whatever follows it is read and dropped."""
-        self._received += len(data)
-        if self._library.eof_sent:
-            self._library.feed(data)
+        """Part of a request; whatever follows the answer is read and dropped."""
+        library = self._library
+        if library is None:
             return
+        self._received += len(data)
         if self._received > MAX_REQUEST_BYTES:
-            self._library.send_response(refusal_response(HEADERS_TOO_LARGE))
-        else:
-            self._library.feed(data)
-            requests = [event for event in self._library.events_received() if isinstance(event, Request)]
-            if requests and not self._library.eof_sent:
-                self._library.send_response(self._listener.pages.answer(requests[0]))
-        self._flush()
+            self._answer(refusal_response(HEADERS_TOO_LARGE).serialize())
+            return
+        library.feed(data)
+        requests = [event for event in library.events_received() if isinstance(event, Request)]
+        if requests:
+            self._answer(self._listener.pages.answer(requests[0]).serialize())
+        elif library.eof_sent:  # no request; the library may have said why
+            self._answer(b"".join(library.data_to_send()) or refusal_response(NOT_HTTP).serialize())
 
     def eof_received(self) -> bool:
         """The peer half-closed: the transport flushes and closes."""
@@ -147,12 +148,8 @@ class AdminSocket(asyncio.Protocol):
         """End at once."""
         self._transport.abort()
 
-    def _flush(self) -> None:
-        writes = self._library.data_to_send()
-        if self._library.eof_sent and not any(writes):
-            self._transport.write(refusal_response(NOT_HTTP).serialize())
-        for data in writes:
-            if data:
-                self._transport.write(data)
-            elif self._transport.can_write_eof():
-                self._transport.write_eof()
+    def _answer(self, data: bytes) -> None:
+        self._library = None
+        self._transport.write(data)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
