@@ -44,8 +44,8 @@ def latency(milliseconds: float) -> Figure:
 
 
 def rounded_latency(milliseconds: float) -> Figure:
-    """12 ms, 412 ms, 2.1 s: where a tenth would only flicker."""
-    if math.isnan(milliseconds) or milliseconds >= 999.5:
+    """0.6 ms, 12 ms, 412 ms, 2.1 s: where a tenth of more than ten would only flicker."""
+    if math.isnan(milliseconds) or milliseconds >= 999.5 or milliseconds < 9.95:
         return latency(milliseconds)
     return Figure(f"{milliseconds:.0f}", "ms")
 

@@ -243,7 +243,9 @@ class ValueTree(QAbstractItemModel):
             changed = int(kind_changed or before != value)
             if changed:
                 node.changed_at = now
-        if changed or node.length != old_length:
+        if not changed and node.length != old_length:
+            changed = 1  # a closed branch grew or shrank
+        if changed:
             index = self._index(node)
             self.dataChanged.emit(index, index)
         return changed

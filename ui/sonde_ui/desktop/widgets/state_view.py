@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Signal
-from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QStackedLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes, Document
 from sonde_lab.workbench import Workbench
@@ -24,6 +24,7 @@ from sonde_ui.desktop.widgets.text_tabs import TextTabs
 from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 
 TREE, MAP = 0, 1
+BOTH_FROM = 720  # pixels of width
 HASH_WORDS = {
     True: ("hash ok", "dim"),
     False: ("diverged from the gateway's hash", "bad"),
@@ -35,7 +36,7 @@ class StateView(QWidget):
     """Tabs over one document."""
 
     title = "State"
-    figures_changed = Signal(str)  # "room:arena · seq 3,118 · hash ok"
+    figures_changed = Signal(str)  # "seq 3,118 · hash ok"
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,16 +68,19 @@ class StateView(QWidget):
         bar.addStretch(1)
         bar.addWidget(self._hash)
         bar.addWidget(self.channels)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(self.tree)
-        self._pages.addWidget(self.map)
+        self._both = QSplitter(Qt.Orientation.Horizontal)
+        self._both.setHandleWidth(1)
+        self._both.setChildrenCollapsible(False)
+        self._both.addWidget(self.tree)
+        self._both.addWidget(self.map)
+        self._both.setSizes([2, 3])
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(bar)
         column.addWidget(rule())
-        column.addWidget(self._pages, 1)
+        column.addWidget(self._both, 1)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(page)
@@ -134,10 +138,13 @@ class StateView(QWidget):
         self._show_figures(document)
         if not self.isVisible():
             return
-        if self.tabs.currentIndex() == MAP:
+        self._arrange()
+        if not self.map.isHidden():
             self.map.own_name = self._workbench.current
             self.map.show_document(document.state, time.monotonic())
-        elif self._in_tree != self._channel:
+        if self.tree.isHidden():
+            return
+        if self._in_tree != self._channel:
             self._in_tree = self._channel
             self.tree.show_value(one_line(self._channel, 64), document.state, levels=3)
         else:
@@ -147,12 +154,24 @@ class StateView(QWidget):
         words, tone = HASH_WORDS[document.hash_ok]
         self._hash.setText(words if document.hash_ok is False else "")
         set_tone(self._hash, tone)
-        room = one_line(self._channel, 64)
-        self.figures_changed.emit(f"{room} · seq {figures.count(document.seq)} · {words}")
+        self.figures_changed.emit(f"seq {figures.count(document.seq)} · {words}")
 
-    def _on_tab(self, tab: int) -> None:
-        self._pages.setCurrentIndex(tab)
+    def _on_tab(self, _tab: int) -> None:
         self._show(())
+
+    def _arrange(self) -> None:
+        """Tree and map beside one another where there is room, else the chosen one."""
+        is_wide = self.width() >= BOTH_FROM
+        is_map = self.tabs.currentIndex() == MAP
+        self.tabs.setVisible(not is_wide)
+        self.tree.setVisible(is_wide or not is_map)
+        self.map.setVisible(is_wide or is_map)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wide enough for both, or not any more."""
+        super().resizeEvent(event)
+        if (event.size().width() >= BOTH_FROM) != (event.oldSize().width() >= BOTH_FROM):
+            self._show(())
 
     def showEvent(self, event: QShowEvent) -> None:
         """A closed view catches up at once."""

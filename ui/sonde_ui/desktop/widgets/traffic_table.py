@@ -6,7 +6,7 @@ shortcuts they would steal typing from the filter and the composer.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
@@ -29,6 +29,11 @@ WIDTHS: Final = {
     Column.RTT: 84,
     Column.FLAGS: 112,
 }
+# What a narrow table does without, in this order: a summary must stay readable.
+LEAVE_OUT: Final = (Column.RTT, Column.STEP, Column.SIZE, Column.NUMBER, Column.CONNECTION, Column.FLAGS)
+SUMMARY_ROOM: Final = 220
+WIDEST: Final = 1_000
+STATE_VERSION: Final = 1
 CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
 NO_KEY: Final = Qt.KeyboardModifier.NoModifier
 MOVES: Final = frozenset(
@@ -56,6 +61,8 @@ class TrafficTable(QTableView):
     def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._following = True
+        self.hidden_by_hand: set[int] = set()
+        self._widths: dict[int, int] = {}  # as they were when last shown
         self.setModel(model)
         self.setAccessibleName("Traffic")
         self.setProperty("surface", "bg")
@@ -129,14 +136,75 @@ class TrafficTable(QTableView):
     def reset_columns(self) -> None:
         """Columns as they were at first."""
         columns = self.horizontalHeader()
+        self.hidden_by_hand = set()
         for column, width in WIDTHS.items():
-            columns.setSectionHidden(column, False)
             columns.moveSection(columns.visualIndex(column), column)
             stretches = column == Column.SUMMARY
             mode = QHeaderView.ResizeMode.Stretch if stretches else QHeaderView.ResizeMode.Interactive
             columns.setSectionResizeMode(column, mode)
             if not stretches:
                 columns.resizeSection(column, width)
+        self.fit_columns()
+
+    def hide_column(self, column: int, hidden: bool) -> None:
+        """Leave a column out, or take it back where there is room."""
+        if hidden:
+            self.hidden_by_hand.add(column)
+        else:
+            self.hidden_by_hand.discard(column)
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Show what the person wants, as far as the summary keeps its room."""
+        columns = self.horizontalHeader()
+        hidden = set(self.hidden_by_hand)
+        wanted = [column for column in Column if column != Column.SUMMARY and column not in hidden]
+        width = sum(self.column_width(column) for column in wanted)
+        for column in LEAVE_OUT:
+            if width + SUMMARY_ROOM <= self.viewport().width():
+                break
+            if column not in hidden:
+                hidden.add(column)
+                width -= self.column_width(column)
+        for column in Column:
+            if columns.isSectionHidden(column) != (column in hidden):
+                columns.setSectionHidden(column, column in hidden)
+
+    def column_width(self, column: int) -> int:
+        """A column's width, also while it is hidden."""
+        columns = self.horizontalHeader()
+        if not columns.isSectionHidden(column):
+            self._widths[column] = columns.sectionSize(column)
+        return self._widths.get(column, WIDTHS[Column(column)])
+
+    def columns_now(self) -> dict[str, Any]:
+        """Order, widths and what was left out by hand, to be remembered."""
+        columns = self.horizontalHeader()
+        return {
+            "version": STATE_VERSION,
+            "order": [columns.logicalIndex(place) for place in range(columns.count())],
+            "hidden": sorted(self.hidden_by_hand),
+            "widths": [self.column_width(column) for column in range(columns.count())],
+        }
+
+    def arrange_columns(self, state: dict[str, Any]) -> None:
+        """Take up what `columns_now` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is not that; nothing was changed.
+        """
+        columns = self.horizontalHeader()
+        order = [int(column) for column in state["order"]]
+        widths = [int(width) for width in state["widths"]]
+        hidden = {int(column) for column in state["hidden"]} - {int(Column.SUMMARY)}
+        if state["version"] != STATE_VERSION or sorted(order) != list(Column) or len(widths) != len(order):
+            raise ValueError("another version's columns")
+        for place, column in enumerate(order):
+            columns.moveSection(columns.visualIndex(column), place)
+            if column != Column.SUMMARY and widths[column] > 0:
+                columns.resizeSection(column, min(widths[column], WIDEST))
+        self.hidden_by_hand = hidden
+        self.fit_columns()
 
     # -------------------------------------------------------------- following
 
@@ -181,6 +249,7 @@ class TrafficTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The tail stays in sight when the table changes its size."""
         super().resizeEvent(event)
+        self.fit_columns()
         if self._following:
             self.scrollToBottom()
 

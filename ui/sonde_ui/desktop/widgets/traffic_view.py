@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QMenu, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
 from sonde_lab.folding import View
@@ -23,16 +22,16 @@ from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, TrafficModel
+from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
 from sonde_ui.desktop.widgets.conversation import neighbour
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.held_band import HEIGHT, HeldBand
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
 FLUSH_MS: Final = 66
 COUNT_EVERY_S: Final = 0.5
-STATE_VERSION: Final = 1
 
 
 class TrafficView(QWidget):
@@ -93,8 +92,7 @@ class TrafficView(QWidget):
         self.table.live_asked.connect(self.go_live)
         self.table.filter_asked.connect(self.filter_focus_asked)
         self.table.conversation_step.connect(self._step_conversation)
-        self.table.customContextMenuRequested.connect(self._row_menu)
-        self.table.horizontalHeader().customContextMenuRequested.connect(self._header_menu)
+        self._menus = TrafficMenus(self)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.model.rowsAboutToBeRemoved.connect(self._before_removal)
         self._band.back_asked.connect(self.go_live)
@@ -205,24 +203,19 @@ class TrafficView(QWidget):
 
     def save_state(self) -> bytes:
         """Columns, folding and pills, to be remembered."""
-        columns = self.table.horizontalHeader()
-        state = {
-            "version": STATE_VERSION,
-            "order": [columns.logicalIndex(place) for place in range(columns.count())],
-            "hidden": [column for column in range(columns.count()) if columns.isSectionHidden(column)],
-            "widths": [columns.sectionSize(column) for column in range(columns.count())],
-            "fold": self.view.fold,
-            "pills": self._pills.state(),
-        }
+        state = self.table.columns_now() | {"fold": self.view.fold, "pills": self._pills.state()}
         return json.dumps(state).encode()
 
     def restore_state(self, saved: bytes) -> bool:
         """Take up a remembered state; False (and nothing changed) when it cannot be read."""
         try:
             state = json.loads(saved)
-            self._restore(state)
+            fold, pills = bool(state["fold"]), dict(state["pills"])
+            self.table.arrange_columns(state)
         except (ValueError, KeyError, TypeError):
             return False
+        self.set_fold(fold)
+        self._pills.set_state(pills)
         return True
 
     # -------------------------------------------------------------- batches
@@ -374,71 +367,3 @@ class TrafficView(QWidget):
             if row is not None and row != self.table.currentIndex().row():
                 self.table.select_row(row)
                 return
-
-    # -------------------------------------------------------------- menus
-
-    def _row_menu(self, place: QPoint) -> None:
-        index = self.table.indexAt(place)
-        cells = self.model.cells(index.row()) if index.isValid() else None
-        if cells is None:
-            return
-        menu = QMenu(self)
-        menu.addAction("Copy row", self.copy_row)
-        menu.addAction("Copy payload", self.copy_payload)
-        menu.addSeparator()
-        for words in self._filter_words(index):
-            shown = words if len(words) <= 40 else f"{words[:39]}…"
-            menu.addAction(
-                f"Filter by {shown.replace('&', '&&')}", partial(self.filter_suggested.emit, words)
-            )
-        menu.addAction("Next in this conversation", self.next_in_conversation)
-        menu.addAction("Previous in this conversation", self.previous_in_conversation)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(self.table.viewport().mapToGlobal(place))
-
-    def _filter_words(self, index: QModelIndex) -> list[str]:
-        """What the cell under the mouse offers as filter text."""
-        cells = self.model.cells(index.row())
-        record = self.model.record(index.row())
-        if cells is None or record is None:
-            return []
-        by_column = {
-            Column.CONNECTION: [record.conn],
-            Column.TYPE: [record.op],
-            Column.SUMMARY: [record.channel, record.op],
-        }
-        words = by_column.get(Column(index.column()), [record.op, record.channel, record.conn])
-        return list(dict.fromkeys(word for word in words if word))
-
-    def _header_menu(self, place: QPoint) -> None:
-        columns = self.table.horizontalHeader()
-        menu = QMenu(self)
-        for column, name in enumerate(HEADERS):
-            action = menu.addAction(name)
-            action.setCheckable(True)
-            action.setChecked(not columns.isSectionHidden(column))
-            action.setEnabled(column != Column.SUMMARY)  # the one that stretches stays
-            action.toggled.connect(lambda shown, column=column: columns.setSectionHidden(column, not shown))
-        menu.addSeparator()
-        menu.addAction("Reset columns", self.table.reset_columns)
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(columns.mapToGlobal(place))
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        columns = self.table.horizontalHeader()
-        order = [int(column) for column in state["order"]]
-        widths = [int(width) for width in state["widths"]]
-        if (
-            state["version"] != STATE_VERSION
-            or sorted(order) != list(range(columns.count()))
-            or len(widths) != len(order)
-        ):
-            raise ValueError("another version's state")
-        hidden = set(state["hidden"]) - {int(Column.SUMMARY)}
-        for place, column in enumerate(order):
-            columns.moveSection(columns.visualIndex(column), place)
-            columns.setSectionHidden(column, column in hidden)
-            if column != Column.SUMMARY and widths[column] > 0:
-                columns.resizeSection(column, min(widths[column], 1_000))
-        self.set_fold(bool(state["fold"]))
-        self._pills.set_state(dict(state["pills"]))

@@ -24,6 +24,7 @@ from sonde_ui.desktop.widgets.shapes import LEFT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
 LINE: Final = 20
+SHORT: Final = 40  # children that still fit a screen
 FLASH_S: Final = 0.15
 FLASH_STEP_MS: Final = 30
 SELECTED: Final = QStyle.StateFlag.State_Selected
@@ -85,33 +86,56 @@ class ValueTreeView(QTreeView):
         self.setAnimated(False)
         self.setViewportMargins(8, 4, 0, 0)
         self.setItemDelegate(_NodeDelegate(self))
+        self._levels = 2
+        self._closed_by_hand: set[int] = set()
+        self.collapsed.connect(self._on_collapsed)
+        self.expanded.connect(self._on_expanded)
         self._fade = QTimer(self, interval=FLASH_STEP_MS)
         self._fade.timeout.connect(self._fade_on)
         self._fade_until = 0.0
 
     def show_value(self, label: str, value: Any, levels: int = 2) -> None:
-        """Another value; the first levels of it are opened, as far as they are short."""
+        """Another value; its first levels are opened, as far as they are short, also where they come later."""
+        self._levels = levels
+        self._closed_by_hand.clear()
         self.tree.show(label, value)
         self._open(QModelIndex(), levels)
 
     def _open(self, parent: QModelIndex, levels: int) -> None:
         """Open what fits a screen; a thousand children stay closed until somebody asks."""
-        for row in range(self.tree.rowCount(parent)):
+        for row in range(min(self.tree.rowCount(parent), SHORT)):
             index = self.tree.index(row, 0, parent)
             node = self.tree.node(index)
-            if node is None or not node.length or (parent.isValid() and node.length > 40):
+            if node is None or not node.length or node.ident in self._closed_by_hand:
+                continue
+            if parent.isValid() and node.length > SHORT:
                 continue
             self.expand(index)
-            if self.tree.canFetchMore(index):
+            if self.tree.canFetchMore(index) and not node.children:
                 self.tree.fetchMore(index)
             if levels > 1:
                 self._open(index, levels - 1)
+
+    def _open_news(self) -> None:
+        self._open(QModelIndex(), self._levels)
+
+    def _on_collapsed(self, index: QModelIndex) -> None:
+        node = self.tree.node(index)
+        if node is not None and node.length:
+            self._closed_by_hand.add(node.ident)
+
+    def _on_expanded(self, index: QModelIndex) -> None:
+        node = self.tree.node(index)
+        if node is not None:
+            self._closed_by_hand.discard(node.ident)
 
     def update_value(self, value: Any, paths: Sequence[Sequence[Any]] = ()) -> None:
         """The same thing with other values; what changed flashes, also inside closed branches on `paths`."""
         now = time.monotonic()
         changed = self.tree.update(value, now)
         changed += self.tree.flash(paths, now)
+        if changed:
+            self._open_news()
         if changed and motion_allowed() and self.isVisible():
             self._fade_until = now + FLASH_S
             self._fade.start()
