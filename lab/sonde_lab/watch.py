@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
-from sonde_client.events import Failed, RttMeasured, SessionLost, StatusChanged
+from sonde_client.events import Failed, RttMeasured, StatusChanged
 from sonde_lab.changes import RttSample
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
@@ -39,7 +39,7 @@ class ClientWatch:
         self._state = client.status.state
         self._close: Closed | None = None
         self._dropped = False  # was live, and is on its way back
-        self._session_lost = False
+        self._session: str | None = None  # of the last live connection
         self._counted = (0, 0)  # entries and losses that are in the tally already
         client.on_wire = self.recorder.on_wire
         client.on_phase = self._on_phase
@@ -47,7 +47,6 @@ class ClientWatch:
             client.on(StatusChanged, self._on_status),
             client.on(Failed, self._on_failed),
             client.on(RttMeasured, self._on_rtt),
-            client.on(SessionLost, self._on_session_lost),
         ]
 
     def stop(self) -> None:
@@ -84,9 +83,6 @@ class ClientWatch:
         if len(self.rtt) < MAX_RTT_SAMPLES:
             self.rtt.append(RttSample(event.at, event.rtt_ms))
 
-    def _on_session_lost(self, _event: SessionLost) -> None:
-        self._session_lost = True
-
     def _on_failed(self, event: Failed) -> None:
         failure = event.failure
         self._board.add_failure(failure, self.conn)
@@ -107,7 +103,7 @@ class ClientWatch:
             self._say_close(status.last_close)
         if status.state is not self._state:
             before, self._state = self._state, status.state
-            self._count_return(before, status.state)
+            self._count_return(before, status)
             flags = Flag.ERROR if status.state is ConnectionState.STOPPED else 0
             self.recorder.say(Kind.STATE, "state", state_in_words(status), status.since, flags=flags)
             if status.state is ConnectionState.LIVE and self.on_live is not None:
@@ -125,20 +121,21 @@ class ClientWatch:
             code=close.code or CloseCode.ABNORMAL,
         )
 
-    def _count_return(self, before: ConnectionState, after: ConnectionState) -> None:
+    def _count_return(self, before: ConnectionState, status: ConnectionStatus) -> None:
         """A drop is counted when it has an outcome: back, back with a new session, or given up."""
-        if before is ConnectionState.LIVE and after is ConnectionState.WAITING:
-            self._dropped, self._session_lost = True, False
-        elif self._dropped and after is ConnectionState.LIVE:
-            if self._session_lost:
-                self._tally.identified_anew += 1
-            else:
+        if status.state is ConnectionState.LIVE:
+            if self._dropped and status.session == self._session:
                 self._tally.resumed += 1
+            elif self._dropped:
+                self._tally.identified_anew += 1
+            self._session = status.session
             self._dropped = False
-        elif self._dropped and after is ConnectionState.STOPPED:
+        elif before is ConnectionState.LIVE and status.state is ConnectionState.WAITING:
+            self._dropped = True
+        elif status.state is ConnectionState.STOPPED and self._dropped:
             self._tally.not_back += 1
             self._dropped = False
-        elif after is ConnectionState.IDLE:
+        elif status.state is ConnectionState.IDLE:
             self._dropped = False  # a person ended it: no promise was broken
 
 
