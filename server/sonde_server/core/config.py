@@ -111,7 +111,8 @@ class GatewayConfig:
     max_queued_commands: int = 256  # of one connection, while a store is slow
 
     # state
-    max_document_bytes: int = 8 * 1024 * 1024
+    max_document_bytes: int = 4 * 1024 * 1024
+    max_player_bytes: int = 64 * 1024  # of one player's own part of it
     hash_every: int = 64
     checkpoint_every: int = 1_000
     max_tick_patches: int = 1_024

@@ -11,7 +11,6 @@ import enum
 import logging
 from collections import deque
 from collections.abc import Mapping
-from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -240,7 +239,7 @@ class Connection:
             ErrorCode.RATE_LIMITED,
             "too many or too large frames",
             temporary=True,
-            retry_ms=ceil(wait_s * 1000),
+            retry_ms=int(wait_s * 1000) + 1,
         )
         self.refuse(limited, number)
         if self._judge().refused(self.hub.config, now):

@@ -20,6 +20,7 @@ from sonde_protocol.codes import ErrorCode
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.errors import Refused
 from sonde_protocol.merge import apply, diff, state_hash
+from sonde_server.core.authority import PLAYERS_KEY
 from sonde_server.core.records import CommandKey, Entry, NewDelta, StaleDelta
 
 if TYPE_CHECKING:
@@ -32,15 +33,21 @@ _RETRY_MS: Final = 100
 log: Final = logging.getLogger("sonde.gateway")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Contribution:
     """One patch in a tick."""
 
     key: CommandKey
     user: str
     patch: dict[str, Any]
-    base: int | None
+    base: Cursor | None
     connection: Connection  # who is answered: the newest connection that sent it
+    is_limited: bool = True  # a player, whose own part has a limit
+
+    def is_outdated(self, epoch: str, delta_seq: int) -> bool:
+        """Made on another state than the one whose last delta this is."""
+        base = self.base
+        return base is not None and (base.epoch != epoch or base.seq < delta_seq)
 
     def answer(self, seq: int) -> None:
         """Committed."""
@@ -59,6 +66,7 @@ class Document:
         "_committing",
         "_deltas",
         "_hash",
+        "_is_counted",
         "_loading",
         "_missed",
         "_room",
@@ -82,6 +90,7 @@ class Document:
         self._hash: str | None = None
         self._checkpoint_seq = 0
         self._size_bytes = 0  # an upper bound between exact counts
+        self._is_counted = False  # exactly, in this tick
         self._tick: list[Contribution] = []
         self._committing = False
         self._loading = asyncio.Lock()
@@ -158,7 +167,10 @@ class Document:
 
     def _check_base(self, contribution: Contribution) -> None:
         base = contribution.base
-        if base is not None and (self.delta_seq > base or base > self._room.snapshot_seq() or self.is_busy):
+        if base is None:
+            return
+        ahead = base.seq > self._room.snapshot_seq()
+        if ahead or self.is_busy or contribution.is_outdated(self.epoch, self.delta_seq):
             raise self._conflict()
 
     def _conflict(self) -> Refused:
@@ -171,13 +183,31 @@ class Document:
                 ErrorCode.OVERLOADED, "too many patches in this tick", temporary=True, retry_ms=_RETRY_MS
             )
         grown = len(msgspec.json.encode(contribution.patch))
+        if contribution.is_limited:
+            self._check_part(contribution, grown)
         if self._size_bytes + grown > config.max_document_bytes:
-            self._size_bytes = len(msgspec.json.encode(self.value)) + sum(
-                len(msgspec.json.encode(waiting.patch)) for waiting in self._tick
-            )
+            if not self._is_counted:  # once a tick: counting a large document is dear
+                self._is_counted = True
+                self._size_bytes = len(msgspec.json.encode(self._after([*self._tick, contribution]))) - grown
             if self._size_bytes + grown > config.max_document_bytes:
                 raise Refused(ErrorCode.TOO_LARGE, "the document would grow over its limit")
         self._size_bytes += grown
+
+    def _check_part(self, contribution: Contribution, grown: int) -> None:
+        limit = self._room.hub.config.max_player_bytes
+        part = _part(self.value, contribution.user)
+        if len(msgspec.json.encode(part)) + grown <= limit:
+            return
+        after = _part(apply(self.value, contribution.patch), contribution.user)
+        if len(msgspec.json.encode(after)) > limit:
+            raise Refused(ErrorCode.TOO_LARGE, "this player's part would grow over its limit")
+
+    def _after(self, tick: list[Contribution]) -> Any:
+        """The document after these patches, in order."""
+        after = self.value
+        for contribution in tick:
+            after = apply(after, contribution.patch)
+        return after
 
     # ------------------------------------------------------------ the tick
 
@@ -196,7 +226,7 @@ class Document:
 
     async def _commit(self) -> None:
         tick, self._tick = self._tick, []
-        self._committing = True
+        self._committing, self._is_counted = True, False
         try:
             await self._append(tick)
         except Exception:
@@ -215,15 +245,13 @@ class Document:
 
     async def _append(self, tick: list[Contribution]) -> None:
         for _ in range(MAX_ATTEMPTS):
-            after = self.value
-            for contribution in tick:
-                after = apply(after, contribution.patch)
+            tick[:] = self._without_conflicts(tick)
+            if not tick:
+                return
             try:
-                seq = await self._append_once(after, tick)
+                seq = await self._append_once(self._after(tick), tick)
             except StaleDelta:
-                tick[:] = await self._still_wanted(tick)
-                if not tick:
-                    return
+                tick[:] = await self._without_repeats(tick)
             else:
                 for contribution in tick:
                     contribution.answer(seq)
@@ -276,20 +304,23 @@ class Document:
             hash=state_hash(after) if hash_due else None,
         )
 
-    async def _still_wanted(self, tick: list[Contribution]) -> list[Contribution]:
-        """Another node was faster: what of the tick is left to do on its document."""
-        before = self.epoch
+    def _without_conflicts(self, tick: list[Contribution]) -> list[Contribution]:
+        """A base was right when its patch came, but another node may have been faster."""
+        outdated = [c for c in tick if c.is_outdated(self.epoch, self.delta_seq)]
+        for contribution in outdated:
+            contribution.refuse(self._conflict())
+        return [c for c in tick if c not in outdated] if outdated else tick
+
+    async def _without_repeats(self, tick: list[Contribution]) -> list[Contribution]:
+        """Read the newer document; what another node recorded already is answered, not done again."""
         await self.load()
         left = []
         for contribution in tick:
             seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
-            base = contribution.base
-            if seq is not None:
-                contribution.answer(seq)
-            elif base is not None and (self.delta_seq > base or self.epoch != before):
-                contribution.refuse(self._conflict())
-            else:
+            if seq is None:
                 left.append(contribution)
+            else:
+                contribution.answer(seq)
         return left
 
     # ------------------------------------------------------------ checkpoints
@@ -303,3 +334,9 @@ class Document:
         if self.delta_seq > self._checkpoint_seq:
             self._checkpoint_seq = self.at
             await self._room.hub.backend.log.checkpoint(self._room.ch, self.epoch, self.at, self.value)
+
+
+def _part(document: Any, user: str) -> Any:
+    """A player's own part, wherever the document has one."""
+    players = document.get(PLAYERS_KEY) if isinstance(document, dict) else None
+    return players.get(user) if isinstance(players, dict) else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sonde_protocol.codes import DeliveryClass
+from sonde_protocol.codes import DeliveryClass, Role
+from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Patch, Publish
 from sonde_server.core.records import VOLATILE_SEQ, Entry, Fenced, NewEvent
 from sonde_server.core.state import Contribution
@@ -54,7 +55,14 @@ async def patch(hub: Hub, session: Session, connection: Connection, frame: Patch
     room = await hub.open_room(frame.ch)
     try:
         document = await hub.document(room)
-        contribution = Contribution(session.key(frame.id), session.user, frame.d, frame.base, connection)
+        contribution = Contribution(
+            key=session.key(frame.id),
+            user=session.user,
+            patch=frame.d,
+            base=None if frame.base is None else Cursor(document.epoch, frame.base),
+            connection=connection,
+            is_limited=Role.SERVICE not in session.roles,
+        )
         await document.patch(contribution, may_be_repeat=repeat)
     finally:
         hub.close_room(room)
