@@ -22,6 +22,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.windows.view_host import ViewHost
 
+Availability = Literal["online", "away", "busy", "invisible"]
 ThemeName = Literal["system", "dark", "light", "contrast"]
 PerspectiveName = Literal["inspect", "break", "watch"]
 
@@ -100,7 +101,7 @@ class Commands(QObject):
 
     def set_presence(self, status: str) -> None:
         """Tell the room how we are."""
-        self._start(f"set presence to {status}", self._workbench.set_presence(status))
+        self._start(f"set presence to {status}", self._workbench.set_presence(cast("Availability", status)))
 
     def toggle_players(self) -> None:
         """Simulated players on or off."""

@@ -1,38 +1,19 @@
-"""The window: bars above and below, the views between, menus and cards. It lays out and connects, no more."""
+"""The bare window: its size, its first paint, and what happens when a person closes it.
+
+Kept free of the lab, so that it is on the screen before anything slow is imported. What stands on it is the
+desk's; until then it shows the lines of the layout to come.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-
 from PySide6.QtCore import QSize, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPaintEvent
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QWidget
 
-from sonde_lab.changes import Changes
-from sonde_lab.workbench import Workbench
-from sonde_ui.desktop.action_set import ActionSet
-from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.commands import Commands
-from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
-from sonde_ui.desktop.tasks import Tasks
-from sonde_ui.desktop.views import Views
-from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
-from sonde_ui.desktop.widgets.filter_bar import FilterBar
-from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
-from sonde_ui.desktop.widgets.pieces import rule
-from sonde_ui.desktop.widgets.status_bar import StatusBar
-from sonde_ui.desktop.widgets.status_popover import StatusPopover
-from sonde_ui.desktop.widgets.status_widget import StatusWidget
-from sonde_ui.desktop.widgets.top_bar import TopBar
-from sonde_ui.desktop.windows.about import About
-from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
-from sonde_ui.desktop.windows.key_list import KeyList
-from sonde_ui.desktop.windows.palette import Palette
-from sonde_ui.desktop.windows.view_host import ViewHost
+from sonde_ui.desktop.windows.skeleton import Skeleton
 
 _SMALLEST = QSize(960, 600)
-_REFRESH_EVERY_TICKS = 5
 
 
 class MainWindow(QMainWindow):
@@ -41,110 +22,15 @@ class MainWindow(QMainWindow):
     painted = Signal()
     close_asked = Signal()
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, settings: Settings, book: EndpointBook) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self._workbench = workbench
-        self._bridge = bridge
         self._settings = settings
         self._was_painted = False
-        self._ticks = 0
         self.setWindowTitle("Sonde")
         self.setMinimumSize(_SMALLEST)
-        self.tasks = Tasks(self)
-        self.commands = Commands(workbench, self.tasks, book, settings, self)
-        self.actions_table = ActionSet(self.commands, workbench, self)
-        self.views = Views(workbench, bridge)
-        self.host = ViewHost(self.views.by_name())
-        self.filter_bar = FilterBar(self.views.pills)
-        self.status_bar = StatusBar(workbench, bridge)
-        self.status = self._make_status()
-        self.top_bar = self._make_top_bar(book)
-        self.commands.take_hold_of(self.views, self.host, self.filter_bar)
-        self._lay_out()
-        self._make_cards()
-        self._connect_views()
-        self._connect_commands()
-        self.actions_table.fill(self.menuBar())
-        self.menuBar().setNativeMenuBar(False)
-        self._take_up(settings)
-
-    def _make_status(self) -> StatusWidget:
-        self.status_popover = StatusPopover(self)
-        retry = self.actions_table["connection.retry"]
-        return StatusWidget(self._workbench, self._bridge, retry, self.status_popover)
-
-    def _make_top_bar(self, book: EndpointBook) -> TopBar:
-        self.identity_card = IdentityCard(self)
-        identity = Identity(self._workbench, self._bridge, self.identity_card)
-        combo = EndpointCombo(book)
-        combo.chosen.connect(self.commands.open_endpoint)
-        combo.new_asked.connect(self.commands.new_endpoint)
-        return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
-
-    def _lay_out(self) -> None:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.top_bar)
-        column.addWidget(self.filter_bar)
-        column.addWidget(self.host, 1)
-        column.addWidget(rule())
-        column.addWidget(self.views.promises)
-        column.addWidget(self.status_bar)
-        self.setCentralWidget(page)
-
-    def _make_cards(self) -> None:
-        self.palette_card = Palette(self, self.actions_table)
-        self.key_list = KeyList(self)
-        self.about = About(self)
-
-    def _connect_views(self) -> None:
-        traffic, bar = self.views.traffic, self.filter_bar
-        bar.filter_changed.connect(traffic.set_filter)
-        bar.left.connect(traffic.table.setFocus)
-        traffic.filter_state_changed.connect(bar.show_state)
-        traffic.figures_changed.connect(bar.show_figures)
-        traffic.figures_changed.connect(self.status_bar.show_rows)
-        traffic.filter_focus_asked.connect(self.commands.focus_filter)
-        traffic.selected.connect(self.views.detail.show_row)
-        traffic.connect_asked.connect(self.commands.open_connection)
-        traffic.fold_changed.connect(self._refresh_actions)
-        self.views.pills.changed.connect(self._refresh_actions)
-        self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
-        self.views.connections.connect_asked.connect(self.commands.open_connection)
-        for view in (traffic, self.views.presence, self.views.connections):
-            view.filter_suggested.connect(bar.set_text)
-
-    def _connect_commands(self) -> None:
-        self._bridge.changed.connect(self._on_changes)
-        self._bridge.ticked.connect(self._on_tick)
-        self.commands.changed.connect(self._refresh_actions)
-        self.host.changed.connect(self._on_panels)
-        self.commands.said.connect(self.status_bar.say)
-        self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
-        self.commands.palette_asked.connect(self.palette_card.open)
-        self.commands.keys_asked.connect(self.key_list.open)
-        self.commands.about_asked.connect(self.about.open)
-        self.commands.endpoint_asked.connect(self._ask_endpoint)
-        self.commands.quit_asked.connect(self.close)
-
-    def _take_up(self, settings: Settings) -> None:
         self.resize(settings.width, settings.height)
-        self.commands.apply_motion()
-        if settings.traffic:
-            self.views.traffic.restore_state(settings.traffic.encode())
-        self.host.arrange(settings.perspective, settings.layouts.get(settings.perspective))
-        self.actions_table.refresh()
-
-    def remember(self) -> None:
-        """Write what a person changed about the window into the settings."""
-        self.commands.remember_layout()
-        self._settings.traffic = self.views.traffic.save_state().decode()
-        self._settings.maximized = self.isMaximized()
-        if not self.isMaximized():
-            self._settings.width = max(640, self.width())
-            self._settings.height = max(480, self.height())
+        self.menuBar().setNativeMenuBar(False)
+        self.setCentralWidget(Skeleton(settings.perspective))
 
     def show_at_first(self) -> None:
         """Show the window as it was left."""
@@ -152,7 +38,17 @@ class MainWindow(QMainWindow):
             self.showMaximized()
         else:
             self.show()
-        self.views.traffic.table.setFocus()
+
+    def furnish(self, page: QWidget) -> None:
+        """Put the desk's page in the place of the skeleton."""
+        self.setCentralWidget(page)  # Qt deletes the one before
+
+    def remember(self) -> None:
+        """Write the size into the settings."""
+        self._settings.maximized = self.isMaximized()
+        if not self.isMaximized():
+            self._settings.width = max(640, self.width())
+            self._settings.height = max(480, self.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell the first paint, once it is on the screen."""
@@ -165,25 +61,3 @@ class MainWindow(QMainWindow):
         """Do not close: ask for the shutdown, which ends children first."""
         event.ignore()
         self.close_asked.emit()
-
-    def _on_changes(self, changes: Changes) -> None:
-        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
-            self._refresh_actions()
-
-    def _on_tick(self, _now: float) -> None:
-        self._ticks += 1
-        if self._ticks % _REFRESH_EVERY_TICKS == 0:  # some acts become possible by time alone
-            self._refresh_actions()
-
-    def _on_panels(self) -> None:
-        self._refresh_actions()
-        if not self.host.is_open("traffic"):
-            self.status_bar.table_closed()
-
-    def _refresh_actions(self, _what: object = None) -> None:
-        self.actions_table.refresh()
-
-    def _ask_endpoint(self) -> None:
-        dialog = EndpointDialog(self)
-        dialog.made.connect(self.commands.add_endpoint)
-        dialog.open()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+SMALLEST: Final = 72  # no pane is made smaller
+
 
 @dataclass(slots=True, frozen=True)
 class Place:
@@ -61,7 +63,7 @@ ARRANGEMENTS: Final = {
                                 Place("latency", ("latency",)),
                                 Place("tools", ("state", "composer", "faults", "notices"), 440),
                             ),
-                            212,
+                            236,
                         ),
                     ),
                 ),
@@ -120,9 +122,9 @@ ARRANGEMENTS: Final = {
 }
 
 
-def places(split: Split) -> list[Place]:
-    """Every pane of a tree, in reading order."""
-    found: list[Place] = []
-    for part in split.parts:
-        found.extend([part] if isinstance(part, Place) else places(part))
-    return found
+def first_sizes(split: Split, whole: int, hidden: list[bool]) -> list[int]:
+    """Fixed parts as they are drawn; the others share the rest. Nobody gets less than the smallest."""
+    fixed = sum(part.size for part, away in zip(split.parts, hidden, strict=True) if not away)
+    loose = sum(1 for part, away in zip(split.parts, hidden, strict=True) if not part.size and not away)
+    share = max(SMALLEST, (whole - fixed) // max(1, loose))
+    return [part.size or share for part in split.parts]

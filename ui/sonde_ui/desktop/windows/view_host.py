@@ -14,10 +14,9 @@ from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 from sonde_ui.desktop.settings import Layout
 from sonde_ui.desktop.theme import Theme, themes
 from sonde_ui.desktop.widgets.pane import Pane
-from sonde_ui.desktop.windows.perspectives import ARRANGEMENTS, Place, Split
+from sonde_ui.desktop.windows.perspectives import ARRANGEMENTS, SMALLEST, Place, Split, first_sizes
 
 _BARE = frozenset({"traffic", "detail"})  # their header and tabs are title enough
-_SMALLEST = 72
 
 
 class ViewHost(QWidget):
@@ -111,7 +110,7 @@ class ViewHost(QWidget):
     def _pane(self, place: Place) -> Pane:
         views = [(name, self._views[name]) for name in place.views if name in self._views]
         pane = Pane(place.name, views, bare=place.name in _BARE)
-        pane.setMinimumSize(_SMALLEST, _SMALLEST)
+        pane.setMinimumSize(SMALLEST, SMALLEST)
         pane.picked.connect(lambda _name: self.changed.emit())
         self._panes[place.name] = pane
         return pane
@@ -142,7 +141,7 @@ class ViewHost(QWidget):
         whole = (width if split.across else height) - splitter.handleWidth() * (len(split.parts) - 1)
         sizes = wanted.get(split.name, [])
         if len(sizes) != len(split.parts) or sum(sizes) <= 0:
-            sizes = _first_sizes(split, whole, _hidden_parts(splitter))
+            sizes = first_sizes(split, whole, _hidden_parts(splitter))
         splitter.setSizes(sizes)
         for part, size in zip(split.parts, splitter.sizes(), strict=True):
             if isinstance(part, Split):
@@ -171,11 +170,3 @@ class ViewHost(QWidget):
 def _hidden_parts(splitter: QSplitter) -> list[bool]:
     parts = [splitter.widget(at) for at in range(splitter.count())]
     return [part is None or part.isHidden() for part in parts]
-
-
-def _first_sizes(split: Split, whole: int, hidden: list[bool]) -> list[int]:
-    """Fixed parts as they are drawn; the others share the rest. Nobody gets less than the smallest."""
-    fixed = sum(part.size for part, away in zip(split.parts, hidden, strict=True) if not away)
-    loose = sum(1 for part, away in zip(split.parts, hidden, strict=True) if not part.size and not away)
-    share = max(_SMALLEST, (whole - fixed) // max(1, loose))
-    return [part.size or share for part in split.parts]

@@ -1,0 +1,170 @@
+"""What stands on the window: bars above and below, the views between, menus and cards.
+
+It lays out and connects, no more. It is built after the window's first paint, because it needs the lab.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from sonde_lab.changes import Changes
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.action_set import ActionSet
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.commands import Commands
+from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.tasks import Tasks
+from sonde_ui.desktop.views import Views
+from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
+from sonde_ui.desktop.widgets.filter_bar import FilterBar
+from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
+from sonde_ui.desktop.widgets.pieces import rule
+from sonde_ui.desktop.widgets.status_bar import StatusBar
+from sonde_ui.desktop.widgets.status_popover import StatusPopover
+from sonde_ui.desktop.widgets.status_widget import StatusWidget
+from sonde_ui.desktop.widgets.top_bar import TopBar
+from sonde_ui.desktop.windows.about import About
+from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
+from sonde_ui.desktop.windows.key_list import KeyList
+from sonde_ui.desktop.windows.main_window import MainWindow
+from sonde_ui.desktop.windows.palette import Palette
+from sonde_ui.desktop.windows.view_host import ViewHost
+
+_REFRESH_EVERY_TICKS = 5
+
+
+class Desk(QObject):
+    """Everything that a person sees and touches, by name."""
+
+    def __init__(
+        self,
+        window: MainWindow,
+        workbench: Workbench,
+        bridge: Bridge,
+        settings: Settings,
+        book: EndpointBook,
+        tasks: Tasks,
+    ) -> None:
+        super().__init__(window)
+        self.window = window
+        self._workbench = workbench
+        self._bridge = bridge
+        self._settings = settings
+        self._ticks = 0
+        self.tasks = tasks
+        self.commands = Commands(workbench, tasks, book, settings, self)
+        self.actions_table = ActionSet(self.commands, workbench, window)
+        self.views = Views(workbench, bridge)
+        self.host = ViewHost(self.views.by_name())
+        self.filter_bar = FilterBar(self.views.pills)
+        self.status_bar = StatusBar(workbench, bridge)
+        self.status = self._make_status()
+        self.top_bar = self._make_top_bar(book)
+        self.commands.take_hold_of(self.views, self.host, self.filter_bar)
+        self._make_cards()
+        self._connect_views()
+        self._connect_commands()
+        self.actions_table.fill(window.menuBar())
+        self._take_up(settings)
+        window.furnish(self._page())
+        self.views.traffic.table.setFocus()
+
+    def _make_status(self) -> StatusWidget:
+        self.status_popover = StatusPopover(self.window)
+        retry = self.actions_table["connection.retry"]
+        return StatusWidget(self._workbench, self._bridge, retry, self.status_popover)
+
+    def _make_top_bar(self, book: EndpointBook) -> TopBar:
+        self.identity_card = IdentityCard(self.window)
+        identity = Identity(self._workbench, self._bridge, self.identity_card)
+        combo = EndpointCombo(book)
+        combo.chosen.connect(self.commands.open_endpoint)
+        combo.new_asked.connect(self.commands.new_endpoint)
+        return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
+
+    def _page(self) -> QWidget:
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.top_bar)
+        column.addWidget(self.filter_bar)
+        column.addWidget(self.host, 1)
+        column.addWidget(rule())
+        column.addWidget(self.views.promises)
+        column.addWidget(self.status_bar)
+        return page
+
+    def _make_cards(self) -> None:
+        self.palette_card = Palette(self.window, self.actions_table)
+        self.key_list = KeyList(self.window)
+        self.about = About(self.window)
+
+    def _connect_views(self) -> None:
+        traffic, bar = self.views.traffic, self.filter_bar
+        bar.filter_changed.connect(traffic.set_filter)
+        bar.left.connect(traffic.table.setFocus)
+        traffic.filter_state_changed.connect(bar.show_state)
+        traffic.figures_changed.connect(bar.show_figures)
+        traffic.figures_changed.connect(self.status_bar.show_rows)
+        traffic.filter_focus_asked.connect(self.commands.focus_filter)
+        traffic.selected.connect(self.views.detail.show_row)
+        traffic.connect_asked.connect(self.commands.open_connection)
+        traffic.fold_changed.connect(self._refresh_actions)
+        self.views.pills.changed.connect(self._refresh_actions)
+        self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
+        self.views.connections.connect_asked.connect(self.commands.open_connection)
+        for view in (traffic, self.views.presence, self.views.connections):
+            view.filter_suggested.connect(bar.set_text)
+
+    def _connect_commands(self) -> None:
+        self._bridge.changed.connect(self._on_changes)
+        self._bridge.ticked.connect(self._on_tick)
+        self.commands.changed.connect(self._refresh_actions)
+        self.host.changed.connect(self._on_panels)
+        self.commands.said.connect(self.status_bar.say)
+        self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
+        self.commands.palette_asked.connect(self.palette_card.open)
+        self.commands.keys_asked.connect(self.key_list.open)
+        self.commands.about_asked.connect(self.about.open)
+        self.commands.endpoint_asked.connect(self._ask_endpoint)
+        self.commands.quit_asked.connect(self.window.close)
+
+    def _take_up(self, settings: Settings) -> None:
+        self.commands.apply_motion()
+        if settings.traffic:
+            self.views.traffic.restore_state(settings.traffic.encode())
+        self.host.arrange(settings.perspective, settings.layouts.get(settings.perspective))
+        self.actions_table.refresh()
+
+    def remember(self) -> None:
+        """Write what a person changed about the window into the settings."""
+        self.commands.remember_layout()
+        self._settings.traffic = self.views.traffic.save_state().decode()
+        self.window.remember()
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
+            self._refresh_actions()
+
+    def _on_tick(self, _now: float) -> None:
+        self._ticks += 1
+        if self._ticks % _REFRESH_EVERY_TICKS == 0:  # some acts become possible by time alone
+            self._refresh_actions()
+
+    def _on_panels(self) -> None:
+        self._refresh_actions()
+        if not self.host.is_open("traffic"):
+            self.status_bar.table_closed()
+
+    def _refresh_actions(self, _what: object = None) -> None:
+        self.actions_table.refresh()
+
+    def _ask_endpoint(self) -> None:
+        dialog = EndpointDialog(self.window)
+        dialog.made.connect(self.commands.add_endpoint)
+        dialog.open()
