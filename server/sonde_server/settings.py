@@ -183,6 +183,9 @@ class Settings(BaseSettings):
 
     # state
     max_document_bytes: Bytes = Field(_DEFAULTS.max_document_bytes, description="largest state document")
+    max_player_bytes: Bytes = Field(
+        _DEFAULTS.max_player_bytes, description="largest part of one player in a document"
+    )
     hash_every: Count = Field(_DEFAULTS.hash_every, description="deltas between hashes")
     checkpoint_every: Count = Field(_DEFAULTS.checkpoint_every, description="deltas between checkpoints")
     max_tick_patches: Count = Field(_DEFAULTS.max_tick_patches, description="patches of one room's tick")
@@ -234,7 +237,9 @@ class Settings(BaseSettings):
 
     def gateway_config(self) -> GatewayConfig:
         """The core's own view."""
-        names = {field.name for field in fields(GatewayConfig)} - {"namespaces"}
+        names = {field.name for field in fields(GatewayConfig)} & (
+            set(Settings.model_fields) - {"namespaces"}
+        )
         spaces = dict(DEFAULT_NAMESPACES)
         for name, wanted in self.namespaces.items():
             spaces[name] = wanted.over(spaces.get(name, NamespaceConfig()))
