@@ -141,6 +141,7 @@ class AdminSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone."""
+        self._drop_library()
         self._listener.sockets.discard(self)
         self._listener.wheel.cancel(self)
 
@@ -149,7 +150,12 @@ class AdminSocket(asyncio.Protocol):
         self._transport.abort()
 
     def _answer(self, data: bytes) -> None:
-        self._library = None
+        self._drop_library()
         self._transport.write(data)
         if self._transport.can_write_eof():
             self._transport.write_eof()
+
+    def _drop_library(self) -> None:
+        library, self._library = self._library, None
+        if library is not None:
+            library.release()

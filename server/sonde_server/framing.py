@@ -134,6 +134,15 @@ class Library(ServerProtocol):
         super().recv_frame(frame)
         self._between_frames = not self.reader.buffer
 
+    def release(self) -> None:
+        """Nobody needs this object any more. Its parser holds it and it holds its parser: taken apart here, since
+        a gateway's garbage collector comes seldom.
+        """
+        self.parser.close()
+        self.parser_exc = self.handshake_exc = None
+        self.reader.discard()
+        self.fragments.clear()
+
     @property
     def is_idle(self) -> bool:
         """Open, with no part of a frame or message inside."""

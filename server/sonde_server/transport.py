@@ -37,6 +37,7 @@ from sonde_server.handshake import (
 if TYPE_CHECKING:
     from sonde_server.listener import Listener
 
+
 class Receiver(Protocol):
     """The core's side of an open socket (`core.connection.Connection`). None of these raises."""
 
@@ -159,11 +160,9 @@ class Socket(asyncio.Protocol):
         self._move(Trigger.LOST)
         self._listener.leave(self)
         self._tell_lost(None, "")
-        self._library = None
-        del (
-            self._write,
-            self._transport,
-        )  # both refer back to us: without this every close would leave a cycle
+        self._drop_library()
+        # Both refer back to us: without this every close would leave a cycle.
+        del self._write, self._transport
 
     # ------------------------------------------------------------ what the core calls
 
@@ -239,9 +238,14 @@ class Socket(asyncio.Protocol):
         self._flush(library)
         if self._phase is Phase.OPEN:
             if library.is_idle:
-                self._library = None
+                self._drop_library()
             elif library.state is not LibraryState.OPEN:
                 self._ended_by_peer(library)
+
+    def _drop_library(self) -> None:
+        library, self._library = self._library, None
+        if library is not None:
+            library.release()
 
     def _flush(self, library: Library) -> None:
         for data in library.data_to_send():
@@ -278,7 +282,7 @@ class Socket(asyncio.Protocol):
         self._move(Trigger.ADMITTED)
         self._listener.opened(self)
         self._framer = self._listener.binary if verdict.codec.binary else self._listener.text
-        self._library = None
+        self._drop_library()
         self._connection = self._listener.connect(self, verdict)
 
     def _refuse(self, library: Library, refusal: HttpRefusal) -> None:

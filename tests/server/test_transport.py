@@ -13,8 +13,9 @@ import websockets
 from sonde_protocol.errors import IllegalTransition
 from sonde_protocol.states import advance
 from sonde_server.core.admission import AdmissionRules
+from sonde_server.framing import Library
 from sonde_server.listener import SocketLimits
-from sonde_server.transport import PHASES, Phase, Trigger, fitting_reason
+from sonde_server.transport import PHASES, Phase, Socket, Trigger, fitting_reason
 from support.echo_house import REQUEST, RawPeer, echo_server, frame
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
@@ -218,20 +219,34 @@ async def test_slow_reader_shows_as_buffered_and_tells_when_it_caught_up() -> No
         await peer.close()
 
 
-async def test_closed_sockets_leave_no_cycle_behind() -> None:
+async def test_closed_sockets_leave_nothing_for_the_collector() -> None:
     async with echo_server() as server:
         gc.collect()
         gc.disable()
         try:
-            peer = await websockets.connect(server.url)
-            (socket,) = server.listener._sockets
-            gone = weakref.ref(server.house.echoes[0])
-            del socket
-            await peer.close()
+            for last in (
+                frame(CLOSE, b"\x03\xe8"),
+                frame(TEXT, b"\xff"),
+                frame(3),
+                frame(TEXT, b"cut")[:-1],
+                b"",
+            ):
+                peer = await RawPeer.upgraded(server.port)
+                parts = frame(TEXT, b"a", fin=False) + frame(PING) + frame(CONT, b"b")
+                await peer.send(parts + frame(TEXT, b"plain") + last)
+                assert {await peer.read_frame() for _ in range(3)} == {
+                    (0x8A, b""),
+                    (0x81, b"ab"),
+                    (0x81, b"plain"),
+                }
+                await peer.close()
+            (await refused(server.port, "hello\r\n\r\n"))
+            gone = [weakref.ref(echo) for echo in server.house.echoes]
             await soon(lambda: not server.listener._sockets)
             server.house.echoes.clear()
             await asyncio.sleep(0.01)
-            assert gone() is None
+            assert [ref() for ref in gone if ref() is not None] == []
+            assert [each for each in gc.get_objects() if isinstance(each, Library | Socket)] == []
         finally:
             gc.enable()
 
