@@ -11,6 +11,7 @@ import msgspec
 from sonde_protocol.codec import JSON, Codec
 from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import Refused
+from sonde_protocol.frames import ClientPong
 from sonde_server.adapters.memory_backend import memory_backend
 from sonde_server.core.auth import Claims
 from sonde_server.core.config import GatewayConfig
@@ -146,6 +147,10 @@ class Peer:
 
     def patch(self, d: dict[str, Any], ch: str = "room:arena", **fields: Any) -> list[dict[str, Any]]:
         return self.command("patch", ch=ch, d=d, **fields)
+
+    def pong(self) -> None:
+        """A sign of life; what arrived stays for the next look."""
+        self.connection.on_message(self.codec.encode(ClientPong(n=1)), self.codec.binary)
 
     def frames(self) -> list[dict[str, Any]]:
         return self.wire.take()
