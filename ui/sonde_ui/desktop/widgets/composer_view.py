@@ -76,7 +76,7 @@ class ComposerView(QWidget):
         self.send_button.clicked.connect(self.send)
         self._menu.aboutToShow.connect(self._fill_menu)
         self._tasks.failed.connect(self._say_failed)
-        themes.changed.connect(lambda _theme: self._look())
+        themes.changed.connect(self._look)  # a bound method: the connection ends with the view
 
     # -------------------------------------------------------------- doors
 
