@@ -280,7 +280,11 @@ class Connection:
             self.outbox.put(data)
             return
         self.write(data)
-        if self.wire.buffered() > self.hub.config.slow_bytes:
+        self.note_slowness()
+
+    def note_slowness(self) -> None:
+        """A socket that holds too much is watched for progress, whether or not more is to be sent."""
+        if self.outbox is None and self.wire.buffered() > self.hub.config.slow_bytes:
             self._slow_down()
 
     def write(self, data: bytes) -> None:
@@ -300,8 +304,7 @@ class Connection:
         """An entry for a subscription that is slow, watched, or was left something out."""
         if self.phase is Phase.CLOSED or not subscription.accepts(entry):
             return
-        if self.outbox is None and self.wire.buffered() > self.hub.config.slow_bytes:
-            self._slow_down()
+        self.note_slowness()
         self.hub.metrics.deliveries_total += 1
         if self.outbox is not None:
             self.outbox.offer(subscription, entry)

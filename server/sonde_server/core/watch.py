@@ -44,6 +44,7 @@ class Watch:
 
     def look(self, connection: Connection, now: float) -> None:
         """Do what is due."""
+        connection.note_slowness()
         if connection.outbox is not None:
             connection.outbox.pump(now)
         for check in (self._check_identify, self._check_heartbeat, self._check_token, self._tidy):
