@@ -18,16 +18,19 @@ from sonde_lab.promises import PromiseMeter, Tally
 from sonde_lab.rowlog import RowLog
 from sonde_lab.watch import ClientWatch
 
-FIGURES_EVERY_S: Final = 1.0
+RATES_OVER_S: Final = 1.0
 
 
 class Collector:
     """Makes `Changes`. One endpoint lies between `begin` and `end`."""
 
-    def __init__(self, log: RowLog, board: NoticeBoard, gateway: EmbeddedGateway) -> None:
+    def __init__(
+        self, log: RowLog, board: NoticeBoard, gateway: EmbeddedGateway, figures_every_s: float = 1.0
+    ) -> None:
         self._log = log
         self._board = board
         self._gateway = gateway
+        self._figures_every_s = figures_every_s
         self._endpoint: Endpoint | None = None
         self._watches: dict[str, ClientWatch] = {}
         self._status = GatewayStatus()
@@ -74,7 +77,7 @@ class Collector:
         self._endpoint_changed = False
         for watch in self._watches.values():
             self._take_client(changes, watch, is_current=watch.conn == current)
-        if now - self._figures_at >= FIGURES_EVERY_S:
+        if now - self._figures_at >= self._figures_every_s:
             self._figures_at = now
             self._take_figures(changes, now, current)
         self._take_gateway(changes, players)
@@ -125,13 +128,13 @@ class Collector:
         own = {watch.client.status.session for watch in self._watches.values()}
         return () if view is None else monitoring.session_rows(view.document, {key for key in own if key})
 
-    # ------------------------------------------------------------ each second
+    # ------------------------------------------------------------ figures
 
     def _take_figures(self, changes: Changes, now: float, current: str) -> None:
         watch = self._watches.get(current)
         if watch is None:
             return
-        rates = watch.client.metrics.rates(now, FIGURES_EVERY_S)
+        rates = watch.client.metrics.rates(now, RATES_OVER_S)
         changes.throughput = Throughput(now, rates.in_msgs, rates.out_msgs, rates.in_bytes, rates.out_bytes)
         for each in self._watches.values():
             each.count_entries()

@@ -17,7 +17,7 @@ from sonde_protocol.errors import ProtocolViolation, SondeError, excerpt
 from sonde_protocol.frames import Command
 
 MAX_TEXT: Final = 1 << 20
-_CLOSE: Final = re.compile(r"/close(?:\s+(\d{1,5}))?(?:\s+(.*))?", re.DOTALL)
+_CLOSE: Final = re.compile(r"/close(?:\s+(\d{1,5})(?:\s+(.*))?)?", re.DOTALL)
 _COMMANDS: Final = get_args(Command)
 _OPS: Final = frozenset(kind.__struct_config__.tag for kind in _COMMANDS)
 _DECODE: Final = JSON.client_decoder(MAX_TEXT)

@@ -44,7 +44,7 @@ class EmbeddedGateway:
         self.starts = 0
         self._on_change = on_change
         self._child: Child | None = None
-        self._ready: asyncio.Future[dict[str, Any]] | None = None
+        self._ready: asyncio.Future[dict[str, Any] | None] | None = None  # None: ended before it was ready
         self._is_wanted = False  # an end while wanted is a death
 
     @property
@@ -80,11 +80,14 @@ class EmbeddedGateway:
                 on_line=self._on_line,
                 on_end=self._on_end,
             )
-            line = await asyncio.wait_for(asyncio.shield(self._ready), limit_s)
-        except (OSError, TimeoutError, GatewayFailed) as error:
+            line = await asyncio.wait_for(self._ready, limit_s)
+        except (OSError, TimeoutError) as error:
             await self._end_now()
             self._move(GatewayState.DEAD)
             raise self._failure(error, limit_s) from None
+        if line is None:
+            self._move(GatewayState.DEAD)
+            raise GatewayFailed(f"The gateway ended at once, with code {self.exit_code}.", self.log_tail)
         self.url, self.admin = str(line["url"]), str(line.get("admin", ""))
         self.starts += 1
         self._move(GatewayState.LIVE)
@@ -136,7 +139,7 @@ class EmbeddedGateway:
     def _on_end(self, exit_code: int) -> None:
         self.exit_code = exit_code
         if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(GatewayFailed("", ()))
+            self._ready.set_result(None)
         elif self._is_wanted:
             self._move(GatewayState.DEAD)
 
@@ -145,9 +148,7 @@ class EmbeddedGateway:
             return GatewayFailed(
                 f"The gateway was not ready within {limit_s:g} s and was ended.", self.log_tail
             )
-        if isinstance(error, OSError):
-            return GatewayFailed(f"The gateway cannot be started: {error.strerror or error}.", ())
-        return GatewayFailed(f"The gateway ended at once, with code {self.exit_code}.", self.log_tail)
+        return GatewayFailed(f"The gateway cannot be started: {error}.", ())
 
 
 def end_in_words(exit_code: int | None) -> str:

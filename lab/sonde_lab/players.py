@@ -18,8 +18,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from sonde_client import Channel, Client, ConnectFailed
-from sonde_client.events import EntryArrived
+from sonde_client import Channel, Client
+from sonde_client.events import EntryArrived, StatusChanged
 from sonde_lab.arena import Appear, Deed, Drop, Move, Player, Say, name_of
 from sonde_lab.tokens import minted
 from sonde_protocol.errors import SondeError
@@ -51,17 +51,37 @@ class PlayerShell:
         self.client.on(EntryArrived, self._on_entry)
 
     async def run(self) -> None:
-        """Play until cancelled, or until the gateway says to stop."""
+        """Play until cancelled, or until the gateway says to stop.
+
+        Raises:
+            ConnectFailed: the gateway said to stop.
+        """
         loop = asyncio.get_running_loop()
+        stopped: asyncio.Future[None] = loop.create_future()
+
+        def on_status(event: StatusChanged) -> None:
+            if event.status.state is ConnectionState.STOPPED and not stopped.done():
+                stopped.set_result(None)
+
+        self.client.on(StatusChanged, on_status)
         self.client.connect()
+        playing = loop.create_task(self._play(), name=f"player {self.player.name}")
+        try:
+            await asyncio.wait([playing, stopped], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+        await self.client.wait_live(0.0)  # tells why it stopped
+
+    async def _play(self) -> None:
+        loop = asyncio.get_running_loop()
         room = await self.client.subscribe(self._room_name, presence=True)
         before = loop.time()
-        while self.client.status.state is not ConnectionState.STOPPED:
+        while True:
             now = loop.time()
             await self._step(room, now - before)
             before = now
             await asyncio.sleep(max(0.0, STEP_S - (loop.time() - now)))
-        logger.error("%s was told to stop: %s", self.player.name, self.client.status.failure)
 
     async def _step(self, room: Channel, dt_s: float) -> None:
         players = room.state.get("players") if isinstance(room.state, dict) else None
@@ -142,7 +162,7 @@ async def _late(shell: PlayerShell, delay_s: float) -> None:
     await asyncio.sleep(delay_s)
     try:
         await shell.run()
-    except (ConnectFailed, SondeError) as error:
+    except SondeError as error:
         logger.error("%s cannot play: %s", shell.player.name, error)
 
 

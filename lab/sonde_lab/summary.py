@@ -23,6 +23,7 @@ from sonde_protocol.redact import redact_text
 MAX_DECODED_BYTES: Final = 64 * 1024
 _LOOK_BACK_ROWS: Final = 600  # how far above a value before is searched
 _LOOK_BACK_FRAMES: Final = 20  # and how many frames of the channel are opened for it
+_CACHED_VALUES: Final = 256
 _OF_A_CHANNEL: Final = frozenset({"delta", "snapshot", "live", "event", "presence"})
 _CLOSE, _PING, _PONG = 8, 9, 10
 
@@ -98,45 +99,27 @@ class Summaries:
         if known is not None:
             self._texts.move_to_end(row_id)
             return known
-        made = summarize(
-            self._ring.record(row_id),
-            lambda path: self._value_before(row_id, path),
-            lambda session: self._status_before(row_id, session),
-        )
+        past = _Past(self, row_id)
+        made = summarize(self._ring.record(row_id), past.value_at, past.status_of)
         self._texts[row_id] = made
         while len(self._texts) > self._limit:
             self._texts.popitem(last=False)
         return made
 
-    def _value_before(self, row_id: int, path: tuple[str, ...]) -> Any:
-        for earlier in self._frames_above(row_id, ("delta", "snapshot")):
-            value = self._value(earlier)
-            found = value_at(value.get("d") if isinstance(value, dict) else None, path)
-            if found is not MISSING:
-                return found
-            if isinstance(value, dict) and value.get("op") == "snapshot":
-                return MISSING
-        return MISSING
-
-    def _status_before(self, row_id: int, session: str) -> str | None:
-        for earlier in self._frames_above(row_id, ("presence",)):
-            value = self._value(earlier)
-            for member in _members(value):
-                if isinstance(member, dict) and member.get("session") == session:
-                    status = member.get("status")
-                    return status if isinstance(status, str) else None
-        return None
-
-    def _frames_above(self, row_id: int, ops: tuple[str, ...]) -> list[int]:
-        """Rows of the same channel and connection above `row_id`, nearest first."""
+    def frames_above(self, row_id: int, *ops: str) -> list[Any]:
+        """Messages of the same channel and connection above `row_id`, decoded, nearest first."""
         ring = self._ring
         first = max(ring.first_id, row_id - _LOOK_BACK_ROWS)
         ids = range(first, row_id)
-        wanted = [number for number in map(ring.names.number, ops) if number is not None]
-        match = np.isin(ring.column("op", ids), wanted)
+        match = np.zeros(len(ids), np.bool_)
+        column = ring.column("op", ids)
+        for number in map(ring.names.number, ops):
+            if number is not None:
+                match |= column == number
         match &= ring.column("channel", ids) == ring.value("channel", row_id)
         match &= ring.column("conn", ids) == ring.value("conn", row_id)
-        return [first + int(index) for index in np.flatnonzero(match)[: -_LOOK_BACK_FRAMES - 1 : -1]]
+        nearest = np.flatnonzero(match)[: -_LOOK_BACK_FRAMES - 1 : -1]
+        return [self._value(first + index) for index in nearest.tolist()]
 
     def _value(self, row_id: int) -> Any:
         if row_id in self._values:
@@ -149,9 +132,39 @@ class Summaries:
             except ValueError:
                 value = None
         self._values[row_id] = value
-        while len(self._values) > 256:
+        while len(self._values) > _CACHED_VALUES:
             self._values.popitem(last=False)
         return value
+
+
+class _Past:
+    """What was known of a row's channel before it; looked up once, when it is asked for."""
+
+    def __init__(self, summaries: Summaries, row_id: int) -> None:
+        self._summaries = summaries
+        self._row_id = row_id
+        self._documents: list[Any] | None = None
+
+    def value_at(self, path: tuple[str, ...]) -> Any:
+        """The value at a path of the state document, or `MISSING`."""
+        if self._documents is None:
+            self._documents = self._summaries.frames_above(self._row_id, "delta", "snapshot")
+        for value in self._documents:
+            if not isinstance(value, dict):
+                continue
+            found = value_at(value.get("d"), path)
+            if found is not MISSING or value.get("op") == "snapshot":
+                return found
+        return MISSING
+
+    def status_of(self, session: str) -> str | None:
+        """A session's presence status."""
+        for value in self._summaries.frames_above(self._row_id, "presence"):
+            for member in _members(value):
+                if isinstance(member, dict) and member.get("session") == session:
+                    status = member.get("status")
+                    return status if isinstance(status, str) else None
+        return None
 
 
 def _members(value: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
-from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.player_process import PlayerProcess
 from sonde_lab.possible import Situation, why_not
@@ -51,6 +51,7 @@ class WorkbenchConfig:
     ring_rows: int = 200_000
     ring_bytes: int = 256 << 20
     measure_every_s: float = 1.0
+    figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     codec: str = "sonde.v1.json"
     players_seed: int = 1
@@ -73,7 +74,7 @@ class Workbench:
         self._board = NoticeBoard(self._log.wall)
         self._gateway = EmbeddedGateway(self._on_gateway)
         self._players = PlayerProcess(self._on_players_died)
-        self._collector = Collector(self._log, self._board, self._gateway)
+        self._collector = Collector(self._log, self._board, self._gateway, self.config.figures_every_s)
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -96,7 +97,7 @@ class Workbench:
             self._collector.begin(endpoint, self.players)
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
-                self._join(endpoint.url, tokens.source(endpoint.token))
+                self._join(endpoint.url, _remote_token(endpoint.token))
             else:
                 await self._start_gateway(self._gateway.start)
 
@@ -147,7 +148,7 @@ class Workbench:
                 "players_failed", "The players cannot be started", str(error), "Try again from the menu."
             )
 
-    def _join(self, url: str, token: tokens.TokenCall) -> None:
+    def _join(self, url: str, token: str | tokens.TokenCall) -> None:
         client = Client(
             url,
             token,
@@ -386,6 +387,13 @@ class Workbench:
                 f"{task.get_name()}: {error}",
                 "Please report it.",
             )
+
+
+def _remote_token(source: TokenSource) -> str | tokens.TokenCall:
+    """A pasted token as it is, so that the client knows that asking again gives no other one."""
+    if source.kind is TokenKind.PASTE and source.value.strip():
+        return source.value.strip()
+    return tokens.source(source)
 
 
 def _last_words(log_tail: tuple[str, ...], advice: str = "") -> str:

@@ -110,7 +110,7 @@ def replayed(before: list[tuple[int, int]], view: View, change: ViewChange) -> l
     return shown + [view.row(len(shown) + i)[:2] for i in range(change.appended)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(steps, max_size=25), st.integers(16, 120))
 def test_view_shows_what_pencil_and_paper_show_after_any_story(steps: list[object], capacity: int) -> None:
     ring = Ring(capacity=capacity)

@@ -36,7 +36,7 @@ def same(a: Record, b: Record) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(records, max_size=30), max_size=25),
     st.integers(1, 70),

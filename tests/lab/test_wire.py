@@ -126,7 +126,7 @@ def test_messages_come_out_as_they_went_in_however_the_bytes_are_split(
     assert all(m.compressed == bool(extensions) for m in seen if not m.control)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.sampled_from([Direction.IN, Direction.OUT]),
     st.booleans(),

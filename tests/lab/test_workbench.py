@@ -75,7 +75,7 @@ class Seen:
 
 @asynccontextmanager
 async def opened(endpoint: Endpoint = EMBEDDED, players: int = 0, **config: object) -> AsyncIterator[Seen]:
-    workbench = Workbench(WorkbenchConfig(measure_every_s=0.1, **config))  # type: ignore[arg-type]
+    workbench = Workbench(WorkbenchConfig(measure_every_s=0.1, figures_every_s=0.1, **config))  # type: ignore[arg-type]
     seen = Seen(workbench)
     await workbench.open(endpoint, players)
     try:

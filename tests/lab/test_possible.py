@@ -1,0 +1,59 @@
+"""Every act in every state: possible, or not with a reason."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from sonde_client import ConnectionStatus
+from sonde_lab.changes import Act, GatewayState
+from sonde_lab.endpoints import EMBEDDED, TokenKind, TokenSource, remote
+from sonde_lab.possible import Situation, why_not
+from sonde_protocol.states import ConnectionState
+
+REMOTE = remote("ws://h/v1/ws", TokenSource(TokenKind.PASTE))
+EVERYONE = frozenset({"player", "monitor", "admin"})
+POSSIBLE = {
+    Act.CONNECT: {ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING},
+    Act.DISCONNECT: set(ConnectionState) - {ConnectionState.IDLE, ConnectionState.CLOSING},
+    Act.RETRY_NOW: {ConnectionState.WAITING},
+    Act.DROP: {ConnectionState.LIVE, ConnectionState.HANDSHAKING},
+    Act.KICK: {ConnectionState.LIVE},
+    Act.REFUSE: set(ConnectionState) - {ConnectionState.IDLE},
+    Act.SEND: {ConnectionState.LIVE},
+    Act.SET_PRESENCE: {ConnectionState.LIVE},
+    Act.RESTART_GATEWAY: set(ConnectionState),
+    Act.SET_PLAYERS: set(ConnectionState),
+    Act.MARK: set(ConnectionState),
+}
+
+
+@pytest.mark.parametrize(("act", "state"), list(itertools.product(Act, ConnectionState)))
+def test_act_is_possible_exactly_in_its_states(act: Act, state: ConnectionState) -> None:
+    reason = why_not(
+        act, Situation(EMBEDDED, GatewayState.LIVE, ConnectionStatus(state=state, roles=EVERYONE))
+    )
+    assert (reason is None) == (state in POSSIBLE[act]), reason
+    assert reason is None or reason.endswith(".")
+
+
+@pytest.mark.parametrize("act", Act)
+def test_without_an_endpoint_only_a_mark_is_possible(act: Act) -> None:
+    reason = why_not(act, Situation(None, GatewayState.NONE, None))
+    assert (reason is None) == (act is Act.MARK)
+
+
+def test_without_a_client_the_gateway_can_still_be_restarted() -> None:
+    situation = Situation(EMBEDDED, GatewayState.DEAD, None)
+    assert why_not(Act.RESTART_GATEWAY, situation) is None
+    assert why_not(Act.SET_PLAYERS, situation) == "The embedded gateway is not running."
+    assert "no client" in (why_not(Act.SEND, situation) or "")
+    assert why_not(Act.RESTART_GATEWAY, Situation(EMBEDDED, GatewayState.STARTING, None)) is not None
+
+
+def test_remote_gateway_is_not_ours_to_restart() -> None:
+    situation = Situation(REMOTE, GatewayState.REMOTE, ConnectionStatus(state=ConnectionState.LIVE))
+    assert why_not(Act.RESTART_GATEWAY, situation) is not None
+    assert why_not(Act.SET_PLAYERS, situation) is not None
+    assert why_not(Act.KICK, situation) == "Needs a token with the role admin."
