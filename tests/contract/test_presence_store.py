@@ -1,0 +1,127 @@
+"""What every presence store promises: generations, leases, and one sweep of a lost node."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sonde_protocol.frames import Member
+from support.backends import Store
+
+CH = "room:arena"
+
+
+def member(session: str = "s1", **changes: Any) -> Member:
+    fields: dict[str, Any] = {
+        "session": session,
+        "user": "ada",
+        "name": "Ada",
+        "device": None,
+        "status": "online",
+        "activity": None,
+        "meta": {"a": [1]},
+        "since": 5,
+        "rtt_ms": 12.5,
+        "node": "n1",
+    }
+    return Member(**(fields | changes))
+
+
+async def test_members_come_in_the_order_of_their_coming(store: Store) -> None:
+    presence = store.backend.presence
+    for session in ("s2", "s1", "s3"):
+        assert await presence.put(CH, member(session), 1)
+    assert list(await presence.members(CH)) == [member("s2"), member("s1"), member("s3")]
+    assert list(await presence.members("room:other")) == []
+
+
+async def test_a_member_is_replaced_in_place(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.put(CH, member("s1"), 1)
+    await presence.put(CH, member("s2"), 1)
+    await presence.put(CH, member("s1", status="away"), 1)
+    assert [m.status for m in await presence.members(CH)] == ["away", "online"]
+
+
+async def test_removing_takes_out_once(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.put(CH, member(), 1)
+    assert await presence.remove(CH, "s1", 1)
+    assert not await presence.remove(CH, "s1", 1)
+    assert not await presence.remove("room:other", "s1", 1)
+    assert list(await presence.members(CH)) == []
+
+
+async def test_what_an_older_generation_says_is_void(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.put(CH, member(node="n2"), 2)
+    assert not await presence.put(CH, member(status="reconnecting"), 1)
+    assert not await presence.remove(CH, "s1", 1)
+    assert list(await presence.members(CH)) == [member(node="n2")]
+    assert await presence.remove(CH, "s1", 3)
+
+
+async def test_a_lease_that_is_renewed_is_never_claimed(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.put(CH, member(), 1)
+    for _ in range(5):
+        assert await presence.renew_lease("n1", 10.0)
+        await store.pass_time(8)
+        assert list(await presence.claim_lost("n2")) == []
+
+
+async def test_members_of_a_lost_node_are_handed_out_once(store: Store) -> None:
+    presence = store.backend.presence
+    for node in ("n1", "n2", "n3"):
+        await presence.renew_lease(node, 10.0)
+    await presence.put(CH, member("s1"), 4)
+    await presence.put("room:side", member("s1"), 4)
+    await presence.put(CH, member("s2", node="n2"), 1)
+    await store.pass_time(9)
+    for node in ("n2", "n3"):
+        await presence.renew_lease(node, 10.0)
+    await store.pass_time(2)
+    claims = await asyncio.gather(*(presence.claim_lost(node) for node in ("n2", "n3", "n2")))
+    claimed = [claim for part in claims for claim in part]
+    assert sorted((claim.ch, claim.member.session, claim.generation) for claim in claimed) == [
+        (CH, "s1", 4),
+        ("room:side", "s1", 4),
+    ]
+
+
+async def test_a_claimed_member_is_swept_again_when_its_keeper_is_lost_too(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.renew_lease("n1", 10.0)
+    await presence.put(CH, member("s1"), 1)
+    await store.pass_time(11)
+    await presence.renew_lease("n2", 10.0)
+    assert len(await presence.claim_lost("n2")) == 1
+    await store.pass_time(11)
+    assert [claim.member.session for claim in await presence.claim_lost("n3")] == ["s1"]
+
+
+async def test_a_node_learns_that_its_lease_was_claimed(store: Store) -> None:
+    presence = store.backend.presence
+    assert await presence.renew_lease("n1", 10.0)
+    await store.pass_time(11)
+    await presence.claim_lost("n2")
+    assert not await presence.renew_lease("n1", 10.0)
+    assert await presence.renew_lease("n1", 10.0)
+
+
+async def test_a_member_that_came_back_elsewhere_is_not_claimed_with_its_old_node(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.renew_lease("n1", 10.0)
+    await presence.put(CH, member("s1"), 1)
+    await presence.put(CH, member("s1", node="n2"), 2)
+    await store.pass_time(11)
+    assert list(await presence.claim_lost("n2")) == []
+
+
+async def test_a_node_that_ends_on_purpose_leaves_nothing_to_claim(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.renew_lease("n1", 10.0)
+    await presence.drop_lease("n1")
+    await store.pass_time(20)
+    assert list(await presence.claim_lost("n2")) == []
+    assert await presence.renew_lease("n1", 10.0)
