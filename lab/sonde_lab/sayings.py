@@ -16,7 +16,7 @@ from sonde_protocol.codes import close_name
 from sonde_protocol.redact import redact_value
 
 Fields = Mapping[str, Any]
-WasStatus = Callable[[str], str | None]  # a session's presence status before this frame
+MemberBefore = Callable[[str], Fields | None]  # a session's member record before this frame
 
 
 def text(value: Any, limit: int = 64) -> str:
@@ -104,24 +104,34 @@ def _snapshot(f: Fields) -> str:
     return f"whole state at {number(f['seq'])}{size}{part}" + (f" · {text(cause)}" if cause else "")
 
 
-def _presence(f: Fields, was: WasStatus) -> str:
+def _presence(f: Fields, before: MemberBefore) -> str:
     if f["kind"] == "snapshot":
-        return f"{len(f.get('members') or ()):,} members"
+        count = len(f.get("members") or ())
+        return f"{count:,} member{'' if count == 1 else 's'}"
     said = [f"{text(m['name'])} joined ({text(m['status'])})" for m in f.get("joins") or ()]
-    said += [_update(member, was) for member in f.get("updates") or ()]
+    said += [_update(member, before) for member in f.get("updates") or ()]
     said += [f"{text(leave['user'])} left ({text(leave['reason'])})" for leave in f.get("leaves") or ()]
     more = f" · +{len(said) - 4} more" if len(said) > 4 else ""
     return (" · ".join(said[:4]) or "nothing changed") + more
 
 
-def _update(member: Fields, was: WasStatus) -> str:
-    name, status, before = text(member["name"]), text(member["status"]), was(str(member["session"]))
-    if before is not None and before != status:
-        return f"{name} {before} → {status}"
-    activity = member.get("activity")
+def _update(member: Fields, before: MemberBefore) -> str:
+    """What changed; all of it where nothing is known of before."""
+    name, status, activity = text(member["name"]), text(member["status"]), member.get("activity")
     rtt = member.get("rtt_ms")
-    what = text(activity) if activity else status
-    return f"{name} {what}" + (f", RTT {number(rtt)} ms" if isinstance(rtt, int | float) else "")
+    was = before(str(member["session"]))
+    if was is None:
+        doing = f" · {text(activity)}" if activity else ""
+        return f"{name} {status}{doing}"
+    said = []
+    if was.get("status") != status:
+        said.append(f"{text(was.get('status'))} → {status}")
+    if was.get("activity") != activity and activity:
+        said.append(text(activity))
+    if was.get("rtt_ms") != rtt and isinstance(rtt, int | float):
+        then = was.get("rtt_ms")
+        said.append(f"RTT {number(then)} → {number(rtt)} ms" if then is not None else f"RTT {number(rtt)} ms")
+    return f"{name} {', '.join(said) or status}"
 
 
 def _live(f: Fields) -> str:
@@ -263,8 +273,8 @@ _SAYINGS: Final[Mapping[str, Callable[[Fields], str]]] = MappingProxyType(
 )
 
 
-def say(fields: Any, before: Before, was: WasStatus) -> str:
-    """One line about a decoded message. `before` and `was` tell what was known before it."""
+def say(fields: Any, before: Before, member_before: MemberBefore) -> str:
+    """One line about a decoded message. `before` and `member_before` tell what was known before it."""
     if not isinstance(fields, dict):
         return short(fields)
     op = fields.get("op")
@@ -272,7 +282,7 @@ def say(fields: Any, before: Before, was: WasStatus) -> str:
         if op in ("delta", "patch"):
             return describe(fields["d"], before)
         if op == "presence":
-            return _presence(fields, was)
+            return _presence(fields, member_before)
         if isinstance(op, str) and op in _SAYINGS:
             return _SAYINGS[op](fields)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):

@@ -15,7 +15,7 @@ from sonde_lab.deltas import MISSING, Before, value_at
 from sonde_lab.envelope import BINARY, peek, value_of
 from sonde_lab.records import Flag, Kind, Record
 from sonde_lab.ring import Ring
-from sonde_lab.sayings import WasStatus, say
+from sonde_lab.sayings import Fields, MemberBefore, say
 from sonde_lab.wording import one_line
 from sonde_protocol.codes import close_name
 from sonde_protocol.redact import redact_text
@@ -32,12 +32,12 @@ def _unknown(_path: tuple[str, ...]) -> Any:
     return MISSING
 
 
-def _never_seen(_session: str) -> str | None:
+def _never_seen(_session: str) -> Fields | None:
     return None
 
 
-def summarize(record: Record, before: Before = _unknown, was: WasStatus = _never_seen) -> str:
-    """One line about a record. `before` and `was` tell what was known before it, see `Summaries`."""
+def summarize(record: Record, before: Before = _unknown, member_before: MemberBefore = _never_seen) -> str:
+    """One line about a record. `before` and `member_before` tell what was known before it, see `Summaries`."""
     if record.kind != Kind.FRAME:
         return one_line(redact_text(record.payload[:400].decode(errors="replace")).partition("\r\n")[0], 240)
     if record.opcode in (_CLOSE, _PING, _PONG):
@@ -45,7 +45,7 @@ def summarize(record: Record, before: Before = _unknown, was: WasStatus = _never
     if record.flags & (Flag.MALFORMED | Flag.TRUNCATED) or record.size > MAX_DECODED_BYTES:
         return _unreadable(record)
     try:
-        text = say(value_of(record.payload, record.opcode == BINARY), before, was)
+        text = say(value_of(record.payload, record.opcode == BINARY), before, member_before)
     except ValueError:
         return _unreadable(record)
     is_system = record.channel.startswith("$") and record.op in _OF_A_CHANNEL
@@ -100,7 +100,7 @@ class Summaries:
             self._texts.move_to_end(row_id)
             return known
         past = _Past(self, row_id)
-        made = summarize(self._ring.record(row_id), past.value_at, past.status_of)
+        made = summarize(self._ring.record(row_id), past.value_at, past.member)
         self._texts[row_id] = made
         while len(self._texts) > self._limit:
             self._texts.popitem(last=False)
@@ -144,6 +144,7 @@ class _Past:
         self._summaries = summaries
         self._row_id = row_id
         self._documents: list[Any] | None = None
+        self._rosters: list[Any] | None = None
 
     def value_at(self, path: tuple[str, ...]) -> Any:
         """The value at a path of the state document, or `MISSING`."""
@@ -157,13 +158,14 @@ class _Past:
                 return found
         return MISSING
 
-    def status_of(self, session: str) -> str | None:
-        """A session's presence status."""
-        for value in self._summaries.frames_above(self._row_id, "presence"):
+    def member(self, session: str) -> Fields | None:
+        """A session's member record, as the last presence frame that names it told it."""
+        if self._rosters is None:
+            self._rosters = self._summaries.frames_above(self._row_id, "presence")
+        for value in self._rosters:
             for member in _members(value):
                 if isinstance(member, dict) and member.get("session") == session:
-                    status = member.get("status")
-                    return status if isinstance(status, str) else None
+                    return member
         return None
 
 

@@ -41,7 +41,7 @@ def said(value: dict[str, Any], **fields: Any) -> str:
         ({"op": "live", "ch": "room:arena", "epoch": "e", "seq": 3118}, "up to 3,118"),
         ({"op": "presence", "kind": "diff", "updates": [{**MEMBER, "status": "reconnecting"}]}, "Ada reconnecting"),
         ({"op": "presence", "kind": "diff", "joins": [MEMBER], "leaves": [{"user": "bo", "reason": "left"}]}, "Ada joined (online) · bo left (left)"),
-        ({"op": "presence", "kind": "snapshot", "members": [MEMBER]}, "1 members"),
+        ({"op": "presence", "kind": "snapshot", "members": [MEMBER]}, "1 member"),
         ({"op": "snapshot", "seq": 3118, "d": {"a": 1}, "cause": "trimmed"}, "whole state at 3,118, 1 keys · trimmed"),
         ({"op": "resume", "session": "s7f3abcdef01", "resume": "x", "channels": [{"ch": "room:arena", "cursor": ["e", 3]}]}, "session s7f3ab…, 1 channels, 1 with cursors"),
         ({"op": "resumed", "session": "s", "channels": [{"ch": "room:arena", "verdict": "replay", "cause": "ok", "from": 3102, "to": 3118}, {"ch": "user:u1", "verdict": "snapshot", "cause": "trimmed"}]}, "room:arena replay 3,103 → 3,118 · user:u1 snapshot (trimmed)"),
@@ -77,25 +77,33 @@ def test_delta_tells_what_it_was_before() -> None:
     assert texts.text(3) is texts.text(3)
 
 
-def test_presence_diff_tells_the_status_before() -> None:
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"status": "reconnecting"}, "Ada online → reconnecting"),
+        ({"activity": "walking"}, "Ada walking"),
+        ({"rtt_ms": 12.0}, "Ada RTT 12.0 ms"),
+        ({"status": "away", "activity": "idle"}, "Ada online → away, idle"),
+        ({"node": "b"}, "Ada online"),
+    ],
+)
+def test_presence_diff_tells_what_changed(change: dict[str, Any], expected: str) -> None:
     ring = Ring()
-    texts = Summaries(ring)
-    ring.append(
-        row(
-            "presence",
-            channel="room:arena",
-            payload=json.dumps({"op": "presence", "kind": "snapshot", "members": [MEMBER]}).encode(),
-        )
-    )
-    changed = {**MEMBER, "status": "reconnecting"}
-    ring.append(
-        row(
-            "presence",
-            channel="room:arena",
-            payload=json.dumps({"op": "presence", "kind": "diff", "updates": [changed]}).encode(),
-        )
-    )
-    assert texts.text(1) == "Ada online → reconnecting"
+    for value in (
+        {"kind": "snapshot", "members": [MEMBER]},
+        {"kind": "diff", "updates": [{**MEMBER, **change}]},
+    ):
+        payload = json.dumps({"op": "presence", **value}).encode()
+        ring.append(row("presence", channel="room:arena", payload=payload))
+    assert Summaries(ring).text(1) == expected
+
+
+def test_round_trip_of_a_member_tells_the_one_before() -> None:
+    ring = Ring()
+    for rtt in (12.0, 14.5):
+        value = {"op": "presence", "kind": "diff", "updates": [{**MEMBER, "rtt_ms": rtt}]}
+        ring.append(row("presence", channel="room:arena", payload=json.dumps(value).encode()))
+    assert Summaries(ring).text(1) == "Ada RTT 12.0 → 14.5 ms"
 
 
 def test_close_frame_names_its_code() -> None:
