@@ -1,15 +1,20 @@
 """An independent byte relay: passes every byte on, counts frames with a parser of its own, delays on demand.
 
-It shares no code with the product: what it counts is the truth that the window is compared with.
+It shares no code with the product: what it counts is the truth that the window is compared with. It runs in a
+process of its own, so that a busy window does not look like a slow network. As a program: the upstream port and
+the delay in seconds are its arguments, its own port is its first line, and the end of its standard input makes
+it print what it counted, one object a connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 CONTROL = {8: "close", 9: "ping", 10: "pong"}
 
@@ -21,7 +26,6 @@ class FrameCounter:
     buffer: bytearray = field(default_factory=bytearray)
     opened: bool = False
     ops: Counter[str] = field(default_factory=Counter)
-    payloads: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> None:
         self.buffer += data
@@ -53,86 +57,102 @@ class FrameCounter:
             payload = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
         del data[: at + length]
         self.ops[CONTROL.get(opcode) or json.loads(payload)["op"]] += 1
-        self.payloads.append(payload)
         return True
 
 
 @dataclass(slots=True)
 class RelayedConnection:
-    """One client's connection through the relay: what the client sent (`out`) and received (`in_`)."""
+    """One client's connection: what the client sent (`out`) and received (`in_`), by op."""
 
-    out: FrameCounter = field(default_factory=FrameCounter)
-    in_: FrameCounter = field(default_factory=FrameCounter)
+    out: Counter[str]
+    in_: Counter[str]
 
 
 class Relay:
-    """Listens on a free loopback port and relays to `port`; `delay_s` holds every chunk that long, each way."""
+    """A relay to `port` for the length of a `with` block; `stop()` ends it and tells what it counted."""
 
     def __init__(self, port: int, delay_s: float = 0.0) -> None:
-        self.upstream_port = port
-        self.delay_s = delay_s
-        self.connections: list[RelayedConnection] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._arguments = [sys.executable, __file__, str(port), str(delay_s)]
+        self._process: subprocess.Popen[str] | None = None
+        self.port = 0
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/v1/ws"
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = RelayedConnection()
-        self.connections.append(connection)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+    def stop(self) -> list[RelayedConnection]:
+        """End the relay; every connection that it carried, in the order in which they came."""
+        process, self._process = self._process, None
+        if process is None:
+            return []
+        told, _ = process.communicate(timeout=10)
+        return [
+            RelayedConnection(Counter(each["out"]), Counter(each["in"])) for each in json.loads(told or "[]")
+        ]
+
+
+# ---------------------------------------------------------------- the program
+
+
+async def pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counter: FrameCounter, delay_s: float
+) -> None:
+    """Chunks keep their order, and each is held for `delay_s` from its own arrival."""
+    loop = asyncio.get_running_loop()
+    held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    async def release() -> None:
+        while True:
+            due, data = await held.get()
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if not data:
+                writer.close()
+                return
+            writer.write(data)
+
+    out = asyncio.ensure_future(release())
+    try:
+        while data := await reader.read(65536):
+            counter.feed(data)
+            held.put_nowait((loop.time() + delay_s, data))
+    except ConnectionError:
+        pass
+    held.put_nowait((loop.time() + delay_s, b""))
+    await out
+
+
+async def serve(upstream_port: int, delay_s: float) -> list[dict[str, Any]]:
+    """Relay until standard input ends; what was counted."""
+    connections: list[tuple[FrameCounter, FrameCounter]] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        out, in_ = FrameCounter(), FrameCounter()
+        connections.append((out, in_))
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream_port)
-            await asyncio.gather(
-                self._pump(reader, up_writer, connection.out), self._pump(up_reader, writer, connection.in_)
-            )
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", upstream_port)
         except OSError:
             writer.close()
-        finally:
-            self._tasks.discard(task)
+            return
+        await asyncio.gather(pump(reader, up_writer, out, delay_s), pump(up_reader, writer, in_, delay_s))
 
-    async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counter: FrameCounter
-    ) -> None:
-        """Chunks keep their order and each is held for `delay_s` from its own arrival."""
-        loop = asyncio.get_running_loop()
-        held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    await asyncio.sleep(0.1 + 2 * delay_s)  # bytes that are under way arrive first
+    server.close()
+    return [{"out": out.ops, "in": in_.ops} for out, in_ in connections]
 
-        async def release() -> None:
-            while True:
-                due, data = await held.get()
-                await asyncio.sleep(max(0.0, due - loop.time()))
-                if not data:
-                    writer.close()
-                    return
-                writer.write(data)
 
-        out = asyncio.ensure_future(release())
-        try:
-            while data := await reader.read(65536):
-                counter.feed(data)
-                held.put_nowait((loop.time() + self.delay_s, data))
-        except ConnectionError:
-            pass
-        held.put_nowait((loop.time() + self.delay_s, b""))
-        await out
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2])))))

@@ -1,0 +1,55 @@
+"""After the window has gone, however it went, none of its children is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.processes import descendants, wait_until_gone
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sonde_ui.cli", "ui", "--data-dir", str(tmp_path / "data")],
+        env={**os.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    yield process
+    process.kill()
+    process.wait(10)
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def children_at_work(app: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """The gateway's and the players' processes, once both are there."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        children = descendants(app.pid)
+        words = [" ".join(child.cmdline()) for child in children if child.is_running()]
+        if any("sonde_server" in each for each in words) and any("players" in each for each in words):
+            return children
+        time.sleep(0.05)  # another process's start has no clock that we could turn
+    raise AssertionError(f"the children did not start: {words}")
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_child_is_left(app: subprocess.Popen[bytes], how: signal.Signals) -> None:
+    children = children_at_work(app)
+    app.send_signal(how)
+    code = app.wait(15)
+    assert code == (-signal.SIGKILL if how is signal.SIGKILL else 0)
+    assert [child.pid for child in wait_until_gone(children, 10.0)] == []
