@@ -306,7 +306,7 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         else:
-            self._end()
+            self._fail(DialFailure("dial_reset", f"{self._where}: {why or 'given up'}."))
 
     def _abort_soon(self) -> None:
         if self._abort_timer is None and not self._gone:
