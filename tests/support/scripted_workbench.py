@@ -11,7 +11,18 @@ from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
-from sonde_lab.changes import Act, Changes, Document, GatewayStatus, Notice, Promise, Promises, RttSample, SessionRow, Throughput
+from sonde_lab.changes import (
+    Act,
+    Changes,
+    Document,
+    GatewayStatus,
+    Notice,
+    Promise,
+    Promises,
+    RttSample,
+    SessionRow,
+    Throughput,
+)
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -40,7 +51,9 @@ class ScriptedWorkbench:
     ring: Ring = field(default_factory=Ring)
     current: str = "you"
     clients: dict[str, Any] = field(default_factory=dict)
-    endpoint: Any = field(default_factory=lambda: SimpleNamespace(kind="embedded", name="Embedded gateway", production=False))
+    endpoint: Any = field(
+        default_factory=lambda: SimpleNamespace(kind="embedded", name="Embedded gateway", production=False)
+    )
     players_on: bool = True
     pending: Changes = field(default_factory=Changes)
     asked: list[tuple[Any, ...]] = field(default_factory=list)
@@ -48,7 +61,10 @@ class ScriptedWorkbench:
     send_answer: str | None = None
 
     def take_changes(self) -> Changes:
-        taken, self.pending = self.pending, Changes(promises=self.pending.promises, gateway=self.pending.gateway)
+        taken, self.pending = (
+            self.pending,
+            Changes(promises=self.pending.promises, gateway=self.pending.gateway),
+        )
         return taken
 
     def can(self, act: Act) -> str | None:
@@ -83,11 +99,40 @@ class Script:
         self.conn = conn
         self.seq = 3_100
 
-    def frame(self, op: str, after_ms: float = 12, *, out: bool = False, flags: int = 0, rtt: float = NO_RTT, channel: str = "room:arena", **fields: Any) -> Record:
+    def frame(
+        self,
+        op: str,
+        after_ms: float = 12,
+        *,
+        out: bool = False,
+        flags: int = 0,
+        rtt: float = NO_RTT,
+        channel: str = "room:arena",
+        **fields: Any,
+    ) -> Record:
         """A JSON frame of `op`."""
-        return self.raw(json.dumps({"op": op, **({"ch": channel} if channel else {}), **fields}).encode(), op, after_ms, out=out, flags=flags, rtt=rtt, channel=channel)
+        return self.raw(
+            json.dumps({"op": op, **({"ch": channel} if channel else {}), **fields}).encode(),
+            op,
+            after_ms,
+            out=out,
+            flags=flags,
+            rtt=rtt,
+            channel=channel,
+        )
 
-    def raw(self, payload: bytes, op: str = "event", after_ms: float = 1, *, out: bool = False, flags: int = 0, rtt: float = NO_RTT, channel: str = "room:arena", opcode: int = TEXT) -> Record:
+    def raw(
+        self,
+        payload: bytes,
+        op: str = "event",
+        after_ms: float = 1,
+        *,
+        out: bool = False,
+        flags: int = 0,
+        rtt: float = NO_RTT,
+        channel: str = "room:arena",
+        opcode: int = TEXT,
+    ) -> Record:
         """A frame of any bytes."""
         self.at += after_ms / 1000
         return Record(
@@ -96,7 +141,17 @@ class Script:
             size=len(payload), payload=payload, rtt_ms=rtt, flags=flags,
         )  # fmt: skip
 
-    def happening(self, kind: Kind, op: str, said: str, after_ms: float = 1, *, flags: int = 0, code: int = 0, direction: Direction = Direction.NONE) -> Record:
+    def happening(
+        self,
+        kind: Kind,
+        op: str,
+        said: str,
+        after_ms: float = 1,
+        *,
+        flags: int = 0,
+        code: int = 0,
+        direction: Direction = Direction.NONE,
+    ) -> Record:
         """A row that is no frame."""
         self.at += after_ms / 1000
         return Record(
@@ -107,7 +162,9 @@ class Script:
     def delta(self, player: str, x: float, after_ms: float = 20) -> Record:
         """One step of a player."""
         self.seq += 1
-        return self.frame("delta", after_ms, seq=self.seq, d={"players": {player: {"x": x}}}, **{"from": player}, ts=1)
+        return self.frame(
+            "delta", after_ms, seq=self.seq, d={"players": {player: {"x": x}}}, **{"from": player}, ts=1
+        )
 
     def walk(self, player: str, x: float, steps: int) -> list[Record]:
         """A run of deltas."""
@@ -120,22 +177,101 @@ def story(repeat: int = 1) -> list[Record]:
     rows: list[Record] = []
     for _ in range(repeat):
         rows += script.walk("ada", 41.2, 12)
-        rows.append(script.frame("event", 18, seq=3101, type="chat", d={"text": "anyone at the north gate?"}, **{"from": "bertil"}, ts=1))
-        rows.append(script.frame("publish", 1, out=True, rtt=8.4, id=214, type="ping_marker", d={"x": 40, "y": 11}))
+        rows.append(
+            script.frame(
+                "event",
+                18,
+                seq=3101,
+                type="chat",
+                d={"text": "anyone at the north gate?"},
+                **{"from": "bertil"},
+                ts=1,
+            )
+        )
+        rows.append(
+            script.frame("publish", 1, out=True, rtt=8.4, id=214, type="ping_marker", d={"x": 40, "y": 11})
+        )
         rows.append(script.frame("reply", 50, rtt=8.4, id=214, d={"seq": 3102}, channel=""))
         rows += script.walk("emeka", 12.0, 9)
-        rows.append(script.frame("presence", 12, kind="diff", number=41, joins=[], updates=[], leaves=[], count=8))
+        rows.append(
+            script.frame("presence", 12, kind="diff", number=41, joins=[], updates=[], leaves=[], count=8)
+        )
         rows.append(script.frame("ping", 1, flags=Flag.HEARTBEAT, channel="", n=37, time=1))
         rows.append(script.frame("pong", 1, out=True, flags=Flag.HEARTBEAT, rtt=11.9, channel="", n=37))
         rows.append(script.happening(Kind.ACT, "act", "half_open client:chidi 8 s", flags=Flag.INJECTED))
-        rows.append(script.frame("event", 50, flags=Flag.INJECTED, seq=3104, type="hit", d={"target": "dalia", "hp": 72}, **{"from": None}, ts=1))
-        rows.append(script.happening(Kind.CLOSE, "close", "4002 heartbeat lost — by the server, 22.5 s after the last frame received", 22_500, code=4002))
-        rows.append(script.happening(Kind.HANDSHAKE, "upgrade", "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:41733\r\nUpgrade: websocket\r\nAuthorization: Bearer eyJh…\r\n\r\n", 20, direction=Direction.OUT))
-        rows.append(script.frame("resume", 18, out=True, session="s7f3aaaa", resume="•••", channels=[], channel=""))
-        rows.append(script.frame("resumed", 1, rtt=31.2, session="s7f3aaaa", resume="•••", generation=3, last_command=214, channels=[], channel=""))
-        rows.append(script.frame("event", 12, flags=Flag.REPLAY, seq=3105, type="chat", d={"text": "back at the gate"}, **{"from": "ada"}, ts=1, replay=True))
+        rows.append(
+            script.frame(
+                "event",
+                50,
+                flags=Flag.INJECTED,
+                seq=3104,
+                type="hit",
+                d={"target": "dalia", "hp": 72},
+                **{"from": None},
+                ts=1,
+            )
+        )
+        rows.append(
+            script.happening(
+                Kind.CLOSE,
+                "close",
+                "4002 heartbeat lost — by the server, 22.5 s after the last frame received",
+                22_500,
+                code=4002,
+            )
+        )
+        rows.append(
+            script.happening(
+                Kind.HANDSHAKE,
+                "upgrade",
+                "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:41733\r\nUpgrade: websocket\r\nAuthorization: Bearer eyJh…\r\n\r\n",
+                20,
+                direction=Direction.OUT,
+            )
+        )
+        rows.append(
+            script.frame("resume", 18, out=True, session="s7f3aaaa", resume="•••", channels=[], channel="")
+        )
+        rows.append(
+            script.frame(
+                "resumed",
+                1,
+                rtt=31.2,
+                session="s7f3aaaa",
+                resume="•••",
+                generation=3,
+                last_command=214,
+                channels=[],
+                channel="",
+            )
+        )
+        rows.append(
+            script.frame(
+                "event",
+                12,
+                flags=Flag.REPLAY,
+                seq=3105,
+                type="chat",
+                d={"text": "back at the gate"},
+                **{"from": "ada"},
+                ts=1,
+                replay=True,
+            )
+        )
         rows.append(script.frame("live", 200, flags=Flag.MARKED, epoch="e1", seq=3118))
-        rows.append(script.frame("error", 4, flags=Flag.ERROR, id=215, code="forbidden", message="only players.you may be patched", temporary=False, retry_ms=None, channel=""))
+        rows.append(
+            script.frame(
+                "error",
+                4,
+                flags=Flag.ERROR,
+                id=215,
+                code="forbidden",
+                message="only players.you may be patched",
+                temporary=False,
+                retry_ms=None,
+                channel="",
+            )
+        )
         rows += script.walk("goro", 77.1, 4)
     return rows
 
@@ -143,10 +279,19 @@ def story(repeat: int = 1) -> list[Record]:
 def storm(rows: int, script: Script | None = None) -> list[Record]:
     """Traffic without stories: events that never fold."""
     script = script or Script()
-    return [script.frame("event", 0.2, seq=at, type="chat", d={"text": f"line {at}"}, **{"from": "ada"}, ts=1) for at in range(rows)]
+    return [
+        script.frame("event", 0.2, seq=at, type="chat", d={"text": f"line {at}"}, **{"from": "ada"}, ts=1)
+        for at in range(rows)
+    ]
 
 
-def member(name: str, status: str = "online", activity: str | None = "walking", rtt: float | None = 14.0, session: str | None = None) -> Member:
+def member(
+    name: str,
+    status: str = "online",
+    activity: str | None = "walking",
+    rtt: float | None = 14.0,
+    session: str | None = None,
+) -> Member:
     """Somebody in the room."""
     ident = session or f"s-{abs(hash(name)) % 10**8}"
     return Member(
@@ -168,7 +313,10 @@ def crowd(size: int) -> tuple[Member, ...]:
     """Many people, the worst names among them."""
     statuses = ("online", "away", "busy", "reconnecting")
     people = [member(name, session=f"worst-{at}") for at, name in enumerate(WORST_NAMES)]
-    people += [member(f"player {at:03d}", statuses[at % 4], rtt=float(at), session=f"s{at}") for at in range(size - len(people))]
+    people += [
+        member(f"player {at:03d}", statuses[at % 4], rtt=float(at), session=f"s{at}")
+        for at in range(size - len(people))
+    ]
     return tuple(people)
 
 
@@ -185,8 +333,12 @@ def live_status(rtt_ms: float | None = 12.4, **more: Any) -> ConnectionStatus:
 def waiting_status(in_s: float = 1.4) -> ConnectionStatus:
     """A client that was dropped and will try again."""
     now = time.monotonic()
-    closed = Closed(code=4002, reason="", cause="heartbeat lost", by="server", resumable=True, retry_ms=None, at=now)
-    return ConnectionStatus(state=ConnectionState.WAITING, since=now, attempts=2, next_try_at=now + in_s, last_close=closed)
+    closed = Closed(
+        code=4002, reason="", cause="heartbeat lost", by="server", resumable=True, retry_ms=None, at=now
+    )
+    return ConnectionStatus(
+        state=ConnectionState.WAITING, since=now, attempts=2, next_try_at=now + in_s, last_close=closed
+    )
 
 
 def resumed_status(replayed: int = 15) -> ConnectionStatus:
@@ -197,8 +349,20 @@ def resumed_status(replayed: int = 15) -> ConnectionStatus:
 def promises() -> Promises:
     """The strip of the mock picture, with one figure that has no data."""
     return Promises(
-        connection_success=Promise(100.0, 100.0, 99.9, True, "Dials that ended in a live session.", "%", "100 %", "100 %", "99.9 %"),
-        delivery=Promise(100.0, 99.98, 99.99, True, "Entries that arrived once and in order.", "%", "100 %", "99.98 %", "99.99 %"),
+        connection_success=Promise(
+            100.0, 100.0, 99.9, True, "Dials that ended in a live session.", "%", "100 %", "100 %", "99.9 %"
+        ),
+        delivery=Promise(
+            100.0,
+            99.98,
+            99.99,
+            True,
+            "Entries that arrived once and in order.",
+            "%",
+            "100 %",
+            "99.98 %",
+            "99.99 %",
+        ),
         latency=Promise(62.4, 14.1, 50.0, False, "Mean round trip.", "ms", "62.4 ms", "14.1 ms", "50 ms"),
         connections=Promise(9.0, 9.0, None, None, "Live sessions at the gateway.", "", "9", "9", "–"),
         reconnection_success=Promise(None, None, 95.0, None, "No reconnect was needed yet.", "%"),
@@ -218,14 +382,39 @@ def notices() -> list[Notice]:
 def sessions() -> tuple[SessionRow, ...]:
     """What `$sessions` lists."""
     rows = [SessionRow("s-you", "you", "you", "connected", "node-a", "127.0.0.1:1", None, 12.0, own=True)]
-    rows += [SessionRow(f"s-{n}", n, n, "detached" if n == "chidi" else "connected", "node-a", "127.0.0.1:2", None, 10.0 + at, own=False) for at, n in enumerate(NAMES)]
+    rows += [
+        SessionRow(
+            f"s-{n}",
+            n,
+            n,
+            "detached" if n == "chidi" else "connected",
+            "node-a",
+            "127.0.0.1:2",
+            None,
+            10.0 + at,
+            own=False,
+        )
+        for at, n in enumerate(NAMES)
+    ]
     return tuple(rows)
 
 
 def document(step: float = 0.0) -> Document:
     """The arena's state."""
-    players = {name: {"x": round(10 + 10 * at + step, 1), "y": round(9.8 + 7 * (at % 3) + step / 2, 1), "hp": 100 - at} for at, name in enumerate(NAMES)}
-    state = {"players": players, "map": "arena", "round": 3, "pickups": [{"kind": "medkit", "x": 40, "y": 11}]}
+    players = {
+        name: {
+            "x": round(10 + 10 * at + step, 1),
+            "y": round(9.8 + 7 * (at % 3) + step / 2, 1),
+            "hp": 100 - at,
+        }
+        for at, name in enumerate(NAMES)
+    }
+    state = {
+        "players": players,
+        "map": "arena",
+        "round": 3,
+        "pickups": [{"kind": "medkit", "x": 40, "y": 11}],
+    }
     return Document(state=state, seq=3_118, hash_ok=True, paths=())
 
 
@@ -245,4 +434,6 @@ def throughput(at: float) -> Throughput:
 
 def gateway() -> GatewayStatus:
     """The embedded one."""
-    return GatewayStatus("embedded", pid=4711, url="ws://127.0.0.1:41733/v1/ws", sessions=9, node="node-a", players=7)
+    return GatewayStatus(
+        "embedded", pid=4711, url="ws://127.0.0.1:41733/v1/ws", sessions=9, node="node-a", players=7
+    )

@@ -13,16 +13,22 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QApplication, QLabel, QSplitter, QVBoxLayout, QWidget
-from support import scripted_workbench as script
 
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.changes import Act
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
+from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
+from sonde_ui.desktop.widgets.promises_view import PromisesView
+from sonde_ui.desktop.widgets.state_view import StateView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
+from support import scripted_workbench as script
 
 
 def titled(view: QWidget) -> QWidget:
@@ -61,7 +67,11 @@ def fill(bench: script.ScriptedWorkbench, worst: bool) -> None:
     now = time.monotonic()
     bench.add(script.story(6))
     changes = bench.pending
-    changes.statuses = {"you": script.live_status(), "player 2": script.live_status(14.0), "player 3": script.waiting_status(30)}
+    changes.statuses = {
+        "you": script.live_status(),
+        "player 2": script.live_status(14.0),
+        "player 3": script.waiting_status(30),
+    }
     changes.presence = {"room:arena": script.crowd(200) if worst else script.room()}
     changes.sessions = script.sessions()
     changes.rtt = script.samples(60, now)
@@ -85,34 +95,60 @@ def drop(bench: script.ScriptedWorkbench) -> None:
 def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, TrafficView]:
     """The main docks, as in the mock picture."""
     traffic, detail = TrafficView(bench, bridge), DetailView(bench, bridge)
-    QTimer.singleShot(100, lambda: drop(bench))
     traffic.selected.connect(detail.show_row)
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
-    left = split(vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge)))
+    left = split(
+        vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge))
+    )
     latency = titled(LatencyView(bench, bridge))
     centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
     return split(horizontal, [264, 1176], left, centre), traffic
 
 
+def others(bench: script.ScriptedWorkbench, bridge: Bridge) -> QWidget:
+    """The views that the mock picture does not show."""
+    vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
+    tree, plan = StateView(bench, bridge), StateView(bench, bridge)
+    plan.show_map()
+    composer = ComposerView(bench, bridge)
+    composer.set_text('{\n  "op": "publish",\n  "ch": "room:arena"\n  "type": "chat"\n}')
+    left = split(vertical, [450, 450], titled(tree), titled(composer))
+    middle = split(vertical, [450, 450], titled(plan), titled(NoticesView(bench, bridge)))
+    top = split(horizontal, [480, 480, 480], left, middle, titled(FaultsView(bench, bridge)))
+    bench.refusals = {
+        Act.RESTART_GATEWAY: "the endpoint is remote; only the embedded gateway can be restarted."
+    }
+    return split(vertical, [840, 60], top, PromisesView(bench, bridge))
+
+
 def main() -> int:
     out, choice = Path(sys.argv[1]), ThemeChoice(sys.argv[2] if len(sys.argv) > 2 else "dark")
+    worst = "worst" in sys.argv
     app = QApplication(sys.argv)
     load_fonts()
     themes.choose(choice)
     themes.apply()
     bench = script.ScriptedWorkbench()
     bridge = Bridge(bench)
-    fill(bench, "worst" in sys.argv)
-    window, traffic = inspect(bench, bridge)
-    window.resize(1440, 900)
-    window.show()
+    windows = [inspect(bench, bridge), (others(bench, bridge), None)]
+    fill(bench, worst)
+    for window, _ in windows:
+        window.resize(1440, 900)
+        window.show()
     bridge.start()
 
-    def shoot() -> None:
+    def select() -> None:
+        traffic = windows[0][1]
         traffic.table.select_row(traffic.model.rowCount() - 16)
-        QTimer.singleShot(300, lambda: (window.grab().save(str(out / f"inspect-{choice}.png")), app.quit()))
 
-    QTimer.singleShot(600, shoot)
+    def shoot() -> None:
+        for name, (window, _) in zip(("inspect", "others"), windows, strict=True):
+            window.grab().save(str(out / f"{name}-{choice}{'-worst' if worst else ''}.png"))
+        app.quit()
+
+    QTimer.singleShot(100, lambda: drop(bench))
+    QTimer.singleShot(700, select)
+    QTimer.singleShot(1_100, shoot)
     return app.exec()
 
 

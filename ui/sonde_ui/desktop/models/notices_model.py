@@ -12,13 +12,14 @@ from sonde_lab.changes import Notice
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.guarded import guarded
 from sonde_ui.desktop.models.keyed_list import KeyedListModel
-from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.models.plain import many_lines, one_line
 
 Index = QModelIndex | QPersistentModelIndex
 DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
 ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
 NOTICE: Final = int(Qt.ItemDataRole.UserRole)
 LIMIT: Final = 500
+BODY_LIMIT: Final = 8_000  # characters of detail and of advice
 FAILURES: Final = frozenset({"warning", "error"})
 
 
@@ -35,6 +36,7 @@ class NoticeRow:
     advice: str
     conn: str
     count: int
+    body: str  # detail and advice whole, with their line ends
 
     @property
     def key(self) -> str:
@@ -46,7 +48,7 @@ class NoticeRow:
         heading = f"{self.stamp} {self.severity}: {self.title}" + (
             f" (×{self.count})" if self.count > 1 else ""
         )
-        return "\n".join(part for part in (heading, self.detail, self.advice) if part)
+        return f"{heading}\n{self.body}".rstrip()
 
 
 def notice_row(notice: Notice) -> NoticeRow:
@@ -61,6 +63,7 @@ def notice_row(notice: Notice) -> NoticeRow:
         advice=one_line(notice.advice),
         conn=one_line(notice.conn, 40),
         count=notice.count,
+        body=many_lines("\n".join(part[:BODY_LIMIT] for part in (notice.detail, notice.advice) if part)),
     )
 
 

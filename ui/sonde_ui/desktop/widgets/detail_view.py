@@ -102,10 +102,10 @@ class DetailView(QWidget):
         self._row_id = row_id
         self._filled.clear()
         is_handshake = self._record.kind == Kind.HANDSHAKE
-        self._tabs.setTabVisible(HANDSHAKE, is_handshake)
         self._copy.setVisible(bool(self._record.payload))
         wanted = HANDSHAKE if is_handshake else self._wanted
-        blocked = self._tabs.blockSignals(True)
+        blocked = self._tabs.blockSignals(True)  # hiding a tab moves on to its neighbour: nobody chose that
+        self._tabs.setTabVisible(HANDSHAKE, is_handshake)
         self._tabs.setCurrentIndex(wanted)
         self._tabs.blockSignals(blocked)
         self._fill(wanted)
@@ -115,7 +115,10 @@ class DetailView(QWidget):
         """Nothing is selected."""
         self._record = None
         self._filled.clear()
+        blocked = self._tabs.blockSignals(True)
         self._tabs.setTabVisible(HANDSHAKE, False)
+        self._tabs.setCurrentIndex(self._wanted)
+        self._tabs.blockSignals(blocked)
         self._copy.hide()
         self._say_note("")
         self._problem.say("info", why)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
@@ -36,10 +36,9 @@ WIDEST: Final = 1_000
 STATE_VERSION: Final = 1
 CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
 NO_KEY: Final = Qt.KeyboardModifier.NoModifier
+STEPS: Final = {Qt.Key.Key_J: 1, Qt.Key.Key_K: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
 MOVES: Final = frozenset(
     {
-        Qt.Key.Key_Up,
-        Qt.Key.Key_Down,
         Qt.Key.Key_PageUp,
         Qt.Key.Key_PageDown,
         Qt.Key.Key_Home,
@@ -57,6 +56,7 @@ class TrafficTable(QTableView):
     live_asked = Signal()
     filter_asked = Signal()
     conversation_step = Signal(int)  # +1 next, -1 previous
+    selected_row_left = Signal()
 
     def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -279,8 +279,8 @@ class TrafficTable(QTableView):
             self.live_asked.emit()
         elif key == Qt.Key.Key_Home:
             self._select_row(0)
-        elif key in (Qt.Key.Key_J, Qt.Key.Key_K):
-            self.step(1 if key == Qt.Key.Key_J else -1)
+        elif key in STEPS:
+            self.step(STEPS[Qt.Key(key)])
         else:
             return False
         return True
@@ -290,12 +290,34 @@ class TrafficTable(QTableView):
 
     # -------------------------------------------------------------- selection
 
+    def rowsAboutToBeRemoved(self, parent: QModelIndex | QPersistentModelIndex, start: int, end: int) -> None:
+        """A selected row that leaves takes the selection with it; Qt would select its neighbour and scroll there."""
+        current = self.currentIndex()
+        if current.isValid() and start <= current.row() <= end:
+            self.clear_current()
+            self.selected_row_left.emit()
+        super().rowsAboutToBeRemoved(parent, start, end)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Focus alone selects nothing; Qt would make the first row current."""
+        had_current = self.currentIndex().isValid()
+        rows = self.selectionModel()
+        blocked = rows.blockSignals(not had_current)
+        super().focusInEvent(event)
+        if not had_current:
+            rows.clearCurrentIndex()
+        rows.blockSignals(blocked)
+
     def step(self, rows: int) -> None:
         """Select the row that many further down (up when negative)."""
         total = self.model().rowCount()
         if total:
             at = self.currentIndex()
-            self._select_row(min(max(0, at.row() + rows), total - 1) if at.isValid() else total - 1)
+            bottom = self.rowAt(
+                self.viewport().height() - ROW
+            )  # the last row in sight, where nothing is selected
+            start = at.row() + rows if at.isValid() else bottom if bottom >= 0 else total - 1
+            self._select_row(min(max(0, start), total - 1))
 
     def select_row(self, row: int) -> None:
         """Select a row and bring it into sight."""

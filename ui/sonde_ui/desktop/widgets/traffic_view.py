@@ -94,7 +94,7 @@ class TrafficView(QWidget):
         self.table.conversation_step.connect(self._step_conversation)
         self._menus = TrafficMenus(self)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
-        self.model.rowsAboutToBeRemoved.connect(self._before_removal)
+        self.table.selected_row_left.connect(self._on_row_left)
         self._band.back_asked.connect(self.go_live)
         self._empty.acted.connect(self._on_empty_act)
         self._pills.changed.connect(self._on_pills)
@@ -287,12 +287,8 @@ class TrafficView(QWidget):
         if row is not None:
             self.table.show_at_top(row)
 
-    def _before_removal(self, _parent: QModelIndex, _first: int, last: int) -> None:
-        """A selected row that leaves takes the selection with it; Qt would select its neighbour."""
-        current = self.table.currentIndex()
-        if current.isValid() and current.row() <= last:
-            self._selected_id = None
-            self.table.clear_current()
+    def _on_row_left(self) -> None:
+        self._selected_id = None
 
     def _show_figures(self) -> None:
         shown, total = self.view.records_shown, len(self._workbench.ring)

@@ -1,0 +1,255 @@
+"""Connections, notices, promises and faults."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTabBar,
+    QWidget,
+)
+from pytestqt.modeltest import ModelTester
+from pytestqt.qtbot import QtBot
+
+from sonde_lab.changes import NO_PROMISE, Act, Promise
+from sonde_protocol.states import ConnectionState
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.loop import WindowLoop
+from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
+from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
+from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.widgets.composer_view import ComposerView
+from sonde_ui.desktop.widgets.connections_view import ConnectionsView
+from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.notices_view import NoticesView
+from sonde_ui.desktop.widgets.presence_view import PresenceView
+from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
+from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.traffic_view import TrafficView
+from support import scripted_workbench as script
+from support.scripted_workbench import ScriptedWorkbench
+
+ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
+
+
+def shown(qtbot: QtBot, view: QWidget, width: int = 320, height: int = 400) -> None:
+    qtbot.addWidget(view)
+    view.resize(width, height)
+    with qtbot.waitExposed(view):
+        view.show()
+
+
+# ------------------------------------------------------------------ connections
+
+
+def test_connections_keep_qts_rules_while_they_come_and_go(qtmodeltester: ModelTester) -> None:
+    model = ConnectionsModel()
+    qtmodeltester.check(model)
+    model.set_statuses({"you": script.live_status(), "player 2": script.waiting_status()}, "you")
+    model.rebuild(time.monotonic())
+    model.set_sessions(script.sessions())
+    model.rebuild(time.monotonic())
+    model.set_sessions(script.sessions()[3:])
+    model.keep_only({"you"})
+    model.rebuild(time.monotonic())
+    assert model.rowCount() == 1 + 1 + 5
+
+
+def test_a_waiting_client_counts_down(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> None:
+    view = ConnectionsView(bench, bridge)
+    shown(qtbot, view)
+    status = script.waiting_status(in_s=4.0)
+    bench.pending.statuses = {"you": status}
+    bridge.drain()
+    bridge.ticked.emit(status.next_try_at - 1.4)
+    assert view.model.data(view.model.index(0), ACCESSIBLE) == "you, retry in 1.4 s"
+
+
+@pytest.mark.parametrize(
+    ("state", "shape"),
+    [
+        (ConnectionState.LIVE, Shape.DOT),
+        (ConnectionState.WAITING, Shape.RING),
+        (ConnectionState.DIALING, Shape.RING),
+        (ConnectionState.STOPPED, Shape.CROSS),
+        (ConnectionState.IDLE, Shape.HOLLOW),
+    ],
+)
+def test_each_state_has_a_shape(state: ConnectionState, shape: Shape) -> None:
+    assert own_link("you", script.live_status(state=state), is_current=False, now=0.0).shape is shape
+
+
+def test_choosing_a_connection_or_session_suggests_a_filter(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = ConnectionsView(bench, bridge)
+    shown(qtbot, view)
+    bench.pending.statuses = {"you": script.live_status()}
+    bench.pending.sessions = script.sessions()
+    bridge.drain()
+    for row, text in ((0, "you"), (2, "ada")):
+        place = view.list.visualRect(view.model.index(row)).center()
+        with qtbot.waitSignal(view.filter_suggested) as told:
+            qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert told.args == [text]
+    with qtbot.assertNotEmitted(view.filter_suggested):
+        place = view.list.visualRect(view.model.index(1)).center()
+        qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    view.grab()
+
+
+# ------------------------------------------------------------------ notices
+
+
+def test_notices_stand_newest_first_and_repeats_are_counted(qtmodeltester: ModelTester) -> None:
+    model = NoticesModel()
+    qtmodeltester.check(model)
+    first, second, third = script.notices()
+    model.add([first, second, third])
+    model.add([replace(second, count=4)])
+    assert [model.item(row).number for row in range(3)] == [2, 3, 1]
+    assert model.item(0).count == 4
+    assert model.failures == 2
+    model.add(replace(first, number=at) for at in range(10, 10 + 2 * LIMIT))
+    assert model.rowCount() == LIMIT
+
+
+def test_a_chosen_notice_is_shown_whole_and_copied(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = NoticesView(bench, bridge)
+    shown(qtbot, view)
+    assert view._stack.currentIndex() == 0
+    bench.pending.notices = [replace(script.notices()[2], detail="first\nsecond <b>line</b>")]
+    with qtbot.waitSignal(view.badge_changed) as badge, qtbot.waitSignal(view.figures_changed) as told:
+        bridge.drain()
+    assert (badge.args, told.args) == ([1], ["1 failure"])
+    view.list.setCurrentIndex(view.model.index(0))
+    assert "first\nsecond <b>line</b>" in view.whole.toPlainText()
+    qtbot.mouseClick(view.copy, Qt.MouseButton.LeftButton)
+    assert "Paste a token" in QGuiApplication.clipboard().text()
+    view.grab()
+    qtbot.mouseClick(view.clear_all, Qt.MouseButton.LeftButton)
+    assert view._stack.currentIndex() == 0
+
+
+# ------------------------------------------------------------------ promises
+
+
+@pytest.mark.parametrize(
+    ("promise", "tone"),
+    [
+        (NO_PROMISE, "dim"),
+        (Promise(100.0, 100.0, 99.9, True, ""), "ok"),
+        (Promise(99.0, 99.0, 99.9, False, ""), "warn"),
+        (Promise(80.0, 99.0, 99.9, False, ""), "bad"),
+        (Promise(None, 80.0, 99.9, False, ""), "bad"),
+        (Promise(9.0, 9.0, None, None, ""), "text"),
+    ],
+)
+def test_a_promise_has_the_colour_of_its_truth(promise: Promise, tone: str) -> None:
+    assert tone_of(promise) == tone
+
+
+def test_the_strip_shows_five_promises_in_words_too(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = PromisesView(bench, bridge)
+    shown(qtbot, view, 1_280, 60)
+    bench.pending.promises, bench.pending.promises_changed = script.promises(), True
+    with qtbot.waitSignal(view.figures_changed) as told:
+        bridge.drain()
+    assert told.args == ["1 missed"]
+    names = [cell.accessibleName() for cell in view.cells.values()]
+    assert names[0] == "Connects: 100 %, session 100 % · target 99.9 %"
+    assert names[4].startswith("Resumes: –")
+    assert "Mean round trip." in view.cells["latency"].toolTip()
+    view.grab()
+
+
+# ------------------------------------------------------------------ faults
+
+
+def test_an_act_that_is_not_possible_says_why(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> None:
+    bench.refusals[Act.KICK] = "the token has no admin role."
+    view = FaultsView(bench, bridge)
+    shown(qtbot, view)
+    card = view.cards[Act.KICK]
+    assert not card.button.isEnabled()
+    assert card.sentence.text() == "Not now: the token has no admin role."
+    del bench.refusals[Act.KICK]
+    view.check()
+    assert card.button.isEnabled()
+    assert card.sentence.text() == card.fault.sentence
+
+
+def test_each_act_is_one_click(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, window_loop: WindowLoop
+) -> None:
+    view = FaultsView(bench, bridge)
+    shown(qtbot, view, 340, 500)
+
+    async def click_all() -> None:
+        for card in view.cards.values():
+            qtbot.mouseClick(card.button, Qt.MouseButton.LeftButton)
+        for task in list(view._tasks._running):
+            await task
+
+    window_loop.run_until_complete(click_all())
+    assert {asked[0] for asked in bench.asked} == set(view.cards)
+    assert (Act.REFUSE, 10.0) in bench.asked
+
+
+# ------------------------------------------------------------------ all of them
+
+
+VIEWS = (
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView,
+)  # fmt: skip
+SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_every_part_that_can_be_focused_has_a_name(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
+) -> None:
+    view = kind(bench, bridge)
+    shown(qtbot, view, 700, 400)
+    nameless = [
+        part
+        for part in view.findChildren(QWidget)
+        if isinstance(part, SPOKEN)
+        and part.focusPolicy() != Qt.FocusPolicy.NoFocus
+        and part.isVisible()
+        and not part.accessibleName()
+    ]
+    assert nameless == []
+    assert view.title  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
+def test_a_view_that_is_closed_leaves_nothing_connected(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
+) -> None:
+    view = kind(bench, bridge)
+    with qtbot.waitExposed(view):
+        view.show()
+    view.close()
+    with qtbot.waitSignal(view.destroyed):
+        view.deleteLater()
+    bench.pending.rtt = script.samples(3, time.monotonic())
+    bench.pending.statuses = {"you": script.live_status()}
+    bench.pending.presence = {"room:arena": script.room()}
+    bench.add(script.story())
+    bridge.drain()
+    bridge.ticked.emit(time.monotonic())
