@@ -71,15 +71,16 @@ class VisibleRow(NamedTuple):
 
 
 class View:
-    """An incremental view over a ring. Several may look at the same ring."""
+    """An incremental view over a ring. Several may look at the same ring. `room`: table rows to begin with."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, room: int = 1_024) -> None:
         self._ring = ring
         self._text = ""
         self._words: list[str] = []
         self._toggles = Toggles()
         self._fold = True
-        self._table = RunTable()
+        self._room = room
+        self._table = RunTable(room)
         self._seen = ring.first_id  # rows before this id are in the table
         self._touches = ring.touches
         self._stale = True
@@ -179,7 +180,7 @@ class View:
         self._stale = False
         self._touches = ring.touches
         self._seen = ring.next_id
-        self._table = RunTable()
+        self._table = RunTable(self._room)
         self._table.extend(self._find_runs(ring.ids))
 
     def _regroups(self, touched: list[int]) -> bool:

@@ -40,8 +40,8 @@ def find_runs(ids: Ints, keys: Ints) -> Runs:
 class RunTable:
     """The rows of a table, each a run. The runs after the last story row are open: they may still grow."""
 
-    def __init__(self) -> None:
-        self._cells = np.zeros((4, 1024), np.int64)
+    def __init__(self, room: int = 1_024) -> None:
+        self._cells = np.zeros((4, room), np.int64)
         self._start = 0
         self._stop = 0
         self._open: dict[int, int] = {}  # key -> physical column
@@ -141,7 +141,7 @@ class RunTable:
     def _make_room(self, count: int) -> None:
         """Move the rows to the front of a table with room to grow: amortised, one copy per doubling."""
         held = len(self)
-        cells = np.zeros((4, max(1024, 2 * (held + count))), np.int64)
+        cells = np.zeros((4, 2 * (held + count)), np.int64)
         cells[:, :held] = self._cells[:, self._start : self._stop]
         self._open = {key: place - self._start for key, place in self._open.items()}
         self._cells, self._start, self._stop = cells, 0, held
