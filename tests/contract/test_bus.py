@@ -59,7 +59,7 @@ async def test_entries_reach_the_other_nodes_that_listen_and_not_the_sender(stor
 async def test_presence_reaches_the_other_nodes(store: Store) -> None:
     first, second = await two(store)
     await store.backend.bus.subscribe("n1", "room:arena")
-    news = PresenceNews("room:arena", "s1", "ada", None, "left")
+    news = PresenceNews("room:arena", "s1", "ada", None, "left", 7)
     await store.backend.bus.announce("n2", news)
     await until(lambda: bool(first.heard))
     assert first.heard == [("presence", news)]
@@ -85,7 +85,7 @@ async def test_a_node_that_left_hears_nothing(store: Store) -> None:
     await bus.unsubscribe("n2", "room:arena")
     await bus.leave("n2")
     await bus.publish("n1", "room:arena", "e", Entry("room:arena", 1, "chat", 1, None, 5))
-    await bus.announce("n1", PresenceNews("room:arena", "s1", "ada", None, "left"))
+    await bus.announce("n1", PresenceNews("room:arena", "s1", "ada", None, "left", 7))
     await bus.fence("n2", "s1", 1)
     await bus.fence("n1", "s1", 1)
     await until(lambda: bool(first.heard))

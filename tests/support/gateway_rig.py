@@ -169,10 +169,13 @@ class Rig:
         self.entropy = SeededEntropy(seed)
         self.tokens = Tokens(self.clock)
         self.config = replace(GatewayConfig(node="n1"), **limits)
-        self.backend: Backend = memory_backend(self.clock, self.entropy, self.config.resume_ttl_s)
+        self.backend = self.make_backend()
         self.gateways: list[Gateway] = []
-        self.spawned: list[str] = []
         self.gateway = self.add_gateway("n1")
+
+    def make_backend(self) -> Backend:
+        """The stores that the gateways share."""
+        return memory_backend(self.clock, self.entropy, self.config.resume_ttl_s)
 
     def add_gateway(self, node: str, **limits: Any) -> Gateway:
         """One more node over the same stores."""
@@ -182,13 +185,17 @@ class Rig:
             entropy=self.entropy,
             authenticator=self.tokens,
             backend=self.backend,
-            spawn=self._spawn,
+            spawn=self.spawn,
         )
-        run_now(gateway.start())
+        self.run(gateway.start())
         self.gateways.append(gateway)
         return gateway
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def run(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Drive a coroutine of the gateway's own."""
+        run_now(work)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         work.close()
         raise AssertionError(f"{name} suspended, though memory never waits")
 

@@ -8,49 +8,54 @@ from typing import NamedTuple
 
 from sonde_protocol.frames import Member
 from sonde_server.core.ports import Clock
-from sonde_server.core.records import ClaimedMember
+from sonde_server.core.records import Attendees, ClaimedMember, Seated
 
 
 class _Seat(NamedTuple):
     member: Member
     generation: int
     keeper: str  # the node that answers for this member
+    version: int
 
 
 class MemoryPresence:
     """A `PresenceStore`."""
 
-    __slots__ = ("_channels", "_claimed", "_clock", "_leases")
+    __slots__ = ("_channels", "_claimed", "_clock", "_leases", "_version")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._channels: dict[str, dict[str, _Seat]] = {}
         self._leases: dict[str, float] = {}
         self._claimed: set[str] = set()
+        self._version = 0
 
-    async def put(self, ch: str, member: Member, generation: int) -> bool:
+    async def put(self, ch: str, member: Member, generation: int, keeper: str) -> int:
         """Add or replace, unless a newer generation sits there."""
         seats = self._channels.setdefault(ch, {})
         seat = seats.get(member.session)
         if seat is not None and seat.generation > generation:
-            return False
-        seats[member.session] = _Seat(member, generation, member.node)
-        return True
+            return 0
+        self._version += 1
+        seats[member.session] = _Seat(member, generation, keeper, self._version)
+        return self._version
 
-    async def remove(self, ch: str, session: str, generation: int) -> bool:
+    async def remove(self, ch: str, session: str, generation: int) -> int:
         """Take out, unless a newer generation sits there."""
         seats = self._channels.get(ch)
         seat = None if seats is None else seats.get(session)
         if seats is None or seat is None or seat.generation > generation:
-            return False
+            return 0
         del seats[session]
         if not seats:
             del self._channels[ch]
-        return True
+        self._version += 1
+        return self._version
 
-    async def members(self, ch: str) -> list[Member]:
+    async def members(self, ch: str) -> Attendees:
         """Everybody, in the order of their coming."""
-        return [seat.member for seat in self._channels.get(ch, {}).values()]
+        seats = self._channels.get(ch, {})
+        return Attendees([Seated(seat.member, seat.version) for seat in seats.values()], self._version)
 
     async def renew_lease(self, node: str, lease_s: float) -> bool:
         """Live on."""

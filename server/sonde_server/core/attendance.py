@@ -14,6 +14,7 @@ import msgspec
 
 from sonde_protocol.codes import LeaveReason, Status
 from sonde_protocol.frames import Member
+from sonde_protocol.states import SessionState
 from sonde_server.core.ports import PresenceNews
 from sonde_server.core.session import Session
 
@@ -37,14 +38,26 @@ class Attendance:
     async def join(self, subscription: Subscription) -> None:
         """A session subscribed or came back; one that was there keeps its `since`."""
         room, session = subscription.room, subscription.session
-        if room.presence is None or session.connection is None:
+        if room.presence is None or _was_lost(session):
             return
         known = room.presence.member(session.id)
         subscription.since = self._hub.wall_ms() if known is None else known.since
         if known is not None and session.rtt_ms is None:
             session.rtt_ms = known.rtt_ms
-        if session.status != Status.INVISIBLE:
-            await self._put(room.ch, session.as_member(subscription.since), session.generation)
+        if session.status == Status.INVISIBLE:
+            return
+        await self._put(room.ch, session.as_member(subscription.since), session.generation)
+        if _was_lost(session):
+            await self._take_back(subscription)
+
+    async def _take_back(self, subscription: Subscription) -> None:
+        """The socket went while the store was told of its coming, and what the loss wrote may have been first."""
+        session, ch = subscription.session, subscription.room.ch
+        if session.state is SessionState.ENDED:
+            await self.leave(session, (ch,), LeaveReason.LEFT)
+        else:
+            member = session.as_member(subscription.since, Status.RECONNECTING)
+            await self._put(ch, member, session.generation)
 
     async def leave(
         self, session: Session, channels: Iterable[str], reason: LeaveReason, generation: int | None = None
@@ -104,7 +117,7 @@ class Attendance:
         """A lost node's member waits here for its session to come back."""
         hub = self._hub
         waiting = msgspec.structs.replace(member, status=Status.RECONNECTING.value)
-        await self._tell(ch, member.session, member.user, waiting, None)
+        await self._put(ch, waiting, generation)
         give_up = partial(self._give_up, ch, member, generation)
         hub.agenda.at(hub.clock.now() + hub.config.grace_s, give_up)
 
@@ -115,20 +128,21 @@ class Attendance:
     # ------------------------------------------------------------ store and news
 
     async def _put(self, ch: str, member: Member, generation: int) -> bool:
-        if not await self._hub.backend.presence.put(ch, member, generation):
-            return False
-        await self._tell(ch, member.session, member.user, member, None)
-        return True
+        version = await self._hub.backend.presence.put(ch, member, generation, self._hub.node)
+        if version:
+            await self._tell(PresenceNews(ch, member.session, member.user, member, None, version))
+        return bool(version)
 
     async def _remove(self, ch: str, session: str, user: str, generation: int, reason: LeaveReason) -> None:
-        if await self._hub.backend.presence.remove(ch, session, generation):
-            await self._tell(ch, session, user, None, reason)
+        version = await self._hub.backend.presence.remove(ch, session, generation)
+        if version:
+            await self._tell(PresenceNews(ch, session, user, None, reason, version))
 
-    async def _tell(
-        self, ch: str, session: str, user: str, member: Member | None, reason: LeaveReason | None
-    ) -> None:
-        news = PresenceNews(ch, session, user, member, reason)
-        room = self._hub.rooms.get(ch)
-        if room is not None and room.presence is not None:
-            room.presence.note(news)
+    async def _tell(self, news: PresenceNews) -> None:
+        self._hub.on_presence(news)
         await self._hub.backend.bus.announce(self._hub.node, news)
+
+
+def _was_lost(session: Session) -> bool:
+    """Its connection went, maybe while the store was asked."""
+    return session.connection is None

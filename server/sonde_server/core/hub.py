@@ -182,7 +182,7 @@ class Hub:
             await self.backend.bus.subscribe(self.node, ch)
             room = Room(self, ch, config, await self.backend.log.top(ch, config.limits))
             if config.presence:
-                room.presence = RoomPresence(room, list(await self.backend.presence.members(ch)))
+                room.presence = RoomPresence(room, await self.backend.presence.members(ch))
             self.rooms[ch] = room
             self.metrics.rooms += 1
             if config.audience is Audience.GATEWAY:
@@ -229,6 +229,7 @@ class Hub:
 
     def on_fence(self, session: str, generation: int) -> None:
         """A session moved to another node."""
+        self.resuming.heard_fence(session, generation)
         here = self.sessions.get(session)
         if here is not None and here.generation < generation:
             self.lifecycle.supersede(here)

@@ -15,6 +15,7 @@ from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Member
 from sonde_server.core.records import (
     Appended,
+    Attendees,
     ClaimedMember,
     CommandKey,
     Entry,
@@ -164,18 +165,21 @@ class ChannelLog(Protocol):
 
 
 class PresenceStore(Protocol):
-    """Who is in which channel, on every node. Changes of an older generation are void."""
+    """Who is in which channel, on every node. Changes of an older generation are void.
 
-    async def put(self, ch: str, member: Member, generation: int) -> bool:
-        """Add or replace a member."""
+    Every change gets a version above all earlier ones of its channel, so that news of it may arrive in any order.
+    """
+
+    async def put(self, ch: str, member: Member, generation: int, keeper: str) -> int:
+        """Add or replace a member, for which the node `keeper` answers. The change's version; 0: void."""
         ...
 
-    async def remove(self, ch: str, session: str, generation: int) -> bool:
-        """Take a member out."""
+    async def remove(self, ch: str, session: str, generation: int) -> int:
+        """Take a member out. The change's version; 0: void, or it was not there."""
         ...
 
-    async def members(self, ch: str) -> Sequence[Member]:
-        """Everybody in the channel."""
+    async def members(self, ch: str) -> Attendees:
+        """Everybody in the channel, in the order of their coming."""
         ...
 
     async def renew_lease(self, node: str, lease_s: float) -> bool:
@@ -200,6 +204,7 @@ class PresenceNews:
     user: str
     member: Member | None
     reason: str | None
+    version: int  # of the change in the store
 
 
 class BusReceiver(Protocol):

@@ -7,7 +7,8 @@ snapshot with everything so far, and of that batch only what came after, so its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections import deque
+from typing import TYPE_CHECKING, Final, Literal
 
 from sonde_protocol.codec import Codec
 from sonde_protocol.codes import LeaveReason
@@ -15,7 +16,10 @@ from sonde_protocol.frames import Leave, Member, Presence
 
 if TYPE_CHECKING:
     from sonde_server.core.ports import PresenceNews
+    from sonde_server.core.records import Attendees
     from sonde_server.core.rooms import Room, Subscription
+
+NEWS_LATENESS_S: Final = 60.0
 
 Reason = Literal["left", "timeout", "kicked", "node_lost"]
 
@@ -36,11 +40,26 @@ class _Change:
 class RoomPresence:
     """One room's roster."""
 
-    __slots__ = ("_batch", "_partial", "_room", "_shown", "_stamp", "number")
+    __slots__ = (
+        "_batch",
+        "_departed",
+        "_floor",
+        "_partial",
+        "_room",
+        "_shown",
+        "_stamp",
+        "_versions",
+        "number",
+    )
 
-    def __init__(self, room: Room, members: list[Member]) -> None:
+    def __init__(self, room: Room, attendees: Attendees) -> None:
         self._room = room
-        self._shown = {member.session: member for member in members}
+        self._shown = {seat.member.session: seat.member for seat in attendees.seats}
+        self._versions = {seat.member.session: seat.version for seat in attendees.seats}
+        self._floor = attendees.version  # older news were in what the store told
+        self._departed: deque[tuple[float, str]] = (
+            deque()
+        )  # whose versions are still remembered, and since when
         self._batch: dict[str, _Change] = {}
         self._stamp = 0
         self._partial = False  # somebody joined amid the open batch
@@ -61,6 +80,9 @@ class RoomPresence:
     def note(self, news: PresenceNews) -> None:
         """A member came, changed or left; it is told with the batch."""
         session, member = news.session, news.member
+        if news.version <= max(self._floor, self._versions.get(session, 0)):
+            return  # overtaken on its way
+        self._versions[session] = news.version
         if member == self.member(session):
             return
         if not self._batch:
@@ -101,6 +123,16 @@ class RoomPresence:
             self._tell(batch, shared)
         self._stamp = 0
         self._partial = False
+        self._forget_departed(batch)
+
+    def _forget_departed(self, batch: dict[str, _Change]) -> None:
+        """The version of somebody who left is kept for as long as news of them may still be on their way."""
+        now = self._room.hub.clock.now()
+        self._departed.extend((now, session) for session, change in batch.items() if change.member is None)
+        while self._departed and now - self._departed[0][0] > NEWS_LATENESS_S:
+            session = self._departed.popleft()[1]
+            if self.member(session) is None:
+                self._versions.pop(session, None)
 
     def _tell(self, batch: dict[str, _Change], shared: Presence) -> None:
         encoded: dict[str, bytes] = {}

@@ -168,6 +168,20 @@ class StoredState:
     tail: list[Entry]
 
 
+class Seated(NamedTuple):
+    """A member in a channel and the version of what is known of it; every change has a higher one."""
+
+    member: Member
+    version: int
+
+
+class Attendees(NamedTuple):
+    """Everybody in a channel, and the version up to which that is the whole truth."""
+
+    seats: list[Seated]
+    version: int
+
+
 class ClaimedMember(NamedTuple):
     """A member whose node was lost, handed to the node that will see to its grace."""
 

@@ -12,9 +12,10 @@ from sonde_protocol.codes import Cause, LeaveReason, ResumeCause, Verdict
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import ChannelVerdict, ChannelWish, Resume, Resumed, ResumeFailed
+from sonde_protocol.states import SessionState
 from sonde_server.core.lifecycle import SECRET_BYTES, digest
 from sonde_server.core.metrics import count
-from sonde_server.core.records import SessionRecord, StoreUnavailable
+from sonde_server.core.records import Fenced, SessionRecord, StoreUnavailable
 from sonde_server.core.recovery import Ruling
 from sonde_server.core.rooms import Subscription
 from sonde_server.core.session import Session
@@ -46,23 +47,59 @@ class Entered(NamedTuple):
     ruling: Ruling | None = None
 
 
+class _UnderWay:
+    """A resume that waits for the store, and the newest generation that was heard of meanwhile."""
+
+    __slots__ = ("fenced_at", "session")
+
+    def __init__(self, session: str) -> None:
+        self.session = session
+        self.fenced_at = 0
+
+
 class Resuming:
     """Grants resumes on one node."""
 
-    __slots__ = ("_hub",)
+    __slots__ = ("_hub", "_under_way")
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._under_way: dict[Connection, _UnderWay] = {}
 
     async def resume(self, connection: Connection, frame: Resume) -> None:
         """Take the session over, or say why not."""
+        self._under_way[connection] = _UnderWay(frame.session)
         try:
             outcome = await self._resume(connection, frame)
         except StoreUnavailable:
             outcome = self._refuse(connection, ResumeCause.NOT_READY)
         except ResumeRefused as refused:
             outcome = self._refuse(connection, refused.cause)
+        except Fenced:
+            outcome = self._give_way(connection)
+        finally:
+            del self._under_way[connection]
         count(self._hub.metrics.resumes_total, outcome)
+
+    def heard_fence(self, session: str, generation: int) -> None:
+        """A session moved on while a resume of it may be waiting for the store here."""
+        for waiting in self._under_way.values():
+            if waiting.session == session:
+                waiting.fenced_at = max(waiting.fenced_at, generation)
+
+    def _lost(self, session: Session) -> str:
+        """The socket went amid the resume: the session waits for the next one, if it was not dropped yet."""
+        if session.state is SessionState.ACTIVE:
+            self._hub.lifecycle.drop(session)
+        return "lost"
+
+    def _give_way(self, connection: Connection) -> str:
+        """Another resume was faster: this connection only ends."""
+        if connection.session is not None:
+            self._hub.lifecycle.supersede(connection.session)
+        else:
+            connection.supersede()
+        return "overtaken"
 
     def _refuse(self, connection: Connection, cause: ResumeCause) -> str:
         """The session is kept. A client that proved to own it gets the whole time again to come back right."""
@@ -81,14 +118,13 @@ class Resuming:
         if record is None:
             raise ResumeRefused(ResumeCause.BAD_SECRET)
         former = hub.sessions.get(record.session)
-        if former is not None and former.generation > record.generation:
-            connection.supersede()  # another resume overtook this one while the store was asked
-            return "overtaken"
-        await self._fence(record, former)
+        newest = max(self._under_way[connection].fenced_at, former.generation if former is not None else 0)
+        if newest > record.generation:
+            return self._give_way(connection)
         session = self._seat(record, claims, connection, former)
+        await self._tell_old_node(record)
         if connection.is_closed:
-            hub.lifecycle.drop(session)
-            return "lost"
+            return self._lost(session)
         entered = await self._reenter(session, frame.channels)
         for subscription in list(session.subscriptions.values()):
             await hub.attendance.join(subscription)
@@ -118,23 +154,23 @@ class Resuming:
 
     # ------------------------------------------------------------ step 2
 
-    async def _fence(self, record: SessionRecord, former: Session | None) -> None:
-        """The old connection is told; nobody waits for it."""
-        hub = self._hub
-        if former is not None:
-            hub.lifecycle.detach_former(former)
-        elif record.fenced_node is not None and record.fenced_node != hub.node:
-            await hub.backend.bus.fence(record.fenced_node, record.session, record.generation)
-
     def _seat(
         self, record: SessionRecord, claims: Claims, connection: Connection, former: Session | None
     ) -> Session:
+        """Nothing waits between the fence and here, so that a later fence finds the session on this node."""
+        if former is not None:
+            self._hub.lifecycle.detach_former(former)
         session = self._hub.lifecycle.seat(record, claims, connection)
         session.unconfirmed = True
         if former is not None:
             session.rtt_ms, session.rtt_at = former.rtt_ms, former.rtt_at
             session.away = former.away  # until it is settled which of them it is in again
         return session
+
+    async def _tell_old_node(self, record: SessionRecord) -> None:
+        node = record.fenced_node
+        if node is not None and node != self._hub.node:
+            await self._hub.backend.bus.fence(node, record.session, record.generation)
 
     # ------------------------------------------------------------ step 3
 

@@ -31,7 +31,8 @@ async def publish(
     try:
         appended = await hub.backend.log.append(frame.ch, config.limits, event, session.key(frame.id))
     except Fenced:
-        return None  # void: the session has moved, and asks again where it lives now
+        hub.lifecycle.supersede(session)  # void: it has moved, and asks again where it lives now
+        return None
     if appended.entry is None:
         hub.metrics.repeats_total += 1
         return {"seq": appended.seq}
