@@ -15,7 +15,9 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, load_fonts, themes
+from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.main_window import MainWindow
 
 
@@ -56,19 +58,22 @@ def bridge(dressed: QApplication, bench: ShellWorkbench) -> Iterator[Bridge]:
 
 
 @pytest.fixture
-def window(
-    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge, settings: Settings, tmp_path: Path
-) -> Iterator[MainWindow]:
-    """The main window, shown and active."""
-    window = MainWindow(bench, bridge, settings, EndpointBook(tmp_path / "endpoints.toml"))
-    qtbot.addWidget(window, before_close_func=lambda shown: shown.host.forget())
+def window(qtbot: QtBot, dressed: QApplication, settings: Settings) -> MainWindow:
+    """The bare window, shown and active."""
+    window = MainWindow(settings)
+    qtbot.addWidget(window)
     with qtbot.waitExposed(window):
         window.show_at_first()
-    window.activateWindow()
-    window.raise_()
-    window.views.traffic.table.setFocus()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is window)
-    yield window
+    return window
+
+
+@pytest.fixture
+def desk(
+    window: MainWindow, bench: ShellWorkbench, bridge: Bridge, settings: Settings, tmp_path: Path
+) -> Desk:
+    """Everything on the window."""
+    return Desk(window, bench, bridge, settings, EndpointBook(tmp_path / "endpoints.toml"), Tasks(window))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 from sonde_ui.desktop.stylesheet import stylesheet
 from sonde_ui.desktop.theme import ThemeChoice, font_data, font_title, font_ui, themes
 from sonde_ui.desktop.tokens import CONTRAST_DARK, DARK, LIGHT, Theme
-from sonde_ui.desktop.windows.main_window import MainWindow
+from sonde_ui.desktop.windows.desk import Desk
 
 
 @pytest.mark.parametrize(
@@ -34,15 +34,15 @@ def test_the_system_theme_is_dark_where_the_desktop_says_nothing(dressed: QAppli
     assert themes.current() in (DARK, LIGHT)
 
 
-def test_a_theme_switch_repaints_what_is_on_screen(qtbot: QtBot, window: MainWindow) -> None:
+def test_a_theme_switch_repaints_what_is_on_screen(desk: Desk) -> None:
     def ground() -> QColor:
-        picture = window.top_bar.grab().toImage()
+        picture = desk.top_bar.grab().toImage()
         return picture.pixelColor(3, picture.height() // 2)
 
     assert ground() == DARK.panel
     themes.choose(ThemeChoice.LIGHT)
     assert ground() == LIGHT.panel
-    table = window.views.traffic.grab().toImage()
+    table = desk.views.traffic.grab().toImage()
     assert table.pixelColor(table.width() // 2, table.height() - 60) in (LIGHT.bg, LIGHT.panel)
 
 

@@ -54,7 +54,7 @@ def look_of(status: ConnectionStatus | None, gateway: GatewayStatus, now: float)
     name, shape, token = _NAMES[status.state]
     if status.draining:
         return Look("Moving", Shape.RING, "accent", "the gateway asked us to move to another connection")
-    reason = _REASONS.get(status.state, _nothing)(status, now)
+    reason = _REASONS[status.state](status, now)
     if status.state is ConnectionState.WAITING and gateway.state is GatewayState.DEAD:
         reason = f"the gateway process has ended · {_next_try(status, now)}"
     return Look(name, shape, token, reason, _wait_share(status, now))
@@ -110,11 +110,12 @@ def _stopped(status: ConnectionStatus, _now: float) -> str:
     return status.failure.title if status.failure is not None else close_words(status)
 
 
-def _nothing(_status: ConnectionStatus, _now: float) -> str:
-    return ""
+def _closing(_status: ConnectionStatus, _now: float) -> str:
+    return "goodbye was said; the socket is still to end"
 
 
 _REASONS = {
+    ConnectionState.CLOSING: _closing,
     ConnectionState.LIVE: _live,
     ConnectionState.WAITING: _waiting,
     ConnectionState.DIALING: _dialing,

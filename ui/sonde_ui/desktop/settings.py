@@ -6,6 +6,7 @@ Refuses secrets: tokens and endpoints are the lab's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -110,7 +111,8 @@ class SettingsFile:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink()
             return f"{self.path}: {error.strerror or error}"
         self._written = text
         return None

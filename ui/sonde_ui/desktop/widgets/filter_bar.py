@@ -5,7 +5,7 @@ Owns the text and how it is told that it is right or wrong. Refuses to filter: t
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
@@ -37,6 +37,14 @@ class FilterEdit(QLineEdit):
         """Say how much was found, or why the filter is not understood."""
         self.found.setText(text)
         self._place()
+
+    def event(self, event: QEvent) -> bool:
+        """Esc in here is ours, not the window's "back to live"."""
+        asks = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
+        if asks and event.key() == Qt.Key.Key_Escape:
+            event.accept()
+            return True
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc empties the line, and leaves it when it is empty; Return leaves it."""

@@ -20,6 +20,7 @@ from sonde_ui.desktop.models.figures import latency
 from sonde_ui.desktop.theme import GRID, font_data, font_ui
 from sonde_ui.desktop.widgets.action_button import ActionButton
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+from sonde_ui.desktop.widgets.motion import motion_allowed
 from sonde_ui.desktop.widgets.state_pill import StatePill
 from sonde_ui.desktop.widgets.status_popover import StatusPopover
 
@@ -33,7 +34,6 @@ class StatusWidget(QWidget):
         self._status: ConnectionStatus | None = None
         self._gateway = GatewayStatus()
         self._popover = popover
-        self.reduced_motion = False
         self.pill = StatePill()
         self.pill.clicked.connect(self._toggle_popover)
         self.rtt = ElidedLabel(font=font_data(12, 500))
@@ -62,7 +62,7 @@ class StatusWidget(QWidget):
 
     def _refresh(self, now: float) -> None:
         look = look_of(self._status, self._gateway, now)
-        self.pill.show_look(look, moves=not self.reduced_motion)
+        self.pill.show_look(look, moves=motion_allowed())
         self.reason.setText(look.reason)
         live = self._status is not None and self._status.state is ConnectionState.LIVE
         rtt_ms = self._status.rtt_ms if self._status is not None and live else None

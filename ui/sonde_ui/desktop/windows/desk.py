@@ -69,8 +69,8 @@ class Desk(QObject):
         self._connect_views()
         self._connect_commands()
         self.actions_table.fill(window.menuBar())
-        self._take_up(settings)
         window.furnish(self._page())
+        self._take_up(settings)
         self.views.traffic.table.setFocus()
 
     def _make_status(self) -> StatusWidget:

@@ -115,12 +115,15 @@ class EndpointDialog(QDialog):
         return row
 
     def _show_source(self) -> None:
-        kind: TokenKind = self.kind.currentData()
+        kind = self._kind()
         _, placeholder, hint = _SOURCES[kind]
         self.token.setPlaceholderText(placeholder)
         secret = kind is TokenKind.PASTE
         self.token.setEchoMode(QLineEdit.EchoMode.PasswordEchoOnEdit if secret else QLineEdit.EchoMode.Normal)
         self.hint.setText(hint)
+
+    def _kind(self) -> TokenKind:
+        return TokenKind(self.kind.currentData())  # Qt hands a str enum back as a plain str
 
     def _finish(self) -> None:
         try:
@@ -140,7 +143,7 @@ class EndpointDialog(QDialog):
         )
 
     def _source(self) -> TokenSource:
-        kind: TokenKind = self.kind.currentData()
+        kind = self._kind()
         value = self.token.text().strip()
         if not value:
             raise ValueError(

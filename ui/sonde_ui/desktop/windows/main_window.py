@@ -38,10 +38,15 @@ class MainWindow(QMainWindow):
             self.showMaximized()
         else:
             self.show()
+        self.activateWindow()  # keys go to it even where no window manager hands out the focus
 
     def furnish(self, page: QWidget) -> None:
-        """Put the desk's page in the place of the skeleton."""
+        """Put the desk's page in the place of the skeleton, in its right size at once."""
         self.setCentralWidget(page)  # Qt deletes the one before
+        page.show()  # now, not in the next round of the loop
+        for layout in (self.layout(), page.layout()):
+            if layout is not None:
+                layout.activate()
 
     def remember(self) -> None:
         """Write the size into the settings."""

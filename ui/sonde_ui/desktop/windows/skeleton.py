@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 from sonde_ui.desktop.theme import TITLE, themes
 from sonde_ui.desktop.windows.perspectives import ARRANGEMENTS, Place, Split, first_sizes
 
-_ABOVE = (28 + 46, 40)  # menus and top bar, filter bar
-_BELOW = (60, 26)  # promises, status bar
+ABOVE = (46, 40)  # top bar, filter bar
+BELOW = (61, 26)  # promises, status bar
 
 
 class Skeleton(QWidget):
@@ -27,11 +27,11 @@ class Skeleton(QWidget):
         painter.fillRect(self.rect(), theme.panel)
         painter.setPen(theme.line)
         top = 0
-        for height in _ABOVE:
+        for height in ABOVE:
             top += height
             painter.drawLine(0, top - 1, self.width(), top - 1)
         bottom = self.height()
-        for height in reversed(_BELOW):
+        for height in reversed(BELOW):
             bottom -= height
             painter.drawLine(0, bottom, self.width(), bottom)
         arrangement = ARRANGEMENTS[self._perspective]

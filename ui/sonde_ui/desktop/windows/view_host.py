@@ -57,6 +57,8 @@ class ViewHost(QWidget):
                 pane.show_view(layout.tabs.get(pane.name, ""))
         self._wanted = dict(layout.sizes) if layout is not None else {}
         self._hide_empty()
+        self._root.show()
+        self._column.activate()  # sizes can only be given to what has its own
         self._apply_sizes()
         self.setUpdatesEnabled(True)
         self.changed.emit()

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pytestqt.qtbot import QtBot
+from support.scripted_workbench import story
+from support.shell import ShellWorkbench
+
+from sonde_lab.changes import Changes
+from sonde_ui.desktop.bridge import Bridge
+
+
+def test_a_batch_is_told_once_and_nothing_is_told_when_nothing_changed(
+    bridge: Bridge, bench: ShellWorkbench
+) -> None:
+    told: list[Changes] = []
+    bridge.changed.connect(told.append)
+    bench.add(story(1))
+    bridge.drain()
+    bridge.drain()
+    assert [changes.rows for changes in told] == [len(story(1))]
+
+
+def test_batches_come_by_themselves_while_it_runs_and_not_after(
+    qtbot: QtBot, bridge: Bridge, bench: ShellWorkbench
+) -> None:
+    bench.add(story(1))
+    with qtbot.waitSignal(bridge.changed, timeout=1000):
+        bridge.start()
+    bridge.stop()
+    bench.add(story(1))
+    with qtbot.assertNotEmitted(bridge.changed, wait=120):
+        pass
+
+
+def test_time_ticks_ten_times_a_second_even_when_nothing_happens(qtbot: QtBot, bridge: Bridge) -> None:
+    ticks: list[float] = []
+    bridge.ticked.connect(ticks.append)
+    bridge.start()
+    qtbot.waitUntil(lambda: len(ticks) >= 4, timeout=2000)
+    steps = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
+    assert all(step >= 0.09 for step in steps)
+
+
+def test_a_notice_of_the_window_itself_comes_with_the_next_batch(bridge: Bridge) -> None:
+    told: list[Changes] = []
+    bridge.changed.connect(told.append)
+    bridge.tell("settings_broken", "Not read", "line 3", "Look at it.")
+    bridge.tell("endpoints_broken", "Not read either", "line 4", "Look at it, too.")
+    bridge.drain()
+    first, second = told[0].notices
+    assert (first.cause, first.detail, first.severity) == ("settings_broken", "line 3", "warning")
+    assert first.number != second.number
+    assert first.number < 0
