@@ -24,7 +24,7 @@ from sonde_protocol.cursor import Arrival, Cursor, CursorTracker
 from sonde_protocol.errors import BadValue, NotCanonical, ProtocolViolation, excerpt
 from sonde_protocol.frames import ChannelVerdict, Delta, Event, Live, Presence, Snapshot
 from sonde_protocol.merge import apply, changed_paths, diff, state_hash
-from sonde_protocol.parts import SLICE_CHARACTERS, Assembly
+from sonde_protocol.parts import Assembly
 from sonde_protocol.presence import Roster
 from sonde_protocol.states import CHANNEL, ChannelState, ChannelTrigger, advance
 
@@ -34,6 +34,8 @@ Emit = Callable[[Any], None]
 # What a channel wants the session to ask for: bits, since they are looked at after every frame.
 NEED_STATE: Final = 1
 NEED_PRESENCE: Final = 2
+
+MAX_SNAPSHOT_CHARACTERS: Final = 64 * 1024 * 1024
 
 
 class Subscription:
@@ -65,6 +67,7 @@ class Subscription:
         self.needs = 0
         self._asked = 0
         self._parts = Assembly()
+        self._parts_size = 0
         self._lacks_document = False
         self._diverged = False  # a wrong hash, not a hole: the repair names the differing paths
         self._emit = emit
@@ -217,8 +220,7 @@ class Subscription:
     def on_snapshot(self, frame: Snapshot, at: float) -> None:
         """Take a whole document, at once or in parts."""
         try:
-            if frame.parts is not None and isinstance(frame.d, str) and len(frame.d) > SLICE_CHARACTERS:
-                raise BadValue("a part of a snapshot that is too large")
+            self._check_size(frame)
             whole = self._parts.add(frame)
         except ProtocolViolation as error:
             self._emit(Failed(failure("malformed_frame", f"{self.ch}: {error}.", at)))
@@ -227,6 +229,15 @@ class Subscription:
             return
         if whole is not None:
             self._take_document(whole, at)
+
+    def _check_size(self, frame: Snapshot) -> None:
+        """Parts are bounded in sum: a hostile gateway could send 256 of the largest."""
+        if frame.parts is None or not isinstance(frame.d, str):
+            return
+        self._parts_size = len(frame.d) + (self._parts_size if frame.part else 0)
+        if self._parts_size > MAX_SNAPSHOT_CHARACTERS:
+            self._parts.clear()
+            raise BadValue("a snapshot larger than this client takes")
 
     def _take_document(self, frame: Snapshot, at: float) -> None:
         before, had = self.document, self.has_document
