@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import combinations
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -92,12 +93,19 @@ def test_drops_resumes_and_injected_stretches_are_annotated(
     }
     bridge.drain()
     view.draw(now)
-    labels = [item._label.toPlainText() for item in view.latency_plot._mark_items]
+    labels = [item.label.toPlainText() for item in view.latency_plot._mark_items]
     assert "drop the connection" in labels
     assert "4002 heartbeat lost" in labels
     assert "resumed, 15 replayed" in labels
     view.draw(now + 5)
     view.grab()
+    boxes = [
+        item.label.sceneBoundingRect() for item in view.latency_plot._mark_items if item.label.isVisible()
+    ]
+    assert len(boxes) == len(labels)
+    for one, other in combinations(boxes, 2):
+        same_row = abs(one.top() - other.top()) < 8
+        assert not (same_row and one.left() < other.right() and other.left() < one.right()), "labels overlap"
 
 
 def test_themes_are_put_on_while_it_runs(view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge) -> None:

@@ -13,7 +13,15 @@ from pytestqt.qtbot import QtBot
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.presence_model import PresenceModel, hue_of, initials
 from sonde_ui.desktop.widgets.presence_view import PresenceView
-from support.scripted_workbench import WORST_NAMES, ScriptedWorkbench, crowd, live_status, member, room
+from support.scripted_workbench import (
+    WORST_NAMES,
+    ScriptedWorkbench,
+    crowd,
+    live_status,
+    member,
+    room,
+    waiting_status,
+)
 
 ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
 TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
@@ -168,3 +176,16 @@ def test_avatars_have_letters(name: str, letters: str) -> None:
 def test_the_same_person_has_the_same_colour_and_any_name_has_one() -> None:
     assert hue_of("ada") == hue_of("ada")
     assert all(0 <= hue_of(name) < 360 for name in WORST_NAMES)
+
+
+def test_while_nobody_tells_of_changes_people_are_shown_as_last_seen(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, view: PresenceView
+) -> None:
+    bench.pending.presence = {"room:arena": room()}
+    bridge.drain()
+    bench.pending.statuses = {"you": waiting_status()}
+    with qtbot.waitSignal(view.figures_changed) as told:
+        bridge.drain()
+    assert told.args == ["room:arena · 8 · as last seen"]
+    assert view.model.data(view.model.index(0), ACCESSIBLE).endswith("as last seen")
+    view.grab()

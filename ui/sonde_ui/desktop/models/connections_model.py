@@ -108,7 +108,7 @@ def _own_tip(name: str, status: ConnectionStatus) -> str:
     return "\n".join(lines)
 
 
-def session_link(row: SessionRow, show_node: bool) -> Link:
+def session_link(row: SessionRow, show_node: bool, is_fresh: bool) -> Link:
     """The row of a session of the gateway; its node where there are several."""
     detached = row.state != "connected"
     parts = [row.state if detached else "", row.node if show_node else ""]
@@ -116,8 +116,8 @@ def session_link(row: SessionRow, show_node: bool) -> Link:
         key=f"session:{row.session}",
         name=one_line(row.name or row.user, 80),
         note=one_line(" · ".join(part for part in parts if part), 80),
-        shape=Shape.RING if detached else Shape.DOT,
-        tone="warn" if detached else "ok",
+        shape=(Shape.RING if detached else Shape.DOT) if is_fresh else Shape.HOLLOW,
+        tone=("warn" if detached else "ok") if is_fresh else "dim",
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
         filter_text=row.user,
         tooltip=tool_tip(_session_tip(row)),
@@ -166,6 +166,12 @@ class ConnectionsModel(KeyedListModel[Link]):
         """True while a countdown is shown."""
         return any(status.state == ConnectionState.WAITING for status in self._own.values())
 
+    @property
+    def _is_fresh(self) -> bool:
+        """Whether the current client is there to be told of sessions."""
+        status = self._own.get(self._current)
+        return status is not None and status.state == ConnectionState.LIVE
+
     def rebuild(self, now: float) -> None:
         """Make the rows anew and tell Qt the least that it needs to know."""
         self.set_items(self._make(now))
@@ -176,10 +182,10 @@ class ConnectionsModel(KeyedListModel[Link]):
             (row for row in self._sessions if not row.own), key=lambda row: (row.name.casefold(), row.session)
         )
         if others:
-            title = f"Sessions at the gateway · {len(others):,}"
+            title = f"Sessions at the gateway · {len(others):,}{'' if self._is_fresh else ' · as last seen'}"
             links.append(Link("heading", title, "", Shape.DOT, "dim", "", "", is_heading=True))
         show_node = len({row.node for row in self._sessions}) > 1
-        return links + [session_link(row, show_node) for row in others]
+        return links + [session_link(row, show_node, self._is_fresh) for row in others]
 
     @guarded
     def flags(self, index: Index) -> Qt.ItemFlag:

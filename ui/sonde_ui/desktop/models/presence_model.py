@@ -98,6 +98,7 @@ class PresenceModel(KeyedListModel[Person]):
         self._search = ""
         self._grouped = False
         self.now = 0.0
+        self.is_fresh = True  # False while nobody tells us of changes
 
     # -------------------------------------------------------------- content
 
@@ -134,10 +135,19 @@ class PresenceModel(KeyedListModel[Person]):
         self._grouped = grouped
         self._arrange()
 
+    def set_fresh(self, is_fresh: bool) -> None:
+        """Say whether what is shown is kept up to date."""
+        if is_fresh != self.is_fresh:
+            self.is_fresh = is_fresh
+            self.touch(range(len(self._items)))
+
     def tick(self, now: float) -> None:
         """Let running seconds run."""
         self.now = now
-        self.touch([row for row, person in enumerate(self._items) if person.status == Status.RECONNECTING])
+        if self.is_fresh:
+            self.touch(
+                [row for row, person in enumerate(self._items) if person.status == Status.RECONNECTING]
+            )
 
     def _arrange(self) -> None:
         self.set_items(sorted((p for p in self._everyone.values() if self._matches(p)), key=self._order))
@@ -167,7 +177,8 @@ class PresenceModel(KeyedListModel[Person]):
             return person.name
         if role == ACCESSIBLE:
             rtt = f", round trip {person.rtt}" if person.rtt.unit else ""
-            return f"{person.name}, {person.second_line(self.now)}{rtt}"
+            as_of = "" if self.is_fresh else ", as last seen"
+            return f"{person.name}, {person.second_line(self.now)}{rtt}{as_of}"
         if role == TOOLTIP:
             return person.tooltip
         return None

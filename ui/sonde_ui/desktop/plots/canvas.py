@@ -25,7 +25,8 @@ LABEL_PX: Final = 10
 MARGIN_PX: Final = 6
 HEADROOM_PX: Final = 16  # above the highest grid line, for its label
 MOST_MARKS: Final = 24
-LABELLED: Final = 5
+LABEL_ROWS: Final = 4
+LABEL_LINE_PX: Final = 13
 SMOOTH_UP_TO: Final = 2_000
 
 
@@ -126,26 +127,22 @@ class Canvas(QWidget):
         if wanted != self._drawn:
             self._rebuild_marks(visible)
             self._drawn = wanted
-        for item, mark in zip(self._mark_items, visible, strict=True):
-            item.move(mark, now)
+        taken: list[list[tuple[float, float]]] = [[] for _ in range(LABEL_ROWS)]
+        for item, mark in zip(reversed(self._mark_items), reversed(visible), strict=True):
+            item.move(mark, now, taken)
 
     def _rebuild_marks(self, marks: Sequence[Mark]) -> None:
         for item in self._mark_items:
             item.remove()
-        first = len(marks) - LABELLED
-        self._mark_items = [
-            _MarkItem(self, mark, row=at % 3 if at >= first else None) for at, mark in enumerate(marks)
-        ]
+        self._mark_items = [_MarkItem(self, mark) for mark in marks]
 
 
 class _MarkItem:
-    """The items of one mark."""
+    """The items of one mark: a dashed line or an area, and its words where they find room."""
 
-    def __init__(self, canvas: Canvas, mark: Mark, row: int | None) -> None:
+    def __init__(self, canvas: Canvas, mark: Mark) -> None:
         color = themes.current().color(mark.tone)
         self._canvas = canvas
-        self._row = row
-        self._label: Any = None
         if mark.until == mark.at:
             self._item: Any = pg.InfiniteLine(angle=90, movable=False, pen=_pen(color, dashed=True))
         else:
@@ -155,29 +152,38 @@ class _MarkItem:
             self._item = area
         self._item.setZValue(-5)
         canvas.add(self._item)
-        if row is not None:
-            self._label = pg.TextItem(mark.label, color=color, anchor=(0, 0))
-            self._label.setFont(_label_font())
-            canvas.add(self._label)
+        self.label: Any = pg.TextItem(mark.label, color=color, anchor=(0, 0))
+        self.label.setFont(_label_font())
+        canvas.add(self.label)
 
-    def move(self, mark: Mark, now: float) -> None:
-        """Time went on."""
+    def move(self, mark: Mark, now: float, taken: list[list[tuple[float, float]]]) -> None:
+        """Time went on. `taken`: per row of labels, the stretches that newer marks have taken already."""
         start = mark.at - now
         if isinstance(self._item, pg.InfiniteLine):
             self._item.setPos(start)
         else:
             self._item.setRegion((start, (mark.until or now) - now))
-        if self._label is not None and self._row is not None:
-            pixel_s, pixel = (float(size) for size in self._canvas.plot.getViewBox().viewPixelSize())
-            width = self._label.boundingRect().width() * pixel_s
-            left = start if start + width <= 0 else start - width  # words end before the edge does
-            self._label.setPos(left, self._canvas.top - self._row * 13 * pixel)
+        pixel_s, pixel = (float(size) for size in self._canvas.plot.getViewBox().viewPixelSize())
+        width = self.label.boundingRect().width() * pixel_s
+        left = start if start + width <= 0 else start - width  # words end before the edge does
+        row = _free_row(taken, left, left + width)
+        self.label.setVisible(row is not None)
+        if row is not None:
+            taken[row].append((left, left + width))
+            self.label.setPos(left, self._canvas.top - row * LABEL_LINE_PX * pixel)
 
     def remove(self) -> None:
         """Take the items out of the plot."""
-        for item in (self._item, self._label):
-            if item is not None:
-                self._canvas.plot.removeItem(item)
+        for item in (self._item, self.label):
+            self._canvas.plot.removeItem(item)
+
+
+def _free_row(taken: list[list[tuple[float, float]]], left: float, right: float) -> int | None:
+    """The first row in which nothing stands between `left` and `right`."""
+    for row, stretches in enumerate(taken):
+        if all(right <= begin or end <= left for begin, end in stretches):
+            return row
+    return None
 
 
 class LatencyCanvas(Canvas):

@@ -71,7 +71,9 @@ class PresenceDelegate(QStyledItemDelegate):
         """Online a dot, away a ring, busy a dot with a bar, reconnecting a ring with a gap, else a small dot."""
         theme = self._theme
         shapes.dot(painter, center, 5.5, ground)
-        if status == Status.ONLINE:
+        if not self._model.is_fresh:
+            shapes.ring(painter, center, 3.4, theme.dim, 1.4)
+        elif status == Status.ONLINE:
             shapes.dot(painter, center, 3.8, theme.ok)
         elif status == Status.AWAY:
             shapes.ring(painter, center, 4.0, theme.warn, 1.8)
@@ -103,7 +105,7 @@ class PresenceDelegate(QStyledItemDelegate):
         )
         (self._own_name if person.is_self else self._name).draw(painter, room, person.name, theme.text, LEFT)
         below = room.translated(0, 17)
-        is_waiting = person.status == Status.RECONNECTING
+        is_waiting = person.status == Status.RECONNECTING and self._model.is_fresh
         self._line.draw(
             painter, below, person.second_line(self._model.now), theme.warn if is_waiting else theme.dim, LEFT
         )

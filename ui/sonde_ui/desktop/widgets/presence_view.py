@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from sonde_lab.changes import Changes
 from sonde_lab.workbench import Workbench
 from sonde_protocol.frames import Member
+from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
@@ -125,6 +126,8 @@ class PresenceView(QWidget):
         own_changed = status is not None and status.session != self._own_session
         if status is not None:
             self._own_session = status.session
+            self.model.set_fresh(status.state == ConnectionState.LIVE)
+            self._show_state()
         self._rosters.update(changes.presence)
         if changes.presence and self._channel not in self._rosters:
             self._channel = next(
@@ -153,7 +156,8 @@ class PresenceView(QWidget):
     def _show_state(self) -> None:
         total, shown = self.model.total, self.model.rowCount()
         room = one_line(self._channel, 64)
-        self.figures_changed.emit(f"{room} · {figures.count(total)}" if room else "")
+        as_of = "" if self.model.is_fresh or not total else " · as last seen"
+        self.figures_changed.emit(f"{room} · {figures.count(total)}{as_of}" if room else "")
         self._tools.setVisible(total >= SEARCH_FROM or bool(self.search.text()))
         if total and not shown:
             self._empty.say("search", f"None of {figures.count(total)} match the search.", "Clear search")

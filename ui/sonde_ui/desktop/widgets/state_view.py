@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QStackedLayout,
 
 from sonde_lab.changes import Changes, Document
 from sonde_lab.workbench import Workbench
+from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
@@ -43,6 +44,7 @@ class StateView(QWidget):
         self._workbench = workbench
         self._documents: dict[str, Document] = {}
         self._channel = ""
+        self._is_fresh = True  # False while nobody tells us of changes
         self._in_tree = ""  # the channel whose document the tree holds
         self.tabs = TextTabs("Views of the state")
         self.tabs.addTab("Tree")
@@ -103,6 +105,10 @@ class StateView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed:
             self._forget()
+        status = changes.statuses.get(self._workbench.current)
+        if status is not None:
+            self._is_fresh = status.state == ConnectionState.LIVE
+            self._tell()
         if not changes.documents:
             return
         self._documents.update(changes.documents)
@@ -135,7 +141,7 @@ class StateView(QWidget):
         if document is None:
             return
         self._stack.setCurrentIndex(1)
-        self._show_figures(document)
+        self._tell()
         if not self.isVisible():
             return
         self._arrange()
@@ -150,9 +156,13 @@ class StateView(QWidget):
         else:
             self.tree.update_value(document.state, paths)
 
-    def _show_figures(self, document: Document) -> None:
-        words, tone = HASH_WORDS[document.hash_ok]
-        self._hash.setText(words if document.hash_ok is False else "")
+    def _tell(self) -> None:
+        """Version and hash in the title; what is old or wrong also above the document."""
+        document = self._documents.get(self._channel)
+        if document is None:
+            return
+        words, tone = HASH_WORDS[document.hash_ok] if self._is_fresh else ("as last seen", "warn")
+        self._hash.setText("" if tone == "dim" else words)
         set_tone(self._hash, tone)
         self.figures_changed.emit(f"seq {figures.count(document.seq)} · {words}")
 

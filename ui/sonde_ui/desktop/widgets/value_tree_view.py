@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, QTimer
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
@@ -55,19 +55,24 @@ class _NodeDelegate(QStyledItemDelegate):
         theme = self._theme
         if option.state & SELECTED:
             painter.fillRect(rect, theme.selection)
-        self._flash(painter, rect, node)
         room = rect.adjusted(4, 0, -8, 0)
         key = node.label if node.is_container or node.parent is None else f"{node.label}:"
         self._pen.draw(painter, room, key, theme.text if node.is_container else theme.dim, LEFT)
         room.setLeft(room.left() + self._pen.advance(key) + 8)
         shown = value_text(node.value)
+        self._flash(painter, room, shown, node)
         self._pen.draw(painter, room, shown, theme.dim if node.is_container else theme.text, LEFT)
 
-    def _flash(self, painter: QPainter, rect: QRect, node: Node) -> None:
+    def _flash(self, painter: QPainter, room: QRect, shown: str, node: Node) -> None:
+        """A tint behind the value alone, fading; the line around it stays calm."""
         age_s = time.monotonic() - node.changed_at
-        if 0 <= age_s < FLASH_S and motion_allowed():
-            share = 0.38 * (1 - age_s / FLASH_S)
-            painter.fillRect(rect, mix(self._theme.accent, self._theme.panel, share))
+        if not 0 <= age_s < FLASH_S or not motion_allowed():
+            return
+        width = min(room.width(), self._pen.advance(shown) + 8)
+        place = QRect(room.left() - 4, room.top() + 2, width, room.height() - 4)
+        painter.setPen(QPen(Qt.PenStyle.NoPen))
+        painter.setBrush(mix(self._theme.accent, self._theme.panel, 0.4 * (1 - age_s / FLASH_S)))
+        painter.drawRoundedRect(place, 3, 3)
 
 
 class ValueTreeView(QTreeView):
