@@ -167,6 +167,7 @@ class Workbench:
 
     async def _subscribe(self, client: Client) -> None:
         """Join what this workbench shows; a channel that is there already comes back by itself."""
+        logger.info("live at %s", client.status.url)
         wanted = [self.config.room]
         if Role.MONITOR in client.status.roles:
             wanted += monitoring.CHANNELS

@@ -113,9 +113,22 @@ def replayed(before: list[tuple[int, int]], view: View, change: ViewChange) -> l
     return shown + [view.row(len(shown) + i)[:2] for i in range(change.appended)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(steps, min_size=6, max_size=25), st.integers(16, 60))
 def test_view_shows_what_pencil_and_paper_show_after_any_story(steps: list[object], capacity: int) -> None:
+    check(steps, capacity)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.one_of(quiet, quiet, st.just([row("event")])), min_size=6, max_size=16), st.integers(16, 24)
+)
+def test_view_stays_right_while_open_runs_lose_their_beginnings(steps: list[object], capacity: int) -> None:
+    check(steps, capacity)
+
+
+def check(steps: list[object], capacity: int) -> None:
+    """Follow a story step by step, with a view, with a table that only follows changes, and on paper."""
     ring = Ring(capacity=capacity)
     view, naive = View(ring, room=2), Naive([])
     shown: list[tuple[int, int]] = []
