@@ -155,6 +155,10 @@ def test_a_handshake_has_its_headers_in_a_tab_of_its_own(
     )
     assert detail._tabs.isTabVisible(HANDSHAKE)
     assert detail._tabs.currentIndex() == HANDSHAKE
+    assert all(detail._tabs.tabRect(tab).left() >= 0 for tab in range(detail._tabs.count())), (
+        "no tab scrolled away"
+    )
+    assert detail._tabs.tabRect(HANDSHAKE).right() <= detail._tabs.width()
     assert detail.headers.tree.index(0, 0).data() == "HTTP/1.1 101 Switching Protocols {2}"
     show(detail, bench, b"{}")
     assert not detail._tabs.isTabVisible(HANDSHAKE)

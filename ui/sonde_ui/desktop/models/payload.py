@@ -52,7 +52,7 @@ def read_value(record: Record) -> Reading:
 
 def read_handshake(record: Record) -> Reading:
     """Request or response line as label, headers as values; repeated names become lists."""
-    lines = record.payload.decode("latin-1").replace("\r\n", "\n").split("\n")
+    lines = record.payload.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     headers: dict[str, Any] = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")

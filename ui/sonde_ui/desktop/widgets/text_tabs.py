@@ -35,6 +35,14 @@ class TextTabs(QTabBar):
         """As wide as the bold word, so that nothing moves when another is chosen."""
         return QSize(self._strong.advance(self.tabText(index)) + 2 * PAD, HEIGHT)
 
+    def sizeHint(self) -> QSize:
+        """Room for all tabs, hidden ones too: one that appears must not push another out of sight."""
+        return QSize(sum(self.tabSizeHint(index).width() for index in range(self.count())), HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        """Words are never cut."""
+        return self.sizeHint()
+
     def minimumTabSizeHint(self, index: int) -> QSize:
         """Words are never cut."""
         return self.tabSizeHint(index)
