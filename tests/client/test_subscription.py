@@ -19,7 +19,6 @@ from sonde_protocol.frames import (
     Event,
     Leave,
     Live,
-    Member,
     Position,
     Presence,
     Snapshot,
@@ -29,7 +28,7 @@ from sonde_protocol.frames import (
 )
 from sonde_protocol.merge import state_hash
 from sonde_protocol.parts import SLICE_CHARACTERS, split
-from support.session_rig import Rig, hello, ready, reply, resumed, snapshot, verdict
+from support.session_rig import Rig, hello, member, ready, reply, resumed, snapshot, verdict
 
 ROOM = "room:arena"
 
@@ -380,13 +379,6 @@ def test_parts_larger_in_sum_than_this_client_takes_are_refused(monkeypatch: pyt
 
 
 # ---------------------------------------------------------------- presence
-
-
-def member(session: str, **fields: object) -> Member:
-    base = {"session": session, "user": session, "name": session, "device": None, "status": "online"}
-    return Member(
-        **base | {"activity": None, "meta": None, "since": 0, "rtt_ms": None, "node": "n1"} | fields
-    )
 
 
 def test_rosters_are_folded_and_changes_told():

@@ -22,6 +22,7 @@ from sonde_protocol.frames import (
     Frame,
     Hello,
     Live,
+    Member,
     Position,
     Ready,
     Reply,
@@ -247,3 +248,10 @@ def reply(number: int, d: Any = None) -> Reply:
 def snapshot(ch: str, epoch: str, seq: int, d: Any, **fields: Any) -> Snapshot:
     digest = fields.pop("hash", None if d is None else state_hash(d))
     return Snapshot(ch=ch, epoch=epoch, seq=seq, d=d, hash=digest, **fields)
+
+
+def member(session: str, **fields: object) -> Member:
+    base = {"session": session, "user": session, "name": session, "device": None, "status": "online"}
+    return Member(
+        **base | {"activity": None, "meta": None, "since": 0, "rtt_ms": None, "node": "n1"} | fields
+    )
