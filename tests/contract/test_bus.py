@@ -29,6 +29,9 @@ class Listener:
     def on_kick(self, session: str, code: int, cause: str) -> None:
         self.heard.append(("kick", session, code, cause))
 
+    def on_gap(self) -> None:
+        self.heard.append(("gap",))
+
 
 async def until(condition: Callable[[], bool]) -> None:
     """A bus may take its time; a memory one takes none."""

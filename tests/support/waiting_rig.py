@@ -92,7 +92,7 @@ class DisturbedBus:
     def __init__(self, inner: Any, chance: random.Random, loss: float = 0.0) -> None:
         self._inner = inner
         self._chance = chance
-        self._loss = loss
+        self.loss = loss
         self._nodes: dict[str, BusReceiver] = {}
         self._held: list[tuple[str, str, str, Entry]] = []
 
@@ -105,7 +105,7 @@ class DisturbedBus:
 
     async def publish(self, node: str, ch: str, epoch: str, entry: Entry) -> None:
         for name in self._nodes:
-            if name != node and self._chance.random() >= self._loss:
+            if name != node and self._chance.random() >= self.loss:
                 copies = 2 if self._chance.random() < 0.2 else 1
                 self._held += [(name, ch, epoch, entry)] * copies
 

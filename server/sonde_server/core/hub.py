@@ -234,6 +234,11 @@ class Hub:
         if here is not None and here.generation < generation:
             self.lifecycle.supersede(here)
 
+    def on_gap(self) -> None:
+        """The bus lost touch: every open channel is compared with its log."""
+        for room in list(self.rooms.values()):
+            self.run(room.verify(), "comparison with the log")
+
     def on_kick(self, session: str, code: int, cause: str) -> None:
         """Another node's admin."""
         here = self.sessions.get(session)

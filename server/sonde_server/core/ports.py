@@ -226,6 +226,10 @@ class BusReceiver(Protocol):
         """End this session's connection if it is here."""
         ...
 
+    def on_gap(self) -> None:
+        """The bus lost touch for a while: whatever was published meanwhile may be missing."""
+        ...
+
 
 class Bus(Protocol):
     """Between nodes. May lose, repeat and reorder: the log is the truth, entries repair themselves from it."""

@@ -244,6 +244,14 @@ class Room:
         else:
             self.hub.agenda.at(self.hub.clock.now() + REORDER_WAIT_S, self._start_repair)
 
+    async def verify(self) -> None:
+        """Compare with the log and fetch what is missing."""
+        top = await self.hub.backend.log.top(self.ch, self.config.limits)
+        if top.epoch != self.epoch:
+            await self._rebase(Cause.EPOCH_CHANGED)
+        elif top.seq > self.seq and not self._repairing:
+            await self._repair()
+
     async def _rebase(self, cause: Cause) -> None:
         """The log has another life, or lost what was between: every listener gets a snapshot that says so."""
         top = await self.hub.backend.log.top(self.ch, self.config.limits)
