@@ -195,6 +195,8 @@ class App:
         await self._keys.start()
         if self._keys.failures and not str(self._settings.jwt_jwks).startswith(("http://", "https://")):
             raise ConfigInvalid(f"{self._settings.jwt_jwks} is no file with a usable JSON Web Key Set")
+        if self._settings.jwt_audience is None:
+            log.warning("any token of the issuer is accepted: set SONDE_JWT_AUDIENCE")
         self._spawn(self._keys.keep_fresh(), "jwks-fresh")
 
     async def _start_admin(self) -> int:

@@ -7,6 +7,7 @@ of the edge. Decides nothing: who may enter is `core.admission`, what a message 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.ports import Wire
 from sonde_server.framing import Framer
 from sonde_server.transport import Receiver, Socket
+
+log = logging.getLogger(__name__)
 
 BACKLOG: Final = 4096  # the default of 100 lost 15 % of a storm of 10,000 clients
 
@@ -143,7 +146,13 @@ class Listener:
         """Ask the core's rules, with how full we are."""
         counts = self._by_address
         others = 0 if counts is None else counts[_host(request.peer)] - 1
-        return self._admit(request, Occupancy(self._house.connections, others, not self._house.ready))
+        verdict = self._admit(request, Occupancy(self._house.connections, others, not self._house.ready))
+        if isinstance(verdict, HttpRefusal):
+            log.debug(
+                "upgrade refused",
+                extra={"peer": request.peer, "status": verdict.status, "why": verdict.message},
+            )
+        return verdict
 
     def opened(self, socket: Socket) -> None:
         """The handshake is done: nothing waits for this socket any more."""

@@ -99,6 +99,12 @@ def _usable(entry: Any) -> jwt.PyJWK | None:
     return key
 
 
+def _shown(location: str) -> str:
+    """A location without the credentials that a URL may carry."""
+    parts = urlsplit(location)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else location
+
+
 class JwksKeys:
     """A `KeySource` over one key set an issuer."""
 
@@ -160,7 +166,7 @@ class JwksKeys:
             self._replace(issuer, parse(document))
         except KeysUnavailable as error:
             self.failures += 1
-            log.warning("key set not renewed", extra={"location": location, "reason": str(error)})
+            log.warning("key set not renewed", extra={"location": _shown(location), "reason": str(error)})
         finally:
             self._fetching.discard(issuer)
 
