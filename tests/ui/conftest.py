@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
-from support.shell import ShellWorkbench
 
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_book import EndpointBook
@@ -19,6 +18,7 @@ from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, load_fonts, themes
 from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.main_window import MainWindow
+from support.shell import ShellWorkbench
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,10 @@ def fonts(qapp: QApplication) -> None:
 @pytest.fixture
 def dressed(qapp: QApplication, fonts: None) -> Iterator[QApplication]:
     """The application in the dark theme, as the window dresses it."""
-    qapp.setStyle("Fusion")
     themes.choose(ThemeChoice.DARK, colour_blind=False, system_font=False)
-    themes.apply()
+    if not qapp.styleSheet():  # dressing polishes every living widget anew, so it is done once
+        qapp.setStyle("Fusion")
+        themes.apply()
     yield qapp
     themes.choose(ThemeChoice.DARK, colour_blind=False, system_font=False)
 

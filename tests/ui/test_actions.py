@@ -8,8 +8,6 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
-from support.scripted_workbench import story
-from support.shell import ShellWorkbench
 
 from sonde_lab.changes import Act
 from sonde_ui.desktop.action_set import tooltip
@@ -17,6 +15,8 @@ from sonde_ui.desktop.actions import ACTIONS, BY_ID, MENUS, VIEWS, keys_of
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.palette import ranked
+from support.scripted_workbench import story
+from support.shell import ShellWorkbench
 
 
 def in_menus(menu: QMenu) -> list[QAction]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 from pytestqt.qtbot import QtBot
-from support.scripted_workbench import story
-from support.shell import ShellWorkbench
 
 from sonde_lab.changes import Changes
 from sonde_ui.desktop.bridge import Bridge
+from support.scripted_workbench import story
+from support.shell import ShellWorkbench
 
 
 def test_a_batch_is_told_once_and_nothing_is_told_when_nothing_changed(
@@ -36,7 +38,7 @@ def test_time_ticks_ten_times_a_second_even_when_nothing_happens(qtbot: QtBot, b
     bridge.ticked.connect(ticks.append)
     bridge.start()
     qtbot.waitUntil(lambda: len(ticks) >= 4, timeout=2000)
-    steps = [after - before for before, after in zip(ticks, ticks[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(ticks)]
     assert all(step >= 0.09 for step in steps)
 
 

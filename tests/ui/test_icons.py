@@ -45,7 +45,9 @@ def test_every_action_names_an_icon_that_exists() -> None:
 
 def test_a_disabled_icon_is_another_colour(dressed: QApplication) -> None:
     icon = tinted_icon("mark", QColor("#ffffff"), disabled=QColor("#555555"))
-    normal, disabled = (icon.pixmap(16, 16, mode).toImage() for mode in (QIcon.Mode.Normal, QIcon.Mode.Disabled))
+    normal, disabled = (
+        icon.pixmap(16, 16, mode).toImage() for mode in (QIcon.Mode.Normal, QIcon.Mode.Disabled)
+    )
     assert normal != disabled
 
 

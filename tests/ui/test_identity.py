@@ -4,12 +4,12 @@ import time
 
 import pytest
 from PySide6.QtWidgets import QPushButton
-from support.scripted_workbench import WORST_NAMES, live_status
-from support.shell import ShellWorkbench
 
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.widgets.identity import claim_facts, leading_role
 from sonde_ui.desktop.windows.desk import Desk
+from support.scripted_workbench import WORST_NAMES, live_status
+from support.shell import ShellWorkbench
 
 
 def button(desk: Desk) -> QPushButton:

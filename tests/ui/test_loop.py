@@ -79,7 +79,9 @@ def test_a_call_from_another_thread_arrives(window_loop: WindowLoop) -> None:
     async def wait() -> str:
         answer: asyncio.Future[str] = window_loop.create_future()
         thread = threading.Thread(
-            target=lambda: window_loop.call_soon_threadsafe(answer.set_result, threading.current_thread().name)
+            target=lambda: window_loop.call_soon_threadsafe(
+                answer.set_result, threading.current_thread().name
+            )
         )
         thread.start()
         name = await asyncio.wait_for(answer, 2)

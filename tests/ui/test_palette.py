@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from support.shell import ShellWorkbench
 
 from sonde_lab.changes import Act
 from sonde_ui.desktop.actions import ACTIONS, BY_ID
 from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.key_list import key_words
 from sonde_ui.desktop.windows.palette import ranked, score
+from support.shell import ShellWorkbench
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ from dataclasses import replace
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
-from support.scripted_workbench import gateway, live_status, waiting_status
-from support.shell import ShellWorkbench
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed
@@ -15,6 +13,8 @@ from sonde_lab.changes import Act
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.windows.desk import Desk
+from support.scripted_workbench import gateway, live_status, waiting_status
+from support.shell import ShellWorkbench
 
 
 def show(desk: Desk, bench: ShellWorkbench, bridge: Bridge, status: ConnectionStatus) -> None:

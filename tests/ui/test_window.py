@@ -10,8 +10,6 @@ from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
-from support.scripted_workbench import live_status, story, throughput
-from support.shell import ShellWorkbench
 
 from sonde_lab.folding import FilterError
 from sonde_ui.desktop.actions import PERSPECTIVES, VIEWS
@@ -23,6 +21,8 @@ from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.perspectives import ARRANGEMENTS, Place, Split, first_sizes
 from sonde_ui.desktop.windows.skeleton import ABOVE, BELOW, Skeleton
+from support.scripted_workbench import live_status, story, throughput
+from support.shell import ShellWorkbench
 
 
 def shown(root: QWidget) -> Iterator[QWidget]:

@@ -40,8 +40,8 @@ class FilterEdit(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         """Esc in here is ours, not the window's "back to live"."""
-        asks = event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent)
-        if asks and event.key() == Qt.Key.Key_Escape:
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
             event.accept()
             return True
         return super().event(event)
