@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 
 from support.echo_house import RawPeer, echo_server, frame
@@ -156,6 +157,16 @@ async def test_transport_answers_as_the_library_does(name: str) -> None:
 async def test_transport_answers_the_same_when_bytes_come_one_by_one(name: str) -> None:
     async with echo_server() as server:
         assert await outcome(server.port, CASES[name], step=1) == await outcome(server.port, CASES[name])
+
+
+async def _whole_table() -> dict[str, Outcome]:
+    async with echo_server() as server:
+        outcomes = await asyncio.gather(*(outcome(server.port, data) for data in CASES.values()))
+    return dict(zip(CASES, outcomes, strict=True))
+
+
+def test_transport_answers_the_same_on_both_loops() -> None:
+    assert uvloop.run(_whole_table()) == asyncio.run(_whole_table())
 
 
 async def test_a_planted_difference_would_be_seen() -> None:

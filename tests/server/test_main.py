@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -185,17 +186,36 @@ def test_port_in_use_is_told_in_one_sentence(flag: str) -> None:
             "/nowhere/keys.json is no file with a usable JSON Web Key Set",
         ),
         ([], {"SONDE_STALL_S": "-1"}, "SONDE_STALL_S: must be greater than 0"),
-        (["--prot", "0"], {}, "unrecognized arguments: --prot"),
     ],
 )
+@pytest.mark.expects_log("sonde_server.adapters.jwks")
 def test_what_is_wrong_is_said_on_stderr_with_exit_code_2(
-    arguments: list[str], env: dict[str, str], says: str
+    arguments: list[str],
+    env: dict[str, str],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     ports = [] if "--port" in arguments else ["--port", "0", "--admin-port", "0"]
-    code, out, err = ended(*arguments, *ports, env=env)
-    assert (code, out) == (2, "")
-    assert says in err
-    assert "Traceback" not in err
+    try:
+        assert main(["gateway", *arguments, *ports]) == 2
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert says in said.err
+
+
+def test_unknown_flag_is_told_with_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["gateway", "--prot", "0"])
+    assert caught.value.code == 2
+    assert "unrecognized arguments: --prot" in capsys.readouterr().err
 
 
 def test_broken_config_file_names_line_and_key(tmp_path: Path) -> None:
