@@ -48,11 +48,11 @@ def no_warnings_in_the_log(
 @pytest.fixture(autouse=True)
 def nothing_left_running() -> Iterator[None]:
     """A leaked process or thread fails a test."""
-    processes_before = {child.pid for child in psutil.Process().children(recursive=True)}
+    processes_before = own_children()
     threads_before = set(threading.enumerate())
     yield
-    new = [p for p in psutil.Process().children(recursive=True) if p.pid not in processes_before]
-    alive = wait_until_gone(new, 3.0)
+    new = own_children() - processes_before
+    alive = wait_until_gone([psutil.Process(pid) for pid in new if psutil.pid_exists(pid)], 3.0)
     for process in alive:
         process.kill()
     assert not alive, f"processes left running: {[p.pid for p in alive]}"
@@ -61,6 +61,15 @@ def nothing_left_running() -> Iterator[None]:
         thread.join(3.0)
     left = [t.name for t in new_threads if t.is_alive()]
     assert not left, f"threads left running: {left}"
+
+
+def own_children() -> set[int]:
+    """Pids of this process's children. Read from /proc where that is there: a look at every process is dear."""
+    tasks = Path("/proc/self/task")
+    try:
+        return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+    except OSError:
+        return {child.pid for child in psutil.Process().children()}
 
 
 def _is_pool(thread: threading.Thread) -> bool:
