@@ -161,6 +161,18 @@ def test_tabs_change_by_mouse_and_figures_follow(desk: Desk) -> None:
     assert labels
 
 
+def test_a_notice_behind_its_tab_is_pointed_at_until_it_was_looked_at(desk: Desk) -> None:
+    pane = next(pane for pane in panes(desk) if pane.name == "tools")
+    desk.views.notices.figures_changed.emit("1 failure")
+    tab = next(each for each in pane.findChildren(QAbstractButton) if each.text().startswith("Notices"))
+    assert tab.text() == "Notices •"
+    assert tab.accessibleDescription() == "Something new"
+    QTest.mouseClick(tab, Qt.MouseButton.LeftButton)
+    assert tab.text() == "Notices"
+    desk.views.notices.figures_changed.emit("2 failures")
+    assert tab.text() == "Notices"
+
+
 def test_every_widget_that_takes_the_keyboard_has_a_name(desk: Desk) -> None:
     for perspective in PERSPECTIVES:
         desk.commands.set_perspective(perspective)

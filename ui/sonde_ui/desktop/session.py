@@ -10,6 +10,7 @@ import gc
 import logging
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -76,7 +77,11 @@ class WindowSession:
         from sonde_ui.desktop.windows.desk import Desk  # late: the gateway's process is starting meanwhile
 
         await asyncio.sleep(0)
-        return Desk(self.window, self.workbench, self.bridge, self._files.settings, self._book, self.tasks)
+        desk = Desk(self.window, self.workbench, self.bridge, self._files.settings, self._book, self.tasks)
+        await asyncio.sleep(0)
+        # The gateway is still starting. With its first sample, this import would look like a slow round trip.
+        import_module("sonde_ui.desktop.plots.canvas")
+        return desk
 
     def _first_endpoint(self) -> Endpoint:
         if self._options.endpoint is not None:

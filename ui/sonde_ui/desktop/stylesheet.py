@@ -75,6 +75,7 @@ QPushButton[kind="tab"], QPushButton[kind="title"] {
     min-height: 30px; max-height: 30px;
 }
 QPushButton[kind="tab"]:hover, QPushButton[kind="tab"]:checked { color: $text; }
+QPushButton[kind="tab"][tone="warn"] { color: $warn; }
 QPushButton[kind="tab"]:focus { color: $accent; }
 QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0; }
 
@@ -177,7 +178,7 @@ def stylesheet(theme: Theme) -> str:
         row=ROW,
         hover=mix(theme.line, theme.raised, 0.55).name(),
         thumb=mix(theme.faint, theme.panel, 0.45).name(),
-        injected_line=mix(theme.injected, theme.panel, 0.5).name(),
+        injected_line=mix(theme.injected, theme.panel, 0.5 if theme.line_px == 1 else 1.0).name(),
         injected_tint=mix(theme.injected, theme.panel, 0.12).name(),
         accent_text=(theme.accent if theme.line_px == 1 else theme.text).name(),
         **{name: _url(f"{file}-{tone}") for name, file in _PICTURES.items()},

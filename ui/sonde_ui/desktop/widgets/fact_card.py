@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from sonde_ui.desktop.theme import GRID, font_ui
@@ -33,6 +33,11 @@ class FactCard(Popover):
         self.column.setSpacing(2 * GRID)
         self.column.addWidget(self._title)
         self.column.addLayout(self._grid)
+        self.column.addStretch(1)
+
+    def sizeHint(self) -> QSize:
+        """As high as the wrapped lines need at this width."""
+        return QSize(_WIDTH, self.column.totalHeightForWidth(_WIDTH))
 
     def show_facts(self, title: str, facts: Iterable[tuple[str, str, str]]) -> None:
         """Show `(name, value, tone)` rows under `title`; empty values are left out."""

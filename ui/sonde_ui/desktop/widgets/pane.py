@@ -15,6 +15,9 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QVBoxLay
 from sonde_ui.desktop.theme import GRID, TITLE, font_title, font_ui
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 
+_NEWS = " •"
+_TELLS_NEWS = frozenset({"notices"})  # what a person should not miss behind a tab
+
 
 class PaneTitle(QWidget):
     """The title row: one dimmed title, or one tab for each view; figures of the view in front at the right."""
@@ -55,6 +58,17 @@ class PaneTitle(QWidget):
         """Mark the tab of the view in front."""
         for other, button in self._tabs.items():
             button.setChecked(other == name)
+        self.show_news(name, False)
+
+    def show_news(self, name: str, is_new: bool) -> None:
+        """Put a dot beside the title of a view that has something new behind its tab."""
+        button = self._tabs[name]
+        title = button.text().removesuffix(_NEWS)
+        button.setText(title + _NEWS if is_new else title)
+        button.setAccessibleDescription("Something new" if is_new else "")
+        button.setProperty("tone", "warn" if is_new else "")
+        button.style().unpolish(button)
+        button.style().polish(button)
 
 
 class Pane(QWidget):
@@ -129,3 +143,5 @@ class Pane(QWidget):
         self._figures[name] = text
         if name == self._front:
             self._heading.figures.setText(text)
+        elif name in _TELLS_NEWS and name in self._open:
+            self._heading.show_news(name, bool(text))

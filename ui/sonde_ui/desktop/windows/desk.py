@@ -16,6 +16,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.views import Views
@@ -148,6 +149,8 @@ class Desk(QObject):
         self.window.remember()
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed and self._workbench.endpoint is not None:
+            self.window.setWindowTitle(one_line(self._workbench.endpoint.name, 60))
         if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
             self._refresh_actions()
 

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sonde_lab.endpoints import Endpoint, EndpointInvalid, TokenKind, TokenSource, remote
+from sonde_lab.endpoints import Endpoint, EndpointInvalid, TokenKind, TokenSource, checked_url, remote
 from sonde_ui.desktop.theme import CONTROL, GRID, font_data, font_ui
 
 _SOURCES = {
@@ -136,7 +136,7 @@ class EndpointDialog(QDialog):
 
     def _endpoint(self) -> Endpoint:
         return remote(
-            self.url.text().strip(),
+            checked_url(self.url.text()),  # first: what is wrong is told from the top down
             self._source(),
             name=self.name.text().strip(),
             production=self.production.isChecked(),
