@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 HANDSHAKE_ROOM: Final = 256  # sockets beside the open connections: handshakes and refusals under way
 DRAIN_EXTRA_S: Final = 3.0  # after the window: goodbyes
+LAST_WORDS_S: Final = 0.1  # for last frames and closes to leave for the kernel
 
 
 class Server(Protocol):
@@ -151,7 +152,8 @@ class App:
         """End what is left, in order."""
         self._listener.stop_accepting()
         await self.gateway.stop()
-        await asyncio.sleep(0)  # last frames and closes leave for the kernel
+        if self._listener.counters.sockets:
+            await asyncio.sleep(LAST_WORDS_S)
         self._listener.abort_all()
         if self._pulse is not None:
             self._pulse.stop()

@@ -180,6 +180,7 @@ def test_taps_show_neither_themselves_nor_other_monitors_taps() -> None:
     first.command("tap")
     second.command("tap")
     rig.player("ada").publish("x")
+    first.connection.on_message(b'{"op":"ping","t":1}', False)
     for peer in (first, second):
         shown = all_of(peer.frames(), "tapped")
         assert shown

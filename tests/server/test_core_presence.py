@@ -9,6 +9,7 @@ import pytest
 
 from sonde_protocol.frames import Presence
 from sonde_protocol.presence import Roster
+from sonde_server.core.ports import PresenceNews
 from support.gateway_rig import Peer, Rig, all_of, only, ops, run_now
 
 
@@ -366,6 +367,7 @@ def test_who_joins_amid_a_batch_hears_of_it_only_what_came_after_its_snapshot() 
     diff = only(late.frames(), "presence")
     assert diff["number"] == snapshot["number"] + 1
     assert [m["user"] for m in diff["joins"]] == ["cia"]
+    assert "updates" not in diff
     assert diff["count"] == 4
 
 
@@ -407,6 +409,44 @@ def feed(roster: Roster, sent: list[bytes]) -> None:
             frame = msgspec.json.decode(data, type=Presence)
             assert not roster.apply(frame).hole
             assert len(roster.members) == frame.count
+
+
+def test_news_that_were_overtaken_on_their_way_change_nothing() -> None:
+    rig = Rig()
+    eve = watcher(rig)
+    hub = rig.gateway._hub
+    bob = rig.player("bob").connection.session
+    assert bob is not None
+
+    def news(version: int, status: str | None) -> PresenceNews:
+        member = None if status is None else bob.as_member(5, status)
+        return PresenceNews("room:arena", bob.id, "bob", member, None if member else "left", version)
+
+    for version, status in ((103, "away"), (102, "online")):
+        hub.on_presence(news(version, status))
+    rig.move(0.2)
+    assert told(eve) == [("join", "bob", "away")]
+    for version, status in ((105, None), (104, "busy"), (105, None)):
+        hub.on_presence(news(version, status))
+        rig.move(0.2)
+    assert told(eve) == [("leave", "bob", "left")]
+    hub.on_presence(news(1, "online"))  # older than what the store told when the room was opened
+    rig.move(0.2)
+    assert told(eve) == []
+
+
+def test_versions_of_those_who_left_are_forgotten_in_time() -> None:
+    rig = Rig()
+    eve = watcher(rig)
+    for number in range(30):
+        peer = rig.player(f"u{number}")
+        peer.subscribe()
+        peer.drop(1000)
+        rig.move(5, step=0.5)
+        eve.pong()
+    presence = rig.gateway._hub.rooms["room:arena"].presence
+    assert presence is not None
+    assert len(presence._versions) < 16
 
 
 def test_an_unlistened_room_makes_no_diffs() -> None:

@@ -452,6 +452,44 @@ def test_a_patch_in_an_open_tick_at_the_drop_is_applied_once_and_answered_on_the
     assert only(frames, "reply")["d"] == {"seq": 1}
 
 
+def test_a_patch_that_both_nodes_were_sent_is_applied_once_even_when_the_old_node_is_later() -> None:
+    rig = Rig()
+    other = rig.add_gateway("n2")
+    ada, epoch = subscribed(rig)
+    run_now(rig.backend.bus.leave("n1"))  # the old node hears nothing any more
+    again = rig.peer(other)
+    again.resume(ada, [wish(cursor=[epoch, 0])])
+    again.send(op="patch", id=2, ch="room:arena", d={"players": {"ada": {"x": 1}}})
+    again.send(op="patch", id=3, ch="room:arena", d={"players": {"ada": {"x": 2}}})
+    rig.move(0.02, step=0.01)
+    ada.send(op="patch", id=2, ch="room:arena", d={"players": {"ada": {"x": 1}}})
+    rig.move(0.3, step=0.01)
+    assert [reply["d"] for reply in all_of(again.frames(), "reply")] == [{"seq": 1}, {"seq": 1}]
+    assert only(rig.player("bob", gateway=other).subscribe(), "snapshot")["d"] == {
+        "players": {"ada": {"x": 2}}
+    }
+
+
+def test_a_log_that_is_trimmed_while_it_is_read_is_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = Rig()
+    ada, epoch = subscribed(rig)
+    ada.drop()
+    bob = rig.player("bob")
+    for number in range(5):
+        bob.publish(number)
+    log: Any = rig.backend.log
+    read = log.read
+
+    async def shorter(ch: str, after: int, limit: int) -> Any:
+        return (await read(ch, after, limit))[2:]
+
+    monkeypatch.setattr(type(log), "read", lambda self, *args: shorter(*args))
+    frames = rig.peer().resume(ada, [wish(cursor=[epoch, 0])])
+    assert frames[0]["channels"][0]["verdict"] == "snapshot"
+    assert frames[0]["channels"][0]["cause"] == "trimmed"
+    assert all_of(frames, "event") == []
+
+
 def test_last_command_tells_what_the_gateway_has_seen() -> None:
     rig = Rig()
     ada, _ = subscribed(rig)

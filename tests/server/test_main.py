@@ -112,6 +112,7 @@ async def test_second_signal_ends_the_drain_at_once() -> None:
             gateway.process.send_signal(signal.SIGTERM)
             await peer.until("reconnect")
             gateway.process.send_signal(signal.SIGTERM)
+            assert (await peer.until("bye"))["code"] == 4001
             assert await asyncio.to_thread(gateway.process.wait, 10) == 0
 
 

@@ -129,7 +129,9 @@ def frame(
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    whole = (mask * (len(payload) // 4 + 1))[: len(payload)]
+    masked_payload = int.from_bytes(payload, "big") ^ int.from_bytes(whole, "big")
+    return head + mask + masked_payload.to_bytes(len(payload), "big")
 
 
 class RawPeer:
