@@ -31,6 +31,30 @@ def test_a_display_that_answers_is_fine(tmp_path: Path) -> None:
         server.close()
 
 
+def test_looking_for_a_display_does_not_connect_to_it() -> None:
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        server.bind("\0/tmp/.X11-unix/X985")
+        server.listen()
+        server.setblocking(False)
+        assert display.missing_display({"DISPLAY": ":985"}, "linux") is None
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    finally:
+        server.close()
+
+
+def test_a_socket_that_was_left_behind_is_no_display(tmp_path: Path) -> None:
+    left = tmp_path / "X1"
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    server.bind(str(left))
+    assert not display._connects(str(left))
+    server.listen()
+    assert display._connects(str(left))
+    server.close()
+    assert not display._connects(str(left))
+
+
 def test_a_remote_display_is_left_to_qt() -> None:
     assert display.missing_display({"DISPLAY": "elsewhere:0"}, "linux") is None
 
