@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidURI
@@ -24,6 +25,7 @@ from websockets.uri import WebSocketURI, parse_uri
 from sonde_client.actions import DialFailure
 from sonde_client.diagnosis import of_exception, of_handshake
 from sonde_protocol.errors import excerpt
+from sonde_protocol.redact import redact_text
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 MAX_HANDSHAKE_BYTES: Final = 128 * 1024
@@ -63,6 +65,7 @@ class Socket(asyncio.Protocol):
         self._token: str | None = None
         self._subprotocol = ""
         self._task: asyncio.Task[None] | None = None
+        self._awaits_tls = False
         self._gone = False
         self._opened = False
         self._before_open = 0
@@ -88,43 +91,44 @@ class Socket(asyncio.Protocol):
         try:
             uri = _parse(url)
         except ValueError as error:
-            self._fail(DialFailure("bad_url", f"{excerpt(url, 200)}: {error}."))
+            self._fail(DialFailure("bad_url", f"{excerpt(_without_password(url), 200)}: {error}."))
             return
         self._where = f"{uri.host}:{uri.port}"
-        try:
-            await self._open_transport(uri, tls)
-        except (OSError, UnicodeError) as error:
-            self._fail(of_exception(error, self._where))
-            return
-        if not self._gone:
-            self._upgrade(uri)
-
-    async def _open_transport(self, uri: WebSocketURI, tls: ssl.SSLContext | None) -> None:
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, uri.host, uri.port)
-        self._reached("tcp")
-        if uri.secure and self._transport is not None:
-            context = tls
-            if context is None:  # reading the system's authorities takes some 20 ms
-                context = await asyncio.to_thread(ssl.create_default_context)
-            secured = await loop.start_tls(self._transport, self, context, server_hostname=uri.host)
-            if secured is None:
-                raise ConnectionResetError("closed during the TLS handshake")
-            self._transport = secured
-            self._reached("tls")
-
-    def _upgrade(self, uri: WebSocketURI) -> None:
         self._ws = ClientProtocol(
             uri,
             subprotocols=[Subprotocol(self._subprotocol)],
             max_size=MAX_MESSAGE_BYTES,
             logger=_websocket_log,
         )
-        request = self._ws.connect()
+        try:
+            await self._open_transport(uri, tls)
+        except (OSError, UnicodeError) as error:
+            self._fail(of_exception(error, self._where))
+            return
+        if not self._gone:
+            self._request_upgrade(self._ws)
+
+    async def _open_transport(self, uri: WebSocketURI, tls: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        context = None
+        if uri.secure:  # reading the system's authorities takes some 20 ms
+            context = tls or await asyncio.to_thread(ssl.create_default_context)
+            self._awaits_tls = True
+        await loop.create_connection(lambda: self, uri.host, uri.port)
+        self._reached("tcp")
+        if context is not None and self._transport is not None:
+            secured = await loop.start_tls(self._transport, self, context, server_hostname=uri.host)
+            if secured is None:
+                raise ConnectionResetError("closed during the TLS handshake")
+            self._transport = secured
+            self._reached("tls")
+
+    def _request_upgrade(self, ws: ClientProtocol) -> None:
+        request = ws.connect()
         request.headers["User-Agent"] = f"Sonde {USER_AGENT}"
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token}"
-        self._ws.send_request(request)
+        ws.send_request(request)
         self._flush()
 
     def _reached(self, phase: str) -> None:
@@ -142,10 +146,11 @@ class Socket(asyncio.Protocol):
     # ------------------------------------------------------------ asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = stream = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         if self._gone:
-            transport.abort()
+            stream.abort()
+        elif self._awaits_tls:
+            stream.pause_reading()  # what comes before the TLS handshake belongs to it; `start_tls` resumes
 
     def data_received(self, data: bytes) -> None:
         self._owner.on_wire_bytes("in", data, self.dial)
@@ -157,7 +162,9 @@ class Socket(asyncio.Protocol):
             return
         self._dispatch(ws)
         self._flush()
-        if self._reports:
+        if ws.close_rcvd is not None or ws.parser_exc is not None:
+            self._report_lost(ws)  # nothing more can come; TCP's own goodbye need not be waited for
+        elif self._reports:
             self._owner.on_batch_end()
 
     def eof_received(self) -> bool | None:
@@ -178,10 +185,8 @@ class Socket(asyncio.Protocol):
                 self._fail(
                     DialFailure("dial_reset", f"{self._where} ended the connection before it answered.")
                 )
-        elif self._reports and ws is not None:
-            self._reports = False
-            self._owner.on_lost(self.dial, *self._ending(ws))
-            self._owner.on_batch_end()
+        elif ws is not None:
+            self._report_lost(ws)
         self._transport = None
         self._end()
 
@@ -236,6 +241,12 @@ class Socket(asyncio.Protocol):
         elif len(self._fragments) > MAX_FRAGMENTS:
             self._fragments = []
             ws.fail(1009, "too many fragments")
+
+    def _report_lost(self, ws: ClientProtocol) -> None:
+        if self._reports:
+            self._reports = False
+            self._owner.on_lost(self.dial, *self._ending(ws))
+            self._owner.on_batch_end()
 
     def _ending(self, ws: ClientProtocol) -> tuple[int | None, str, str]:
         """Code, reason and who: as far as close frames say so."""
@@ -335,6 +346,10 @@ def _parse(url: str) -> WebSocketURI:
     if uri.user_info is not None:
         raise ValueError("a password does not belong into an address")
     return uri
+
+
+def _without_password(url: str) -> str:
+    return redact_text(re.sub(r"//[^/]*@", "//…@", url))
 
 
 def _cut(reason: str) -> str:

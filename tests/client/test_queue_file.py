@@ -214,7 +214,10 @@ def test_a_lost_session_is_forgotten_on_disk_too():
 
 
 @pytest.mark.asyncio
-async def test_a_restarted_program_resumes_and_its_commands_are_applied_exactly_once(tmp_path: Path):
+async def test_a_restarted_program_resumes_and_its_commands_are_applied_exactly_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sonde_client.connection.CLOSE_LIMIT_S", 0.05)  # the peer is deaf
     path = tmp_path / "queue.json"
     async with model_server() as server:
         first = Client(server.url, queue_path=path)
@@ -246,7 +249,10 @@ async def test_a_restarted_program_resumes_and_its_commands_are_applied_exactly_
 
 
 @pytest.mark.asyncio
-async def test_a_restarted_program_reports_what_a_lost_session_left_open(tmp_path: Path):
+async def test_a_restarted_program_reports_what_a_lost_session_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("sonde_client.connection.CLOSE_LIMIT_S", 0.05)
     path = tmp_path / "queue.json"
     async with model_server() as server:
         first = Client(server.url, queue_path=path)

@@ -1,0 +1,450 @@
+"""The socket shell against peers that are unreachable, are no gateway, or are hostile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from websockets.utils import accept_key
+
+from sonde_client import Client
+from sonde_client.events import Failed
+from sonde_protocol.codec import JSON
+from sonde_protocol.states import ConnectionState
+from support.session_rig import hello, ready
+
+pytestmark = pytest.mark.asyncio
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers here do not answer a close frame; nobody waits two seconds for that."""
+    monkeypatch.setattr("sonde_client.connection.CLOSE_LIMIT_S", 0.1)
+
+
+@asynccontextmanager
+async def peer(handle: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server on loopback that does what a test says, once for each connection."""
+    running: set[asyncio.Task[None]] = set()
+
+    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await handle(reader, writer)
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(run(reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+        task.add_done_callback(lambda _: writer.transport.abort())  # even if it was cancelled before it began
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await server.wait_closed()
+        for _ in range(5):  # what was being accepted, and aborted transports, end in the loop's next rounds
+            await asyncio.sleep(0.001)
+
+
+async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, extra: str = "") -> None:
+    request = (await reader.readuntil(b"\r\n\r\n")).decode()
+    headers = dict(line.split(": ", 1) for line in request.split("\r\n")[1:] if line)
+    writer.write(
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept_key(headers['Sec-WebSocket-Key'])}\r\n"
+            f"Sec-WebSocket-Protocol: {headers['Sec-WebSocket-Protocol']}\r\n{extra}\r\n"
+        ).encode()
+    )
+
+
+def message(data: bytes, opcode: int = 1, *, fin: bool = True) -> bytes:
+    head = bytes([(0x80 if fin else 0) | opcode])
+    if len(data) < 126:
+        return head + bytes([len(data)]) + data
+    if len(data) < 65_536:
+        return head + struct.pack("!BH", 126, len(data)) + data
+    return head + struct.pack("!BQ", 127, len(data)) + data
+
+
+GREETING = message(JSON.encode(hello())) + message(JSON.encode(ready()))
+
+
+def dial_once(client: Client) -> None:
+    """Connect, and let later dials fail: one that arrives while a peer closes would leak in the peer."""
+    client.connect()
+    client.refuse_dials_for(60)
+
+
+async def first_failure(url: str, limit_s: float = 5.0, **fields: object) -> Failed:
+    """What the first dial to `url` ends in."""
+    client = Client(url, **fields)
+    failures = client.events(Failed)
+    dial_once(client)
+    try:
+        return await asyncio.wait_for(anext(failures), limit_s)
+    finally:
+        await client.close()
+
+
+async def answer_with(data: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(data)
+    await writer.drain()
+    await reader.read(-1)
+
+
+def answering(data: bytes) -> Handler:
+    return lambda reader, writer: answer_with(data, reader, writer)
+
+
+# ---------------------------------------------------------------- no gateway there
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/",
+        "ws://",
+        "ws://user:pw@127.0.0.1:1/v1/ws",
+        "nonsense",
+        "ws://127.0.0.1:99999999/",
+    ],
+)
+async def test_an_address_that_is_none_is_said(url: str):
+    failed = (await first_failure(url)).failure
+    assert failed.cause == "bad_url"
+    assert "hunter2" not in str(failed)
+
+
+async def test_an_unknown_host_is_named():
+    failed = (await first_failure("ws://no-such-host.invalid:9/v1/ws", 20.0)).failure
+    assert failed.cause == "dial_dns"
+    assert "no-such-host.invalid" in failed.detail
+
+
+async def test_a_closed_port_is_refused():
+    failed = (await first_failure("ws://localhost:9/v1/ws")).failure
+    assert failed.cause == "dial_refused"
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n" + b"x" * 200, "not_websocket"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "not_websocket"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "not_websocket"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "not_websocket"),
+        (
+            b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: bogus\r\n\r\n",
+            "not_websocket",
+        ),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "http_error"),
+        (b"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", "http_unavailable"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n", "not_websocket"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n" + b"A: b\r\n" * 100_000, "not_websocket"),
+        (b"HTTP/1.1 101 Switching Protocols\r\nA: " + b"b" * 1_000_000, "not_websocket"),
+        (b"x" * 1_000_000, "not_websocket"),
+    ],
+)
+async def test_what_answers_but_is_no_gateway_is_called_that(data: bytes, cause: str):
+    async with peer(answering(data)) as port:
+        assert (await first_failure(f"ws://127.0.0.1:{port}/v1/ws")).failure.cause == cause
+
+
+async def test_a_refusals_own_words_are_shown_escaped():
+    body = b'{"error":"forbidden","message":"this \\u001b[31morigin is not allowed"}'
+    head = f"HTTP/1.1 403 Forbidden\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with peer(answering(head + body)) as port:
+        failed = (await first_failure(f"ws://127.0.0.1:{port}/v1/ws")).failure
+    assert failed.cause == "http_refused"
+    assert "origin is not allowed (forbidden)" in failed.detail
+    assert "\x1b" not in failed.detail
+
+
+async def test_a_peer_that_hangs_up_before_it_answers_is_tried_again():
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+
+    async with peer(hang_up) as port:
+        failed = (await first_failure(f"ws://127.0.0.1:{port}/v1/ws")).failure
+    assert failed.cause == "dial_reset"
+
+
+async def test_a_websocket_server_of_another_protocol_is_told_apart():
+    async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = request.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
+        writer.write(
+            b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+            + accept_key(key).encode()
+            + b"\r\n\r\n"
+        )
+        await reader.read(-1)
+
+    async with peer(other) as port:
+        assert (await first_failure(f"ws://127.0.0.1:{port}/")).failure.cause == "wrong_subprotocol"
+
+
+async def test_a_peer_that_never_answers_is_given_up_in_time():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+
+    async with peer(silent) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        client._session.settings.dial_limit_s = 0.1
+        failures = client.events(Failed)
+        dial_once(client)
+        failed = (await asyncio.wait_for(anext(failures), 5)).failure
+        await client.close()
+    assert failed.cause == "dial_timeout"
+    assert "tcp" in failed.detail
+
+
+async def test_a_drop_while_dialling_ends_that_dial_at_once():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+
+    async with peer(silent) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        failures = client.events(Failed)
+        dial_once(client)
+        client.drop()
+        failed = (await asyncio.wait_for(anext(failures), 1)).failure
+        assert failed.cause == "dial_reset"
+        await client.close()
+
+
+# ---------------------------------------------------------------- TLS
+
+
+def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a server with a fresh certificate for 127.0.0.1, and of a client that trusts it."""
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "gateway.test")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "cert.pem"
+    pem.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem)
+    return server, ssl.create_default_context(cafile=str(pem))
+
+
+async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await upgrade(reader, writer)
+    writer.write(GREETING)
+    await reader.read(-1)
+
+
+async def test_a_secure_connection_is_made_and_its_plain_bytes_are_seen(tmp_path: Path):
+    server, trusting = certificate(tmp_path)
+    phases: list[str] = []
+    seen: list[bytes] = []
+    async with peer(greet, server) as port:
+        client = Client(f"wss://127.0.0.1:{port}/v1/ws", tls=trusting)
+        client.on_phase = lambda phase, at, dial: phases.append(phase)
+        client.on_wire = lambda direction, data, at, dial: seen.append(data)
+        dial_once(client)
+        await client.wait_live(5)
+        client.drop()
+        await client.close()
+    assert phases[:4] == ["dialing", "tcp", "tls", "upgraded"]
+    assert seen[0].startswith(b"GET ")
+
+
+async def test_a_certificate_that_nobody_vouches_for_stops(tmp_path: Path):
+    server, _ = certificate(tmp_path)
+    async with peer(greet, server) as port:
+        failed = (await first_failure(f"wss://127.0.0.1:{port}/v1/ws")).failure
+    assert failed.cause == "tls_certificate"
+
+
+async def test_a_plain_server_behind_a_secure_address_fails_as_tls():
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        await reader.read(-1)
+
+    async with peer(plain) as port:
+        failed = (await first_failure(f"wss://127.0.0.1:{port}/v1/ws")).failure
+    assert failed.cause == "tls_failed"
+
+
+# ---------------------------------------------------------------- hostile once open
+
+
+async def torture(data: bytes) -> tuple[Client, list[Failed]]:
+    """Greets properly and then sends `data`; the client after it got rid of that connection."""
+
+    async def attack(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING + data)
+        await reader.read(-1)
+
+    async with peer(attack) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws", uniform=lambda low, high: high)
+        failures: list[Failed] = []
+        client.on(Failed, failures.append)
+        dial_once(client)
+        async with asyncio.timeout(5):
+            while client.metrics.counters.drops == 0:
+                await asyncio.sleep(0.005)
+        await client.close()
+    return client, failures
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x81\x7f" + struct.pack("!Q", 2**62) + b"x" * 100,  # a length of 2^62
+        b"\x81\x7f" + struct.pack("!Q", 2**64 - 1),
+        message(b"x" * 10, fin=False) + message(b"", 0, fin=False) * 20_000,  # endless fragments
+        message(b"x" * 1_000_000, fin=False) + message(b"y" * 1_000_000, 0, fin=False) * 6,
+        b"\xf1\x00",  # reserved bits
+        b"\x83\x00",  # an opcode that is none
+        message(b"x", 0),  # a continuation of nothing
+        b"\x89\x7e\x00\xff" + b"p" * 255,  # a ping that is too long
+        b"\x81\x81abcdx",  # masked, which only clients do
+    ],
+)
+async def test_broken_websocket_bytes_end_the_connection_and_nothing_else(data: bytes):
+    client, failures = await torture(data)
+    assert failures
+    assert client.status.state is ConnectionState.IDLE
+    assert client.status.last_close is not None
+    assert client.status.last_close.by == "client"
+
+
+async def test_a_flood_of_nonsense_ends_the_connection():
+    client, failures = await torture(message(b"{nonsense") * 50)
+    assert client.metrics.counters.malformed == 10 * client.metrics.counters.dials_ok
+    assert {f.failure.cause for f in failures} >= {"malformed_frame"}
+
+
+async def test_protocol_pings_are_answered_and_count_as_life():
+    answered = asyncio.get_running_loop().create_future()
+
+    async def ping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING + message(b"are you there", 9))
+        while True:
+            head = await reader.readexactly(2)
+            mask = await reader.readexactly(4)
+            masked = await reader.readexactly(head[1] & 0x7F) if head[1] & 0x7F < 126 else b""
+            if head[0] == 0x8A:
+                answered.set_result(bytes(b ^ mask[n % 4] for n, b in enumerate(masked)))
+                return
+
+    async with peer(ping) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws", measure_every_s=0)
+        dial_once(client)
+        assert await asyncio.wait_for(answered, 5) == b"are you there"
+        await client.close()
+
+
+async def test_fragmented_messages_are_put_together():
+    text = JSON.encode(ready())
+
+    async def in_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        whole = message(JSON.encode(hello())) + message(text[:20], fin=False)
+        whole += message(text[20:50], 0, fin=False) + message(b"between", 9) + message(text[50:], 0)
+        for n in range(len(whole)):  # and split over reads at every byte
+            writer.write(whole[n : n + 1])
+            await writer.drain()
+        await reader.read(-1)
+
+    async with peer(in_pieces) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        dial_once(client)
+        await client.wait_live(5)
+        client.drop()
+        await client.close()
+
+
+async def test_a_peer_that_ignores_the_goodbye_is_cut_off():
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING)
+        await asyncio.sleep(60)
+
+    async with peer(deaf) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        dial_once(client)
+        await client.wait_live(5)
+        async with asyncio.timeout(2):
+            await client.close()
+        assert client.status.state is ConnectionState.IDLE
+
+
+async def test_a_close_frames_code_and_reason_reach_the_status():
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING + message(struct.pack("!H", 4410) + b"bye \xe2\x80\xaereversed", 8))
+        await reader.read(-1)
+
+    async with peer(close) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        dial_once(client)
+        async with asyncio.timeout(5):
+            while client.status.state is not ConnectionState.STOPPED:
+                await asyncio.sleep(0.005)
+        closed = client.status.last_close
+        assert (closed.code, closed.by) == (4410, "server")
+        assert "\u202e" not in closed.reason
+        await client.close()
+
+
+async def test_a_gateway_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sonde_client.connection.MAX_UNSENT_BYTES", 1_000_000)
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING)
+        writer.transport.pause_reading()
+        await asyncio.sleep(60)
+
+    async with peer(deaf) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws", uniform=lambda low, high: high)
+        dial_once(client)
+        await client.wait_live(5)
+        async with asyncio.timeout(10):
+            while client.metrics.counters.drops == 0:
+                client.send_raw(b"x" * 500_000)
+                await asyncio.sleep(0)
+        assert "does not read" in client.status.last_close.reason
+        await client.close()
