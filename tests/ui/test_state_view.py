@@ -169,3 +169,17 @@ def test_the_map_is_bounded() -> None:
     things = Things()
     things.update({str(at): {"x": at, "y": at} for at in range(2_000)}, 0.0, smooth=True)
     assert len(things.by_key) == MOST
+
+
+def test_a_room_comes_before_what_came_first_unless_a_person_chose(
+    view: StateView, bridge: Bridge, bench: ScriptedWorkbench
+) -> None:
+    bench.pending.documents = {"user:you": Document({}, 0, None, ())}
+    bridge.drain()
+    bench.pending.documents = {"room:arena": Document({"players": {}}, 1, True, ())}
+    bridge.drain()
+    assert view.channels.currentText() == "room:arena"
+    view.show_channel("user:you")
+    bench.pending.documents = {"room:arena": Document({"players": {}}, 2, True, ())}
+    bridge.drain()
+    assert view.channels.currentText() == "user:you"

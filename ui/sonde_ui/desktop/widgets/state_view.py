@@ -44,6 +44,7 @@ class StateView(QWidget):
         self._workbench = workbench
         self._documents: dict[str, Document] = {}
         self._channel = ""
+        self._picked = ""  # what a person chose
         self._is_fresh = True  # False while nobody tells us of changes
         self._in_tree = ""  # the channel whose document the tree holds
         self.tabs = TextTabs("Views of the state")
@@ -92,7 +93,7 @@ class StateView(QWidget):
     def show_channel(self, channel: str) -> None:
         """Show another channel's document."""
         if channel in self._documents:
-            self._channel = channel
+            self._channel = self._picked = channel
             self.map.clear()
             self._show(())
 
@@ -112,7 +113,7 @@ class StateView(QWidget):
         if not changes.documents:
             return
         self._documents.update(changes.documents)
-        if self._channel not in self._documents:
+        if self._picked not in self._documents:  # rooms first, in whatever order the documents came
             self._channel = min(self._documents, key=lambda name: (not name.startswith("room:"), name))
         self._list_channels()
         shown = changes.documents.get(self._channel)
@@ -121,7 +122,7 @@ class StateView(QWidget):
 
     def _forget(self) -> None:
         self._documents.clear()
-        self._channel = self._in_tree = ""
+        self._channel = self._picked = self._in_tree = ""
         self.tree.tree.clear()
         self.map.clear()
         self._list_channels()
