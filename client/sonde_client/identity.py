@@ -27,6 +27,7 @@ class Token:
     refused: bool = False
     expires_at: float | None = None  # monotonic
     expires: int | None = None  # unix seconds, as the gateway says it
+    _server_offset_s: float = field(default=0.0, repr=False)
 
     def replace(self, value: str | None) -> None:
         """Take a new token; how long it lasts is not known yet."""
@@ -37,8 +38,13 @@ class Token:
 
     def told(self, expires: int | None, server_ms: int, now: float) -> None:
         """The gateway said when the token ends, by its own clock."""
+        self._server_offset_s = server_ms / 1000.0 - now
+        self.extended(expires)
+
+    def extended(self, expires: int | None) -> None:
+        """It was refreshed in band and ends later now."""
         self.expires = expires
-        self.expires_at = None if expires is None else now + expires - server_ms / 1000.0
+        self.expires_at = None if expires is None else expires - self._server_offset_s
 
     def usable(self, now: float) -> bool:
         """Whether a dial may carry it."""

@@ -486,24 +486,23 @@ class Session(Lifecycle):
     def _on_reply(self, link: Link, frame: Reply, now: float) -> None:
         pending = self.commands.replied(frame.id)
         if pending is not None:
-            self._apply_answer(pending, frame.d, now)
+            self._apply_answer(pending, frame.d)
             pending.finish(frame.d)
             self._flush(now)
 
-    def _apply_answer(self, pending: Pending, data: Any, now: float) -> None:
+    def _apply_answer(self, pending: Pending, data: Any) -> None:
         command = pending.command
         if isinstance(command, Subscribe):
             subscription = self.membership.by_name.get(command.ch)
             if subscription is not None:
                 subscription.answered(data.get("verdict") if isinstance(data, dict) else None)
         elif isinstance(command, Auth):
-            self._on_refreshed(data, now)
+            self._on_refreshed(data)
 
-    def _on_refreshed(self, data: Any, now: float) -> None:
+    def _on_refreshed(self, data: Any) -> None:
         expires = data.get("expires") if isinstance(data, dict) else None
         if isinstance(expires, int) and not isinstance(expires, bool):
-            offset = self.clock.server_time(now)
-            self.token.told(expires, int((offset if offset is not None else 0.0) * 1000), now)
+            self.token.extended(expires)
             self._tell()
 
     def _on_error(self, link: Link, frame: Error, now: float) -> None:
