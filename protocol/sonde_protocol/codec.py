@@ -36,6 +36,8 @@ __all__ = [
 
 MAX_INBOUND_BYTES: Final = 64 * 1024
 MAX_OUTBOUND_BYTES: Final = 1024 * 1024
+# A gateway wraps what clients sent: an event of the deepest value inside a page of history inside a tapped frame.
+WRAPPED_DEPTH: Final = 8
 
 # Everything that msgspec raises on bytes it cannot take; ValidationError and UnicodeDecodeError are among them.
 _DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
@@ -60,12 +62,19 @@ class Decoder(Protocol[F]):
 class _FrameDecoder(Generic[F]):
     """Decodes MessagePack, and where that fails finds out why."""
 
-    __slots__ = ("_frame", "_untyped", "max_bytes")
+    __slots__ = ("_frame", "_untyped", "max_bytes", "max_depth")
 
-    def __init__(self, frame: Callable[[bytes], F], untyped: Callable[[bytes], Any], max_bytes: int) -> None:
+    def __init__(
+        self,
+        frame: Callable[[bytes], F],
+        untyped: Callable[[bytes], Any],
+        max_bytes: int,
+        max_depth: int = MAX_DEPTH,
+    ) -> None:
         self._frame = frame
         self._untyped = untyped
         self.max_bytes = max_bytes
+        self.max_depth = max_depth
 
     def __call__(self, data: bytes) -> F:
         if len(data) > self.max_bytes:
@@ -80,7 +89,7 @@ class _FrameDecoder(Generic[F]):
             raise _malformed(error) from None
 
     def _check(self, data: bytes, frame: Any) -> None:
-        _check_frame(frame)
+        _check_frame(frame, self.max_depth)
 
     def _explain(self, data: bytes, error: msgspec.ValidationError) -> MalformedFrame | UnknownOp | BadValue:
         """Why a message is no frame: no value at all, not an object, an unknown op, or a wrong value."""
@@ -106,7 +115,7 @@ class _JsonDecoder(_FrameDecoder[F]):
 
     def _check(self, data: bytes, frame: Any) -> None:
         if may_break_limits(data):
-            _check_frame(frame)
+            _check_frame(frame, self.max_depth)
 
 
 class _StrictJsonDecoder(_FrameDecoder[F]):
@@ -116,7 +125,7 @@ class _StrictJsonDecoder(_FrameDecoder[F]):
 
     def _check(self, data: bytes, frame: Any) -> None:
         if may_break_limits(data):
-            _check_frame(frame)
+            _check_frame(frame, self.max_depth)
         if may_repeat_key(data, _encode_json(frame)):
             _pairs_decoder.decode(data.decode())
 
@@ -130,13 +139,13 @@ class _StrictJsonDecoder(_FrameDecoder[F]):
         return super()._explain(data, error)
 
 
-def _check_frame(frame: Any) -> None:
+def _check_frame(frame: Any, max_depth: int) -> None:
     """Hold the free values of a decoded frame to the rules of every value."""
     try:
         if type(frame) in _WITH_ONE_FREE_VALUE:
-            check_value(frame.d, MAX_DEPTH - 1)
+            check_value(frame.d, max_depth - 1)
         else:
-            check_value(msgspec.to_builtins(frame, builtin_types=_FOREIGN_TYPES))
+            check_value(msgspec.to_builtins(frame, builtin_types=_FOREIGN_TYPES), max_depth)
     except MalformedFrame as error:
         raise MalformedFrame(error.detail, getattr(frame, "id", None)) from None
     except TypeError:
@@ -191,7 +200,7 @@ class Codec:
 
     def server_decoder(self, max_bytes: int = 64 * MAX_OUTBOUND_BYTES) -> Decoder[ServerFrame]:
         """For a client: what gateways may send."""
-        return self._decoder(ServerFrame, max_bytes, _JsonDecoder)
+        return self._decoder(ServerFrame, max_bytes, _JsonDecoder, MAX_DEPTH + WRAPPED_DEPTH)
 
     def untyped(self, data: bytes) -> Any:
         """The plain value, for inspectors that show what a peer really sent.
@@ -204,11 +213,13 @@ class Codec:
         except _DECODE_ERRORS as error:
             raise _malformed(error) from None
 
-    def _decoder(self, union: Any, max_bytes: int, kind: type[_FrameDecoder[Any]]) -> Decoder[Any]:
+    def _decoder(
+        self, union: Any, max_bytes: int, kind: type[_FrameDecoder[Any]], max_depth: int = MAX_DEPTH
+    ) -> Decoder[Any]:
         if self.binary:
             packed = msgspec.msgpack.Decoder(union).decode
-            return _FrameDecoder(packed, msgspec.msgpack.Decoder().decode, max_bytes)
-        return kind(msgspec.json.Decoder(union).decode, msgspec.json.Decoder().decode, max_bytes)
+            return _FrameDecoder(packed, msgspec.msgpack.Decoder().decode, max_bytes, max_depth)
+        return kind(msgspec.json.Decoder(union).decode, msgspec.json.Decoder().decode, max_bytes, max_depth)
 
 
 JSON: Final = Codec(SUBPROTOCOL_JSON, False, _encode_json)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sonde_protocol.codec import MSGPACK
+from sonde_protocol.codec import JSON, MSGPACK, Codec
 from sonde_server.core.config import DEFAULT_NAMESPACES
 from sonde_server.core.ports import Backend
 from sonde_server.core.records import StoreUnavailable
@@ -164,6 +164,23 @@ def test_a_diff_is_encoded_once_for_each_subprotocol() -> None:
     rig.move(0.2)
     assert len({id(peer.wire.sent[-1]) for peer in peers}) == 2
     assert MSGPACK.untyped(peers[0].wire.sent[-1]) == peers[-1].frames()[-1]
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK])
+def test_the_deepest_value_that_is_accepted_can_be_read_wherever_it_is_wrapped(codec: Codec) -> None:
+    rig = Rig()
+    ada, mon = rig.player(codec=codec), rig.player("mon;monitor", codec=codec)
+    mon.command("tap")
+    depth, value = 0, {}
+    while depth < 40 and ops(ada.publish(value)) == ["reply"]:
+        depth, value = depth + 1, {"deeper": value}
+    assert depth == 31
+    ada.command("set_presence", status="busy", meta=value["deeper"])
+    ada.subscribe(presence=True)
+    ada.command("history", ch="room:arena", after=0, limit=100)
+    read = codec.server_decoder()
+    for data in [*ada.wire.sent, *mon.wire.sent]:
+        read(data)
 
 
 @pytest.mark.expects_log("sonde.gateway")
