@@ -49,7 +49,7 @@ def test_disconnect_and_connect_by_mouse(tell: Tell) -> None:
         )
         await person.click(person.desk.top_bar.toggle)
         await live(person)
-        assert person.desk.status.pill.text() == "Live"
+        await person.until(lambda: person.desk.status.pill.text() == "Live", "the widget says so")
 
     tell(story)
 
