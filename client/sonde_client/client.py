@@ -118,6 +118,10 @@ class Client:
         """Where the client stands, now."""
         return self._session.status()
 
+    def now(self) -> float:
+        """This client's clock, monotonic seconds: what every `at` here counts in."""
+        return self._driver.now()
+
     @property
     def clock(self) -> ServerClock:
         """The gateway's clock, estimated from the pings."""

@@ -125,7 +125,7 @@ async def test_round_trips_are_measured_and_told(server: ModelServer):
         await anext(measured)
         assert 0 < first.rtt_ms < 1000
         assert client.status.rtt_ms is not None
-        assert client.metrics.rtt(client._driver.now()).samples >= 2
+        assert client.metrics.rtt(client.now()).samples >= 2
 
 
 async def test_on_wire_sees_the_very_bytes_of_both_directions(server: ModelServer):
