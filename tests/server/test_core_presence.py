@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -338,18 +339,27 @@ def test_the_status_reconnecting_cannot_be_asked_for() -> None:
     )
 
 
-def test_round_trips_are_shown_at_most_every_five_seconds_and_for_real_changes() -> None:
+def round_trips_shown(told: Sequence[float], every_s: float) -> list[float]:
+    """What others see of the round trips that a player tells, one every `every_s` seconds."""
     rig = Rig()
     eve, ada = watcher(rig), watcher(rig, "ada")
     eve.frames()
     shown = []
-    for rtt_ms in (20, 60, 61, 62, 110):
+    for rtt_ms in told:
         ada.send(op="ping", t=1, rtt_ms=rtt_ms)
-        rig.move(2.6)
+        rig.move(every_s)
         eve.pong()
         for frame in all_of(eve.frames(), "presence"):
             shown += [member["rtt_ms"] for member in frame["updates"]]
-    assert shown == [20, 61, 110]
+    return shown
+
+
+def test_round_trips_are_shown_at_most_every_five_seconds_and_for_real_changes() -> None:
+    assert round_trips_shown((20, 60, 61, 62, 110), every_s=2.6) == [20, 61, 110]
+
+
+def test_less_than_a_millisecond_is_no_change_of_a_round_trip() -> None:
+    assert round_trips_shown((0.4, 0.9, 1.3, 1.5), every_s=5.1) == [0.4, 1.5]
 
 
 # ------------------------------------------------------------ numbers

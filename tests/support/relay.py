@@ -1,9 +1,9 @@
-"""An independent byte relay: passes every byte on, counts frames with a parser of its own, delays on demand.
+"""An independent byte relay: passes every byte on, lists frames with a parser of its own, delays on demand.
 
-It shares no code with the product: what it counts is the truth that the window is compared with. It runs in a
+It shares no code with the product: what it lists is the truth that the window is compared with. It runs in a
 process of its own, so that a busy window does not look like a slow network. As a program: the upstream port and
 the delay in seconds are its arguments, its own port is its first line, and the end of its standard input makes
-it print what it counted, one object a connection.
+it print what it saw, one object a connection.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -20,12 +19,12 @@ CONTROL = {8: "close", 9: "ping", 10: "pong"}
 
 
 @dataclass(slots=True)
-class FrameCounter:
-    """Counts complete, unfragmented frames of one byte direction by `op` (control frames by opcode name)."""
+class FrameList:
+    """Lists complete, unfragmented frames of one byte direction by `op` (control frames by opcode name)."""
 
     buffer: bytearray = field(default_factory=bytearray)
     opened: bool = False
-    ops: Counter[str] = field(default_factory=Counter)
+    ops: list[str] = field(default_factory=list)
 
     def feed(self, data: bytes) -> None:
         self.buffer += data
@@ -56,20 +55,20 @@ class FrameCounter:
         if key:
             payload = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
         del data[: at + length]
-        self.ops[CONTROL.get(opcode) or json.loads(payload)["op"]] += 1
+        self.ops.append(CONTROL.get(opcode) or json.loads(payload)["op"])
         return True
 
 
 @dataclass(slots=True)
 class RelayedConnection:
-    """One client's connection: what the client sent (`out`) and received (`in_`), by op."""
+    """One client's connection: the ops that the client sent (`out`) and was sent (`in_`), in order."""
 
-    out: Counter[str]
-    in_: Counter[str]
+    out: list[str]
+    in_: list[str]
 
 
 class Relay:
-    """A relay to `port` for the length of a `with` block; `stop()` ends it and tells what it counted."""
+    """A relay to `port` for the length of a `with` block; `stop()` ends it and tells what it saw."""
 
     def __init__(self, port: int, delay_s: float = 0.0) -> None:
         self._arguments = [sys.executable, __file__, str(port), str(delay_s)]
@@ -97,16 +96,14 @@ class Relay:
         if process is None:
             return []
         told, _ = process.communicate(timeout=10)
-        return [
-            RelayedConnection(Counter(each["out"]), Counter(each["in"])) for each in json.loads(told or "[]")
-        ]
+        return [RelayedConnection(each["out"], each["in"]) for each in json.loads(told or "[]")]
 
 
 # ---------------------------------------------------------------- the program
 
 
 async def pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counter: FrameCounter, delay_s: float
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, frames: FrameList, delay_s: float
 ) -> None:
     """Chunks keep their order, and each is held for `delay_s` from its own arrival."""
     loop = asyncio.get_running_loop()
@@ -124,7 +121,7 @@ async def pump(
     out = asyncio.ensure_future(release())
     try:
         while data := await reader.read(65536):
-            counter.feed(data)
+            frames.feed(data)
             held.put_nowait((loop.time() + delay_s, data))
     except ConnectionError:
         pass
@@ -133,11 +130,11 @@ async def pump(
 
 
 async def serve(upstream_port: int, delay_s: float) -> list[dict[str, Any]]:
-    """Relay until standard input ends; what was counted."""
-    connections: list[tuple[FrameCounter, FrameCounter]] = []
+    """Relay until standard input ends; what was seen."""
+    connections: list[tuple[FrameList, FrameList]] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        out, in_ = FrameCounter(), FrameCounter()
+        out, in_ = FrameList(), FrameList()
         connections.append((out, in_))
         try:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", upstream_port)

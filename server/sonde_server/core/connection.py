@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 log: Final = logging.getLogger("sonde.gateway")
 
 _RETRY_AFTER_LIMIT_MS: Final = 5_000
+_RTT_NOISE_MS: Final = 1.0  # on loopback 0.4 and 0.6 ms are the same; telling everybody would be noise
 _KNOWN_CODES: Final = frozenset(code.value for code in CloseCode)
 
 
@@ -187,7 +188,7 @@ class Connection:
         config, now, shown = self.hub.config, self.hub.clock.now(), session.rtt_ms
         if shown is not None and (
             now - session.rtt_at < config.rtt_update_s
-            or abs(frame.rtt_ms - shown) <= shown * config.rtt_change
+            or abs(frame.rtt_ms - shown) <= max(_RTT_NOISE_MS, shown * config.rtt_change)
         ):
             return
         session.rtt_ms, session.rtt_at = round(frame.rtt_ms, 1), now
