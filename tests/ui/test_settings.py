@@ -36,7 +36,7 @@ def test_what_was_changed_is_there_at_the_next_start(tmp_path: Path) -> None:
         ('theme = "purple"', "theme"),
         ("width = 12", "width"),
         ("width = 'wide'", "width"),
-        ('[layouts.inspect]\nsizes = { left = ["a"] }', "layouts.inspect.sizes.left.0"),
+        ('[layouts.inspect]\nsizes = { left = ["a"] }', "layouts[...].sizes[...][0]"),
         ("\x00", "line 1"),
     ],
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import logging.handlers
 import signal
@@ -58,6 +59,7 @@ class Ending:
 
 def run(options: WindowOptions) -> int:
     """Open the window and stay until it is closed; returns the process's exit code."""
+    gc.disable()  # until the desk stands: all that is made on the way there stays
     log_to((options.data_dir or data_folder()) / "sonde.log")
     app = application()
     files = settings_for(options)
@@ -72,6 +74,7 @@ def run(options: WindowOptions) -> int:
     try:
         return int(loop.run_until_complete(paint_then_live(window, options, files)))
     finally:
+        gc.enable()
         window.deleteLater()
         loop.close()
         themes.forget()

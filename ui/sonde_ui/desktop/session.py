@@ -67,6 +67,7 @@ class WindowSession:
             gc.collect()
             gc.freeze()
             gc.set_threshold(*_GC_THRESHOLD)
+            gc.enable()
             log.info("desk ready %.2f s after the first paint", time.monotonic() - painted_at)
             await self._ending.asked.wait()
         finally:

@@ -16,41 +16,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import msgspec
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from msgspec import Meta
 
 log = logging.getLogger(__name__)
 FILE_NAME = "window.toml"
-Sizes = Annotated[list[Annotated[int, Field(ge=0, le=20_000)]], Field(max_length=16)]
+Sizes = Annotated[list[Annotated[int, Meta(ge=0, le=20_000)]], Meta(max_length=16)]
 
 
-class Layout(BaseModel):
+class Layout(msgspec.Struct):
     """One perspective as the person left it. `sizes`: pixels of each splitter, by its place in the tree."""
-
-    model_config = ConfigDict(extra="ignore")
 
     sizes: dict[str, Sizes] = {}
     tabs: dict[str, str] = {}  # pane → the view in front
     closed: list[str] = []  # views put away
 
 
-class Settings(BaseModel):
-    """Everything remembered; each field with the default of a first start."""
+class Settings(msgspec.Struct):
+    """Everything remembered; each field with the default of a first start. Unknown keys of a file are ignored.
 
-    # A newer version may have written more: that is no reason to forget what we do know.
-    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+    A struct and not a model of pydantic's: the first paint waits for this import.
+    """
 
     theme: Literal["system", "dark", "light", "contrast"] = "system"
     colour_blind: bool = False
     system_font: bool = False
     reduced_motion: bool = False
     perspective: Literal["inspect", "break", "watch"] = "inspect"
-    width: int = Field(default=1440, ge=640, le=20_000)
-    height: int = Field(default=900, ge=480, le=20_000)
+    width: Annotated[int, Meta(ge=640, le=20_000)] = 1440
+    height: Annotated[int, Meta(ge=480, le=20_000)] = 900
     maximized: bool = False
-    endpoint: str = Field(default="", max_length=200)  # name of the last one; "": the embedded gateway
-    players: int = Field(default=6, ge=0, le=500)
-    traffic: str = Field(default="", max_length=10_000)  # the table's own columns, folding and pills
+    endpoint: Annotated[str, Meta(max_length=200)] = ""  # name of the last one; "": the embedded gateway
+    players: Annotated[int, Meta(ge=0, le=500)] = 6
+    traffic: Annotated[str, Meta(max_length=10_000)] = ""  # the table's own columns, folding and pills
     layouts: dict[str, Layout] = {}
 
 
@@ -86,11 +85,11 @@ class SettingsFile:
         """Read the file. Never raises: what is wrong is in `broken`, and then these are the defaults."""
         try:
             text = self.path.read_text(encoding="utf-8")
-            self.settings = Settings.model_validate(tomllib.loads(text))
+            self.settings = msgspec.convert(tomllib.loads(text), Settings)
             self._written = text
         except FileNotFoundError:
             self.settings = Settings()
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
             self.settings = Settings()
             self.broken = BrokenSettings(_reason(error), self._keep_beside())
             log.info("settings in %s were not used: %s", self.path, self.broken.reason)
@@ -98,7 +97,7 @@ class SettingsFile:
 
     def save(self) -> str | None:
         """Write the file if something changed; the reason in words when that is not possible."""
-        values = self.settings.model_dump()
+        values = msgspec.to_builtins(self.settings)
         for field, (for_now, remembered) in self._overrides.items():
             if values[field] == for_now:
                 values[field] = remembered
@@ -127,10 +126,9 @@ class SettingsFile:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        return f"{key}: {first['msg']}"
+    if isinstance(error, msgspec.ValidationError):
+        what, _, where = str(error).partition(" - at `$.")
+        return f"{where.rstrip('`')}: {what}" if where else what
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return str(error)

@@ -22,29 +22,32 @@ class KeyList(Popover):
         self.setAccessibleName("Keys")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setFixedWidth(_WIDTH)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(6 * GRID)
-        grid.setVerticalSpacing(GRID + 2)
-        grid.setColumnStretch(1, 1)
-        for menu in MENUS:
-            self._add_group(grid, menu)
-        page = QWidget()
-        page.setLayout(grid)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
-        self.area.setWidget(page)
         self.area.setAccessibleName("Keys")
         self.area.setProperty("surface", "clear")
-        page.setProperty("surface", "clear")
         column = QVBoxLayout(self)
         column.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
         column.addWidget(self.area)
         self.setFocusProxy(self.area)
 
     def open(self) -> None:
-        """Show the card, as high as the window allows."""
+        """Show the card, as high as the window allows. Its rows are made when it is first asked for."""
+        if self.area.widget() is None:
+            self.area.setWidget(self._page())
         self.setFixedHeight(min(_HEIGHT, self.window().height() - 96))
         self.open_centred(top=72)
+
+    def _page(self) -> QWidget:
+        page = QWidget()
+        page.setProperty("surface", "clear")
+        grid = QGridLayout(page)
+        grid.setHorizontalSpacing(6 * GRID)
+        grid.setVerticalSpacing(GRID + 2)
+        grid.setColumnStretch(1, 1)
+        for menu in MENUS:
+            self._add_group(grid, menu)
+        return page
 
     def _add_group(self, grid: QGridLayout, menu: str) -> None:
         actions = [action for action in ACTIONS if action.menu.split("/")[0] == menu and keys_of(action)]

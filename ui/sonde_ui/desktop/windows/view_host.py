@@ -49,8 +49,9 @@ class ViewHost(QWidget):
         self._take_down()
         self._perspective = perspective
         self._closed = set(arrangement.closed if layout is None else layout.closed) & set(self._views)
-        self._root = self._build(arrangement.root)
+        self._root = self._splitter(arrangement.root)
         self._column.addWidget(self._root)
+        self._fill(self._root, arrangement.root)
         for pane in self._panes.values():
             self._open_in(pane)
             if layout is not None:
@@ -98,16 +99,24 @@ class ViewHost(QWidget):
         """Give the views back before the window goes."""
         self._take_down()
 
-    def _build(self, split: Split) -> QSplitter:
+    def _splitter(self, split: Split) -> QSplitter:
         direction = Qt.Orientation.Horizontal if split.across else Qt.Orientation.Vertical
         splitter = QSplitter(direction)
         splitter.setChildrenCollapsible(False)
         splitter.setHandleWidth(themes.current().line_px)
-        for place, part in enumerate(split.parts):
-            splitter.addWidget(self._build(part) if isinstance(part, Split) else self._pane(part))
-            splitter.setStretchFactor(place, 0 if part.size else 1)
-        self._splitters[split.name] = splitter
         return splitter
+
+    def _fill(self, splitter: QSplitter, split: Split) -> None:
+        """From the outside in: whatever is put into another parent is styled anew with all that it holds."""
+        for place, part in enumerate(split.parts):
+            if isinstance(part, Split):
+                inner = self._splitter(part)
+                splitter.addWidget(inner)
+                self._fill(inner, part)
+            else:
+                splitter.addWidget(self._pane(part))
+            splitter.setStretchFactor(place, 0 if part.size else 1)
+        self._splitters[split.name] = splitter  # after the inner ones: `_hide_empty` counts on it
 
     def _pane(self, place: Place) -> Pane:
         views = [(name, self._views[name]) for name in place.views if name in self._views]
