@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from sonde_client.actions import Action, SaveQueue, Send
 from sonde_client.errors import NotSent, OutcomeUnknown
 from sonde_client.events import FrameOut
@@ -172,7 +174,8 @@ class Commands:
         for pending in self.queue.take_sent():
             command = pending.command
             if isinstance(command, Subscribe) and not pending.own:
-                self.queue.submit(Pending(command, pending.settle), urgent=True)
+                again = msgspec.structs.replace(command, id=0)  # the old one was told to listeners as sent
+                self.queue.submit(Pending(again, pending.settle), urgent=True)
             elif isinstance(command, Unsubscribe | SetPresence):
                 pending.finish(None)
             elif not pending.own and not isinstance(command, Sync | Auth | Subscribe):

@@ -67,7 +67,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._pumping = False
-        self._idle: asyncio.Future[None] | None = None
+        self._socket_gone = asyncio.Event()
         self._binary = session.settings.codec.binary
 
     def now(self) -> float:
@@ -226,7 +226,7 @@ class Driver:
 
     def on_gone(self, socket: Socket) -> None:
         self._sockets.pop(socket.dial, None)
-        self._check_idle()
+        self._socket_gone.set()
 
     def on_wire_bytes(self, direction: str, data: bytes, dial: int) -> None:
         if self.on_wire is not None:
@@ -246,7 +246,7 @@ class Driver:
     # ------------------------------------------------------------ the end
 
     async def until_idle(self) -> None:
-        """Wait until no socket and no task is left. Call after the session was closed."""
+        """Wait until no socket of now and no task is left. Call after the session was closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -254,13 +254,11 @@ class Driver:
             self._token_task.cancel()
             await asyncio.gather(self._token_task, return_exceptions=True)
             self._token_task = None
-        while self._sockets:
-            for socket in [s for s in self._sockets.values() if s.is_let_go]:
-                socket.abort()
-            if self._sockets:
-                self._idle = asyncio.get_running_loop().create_future()
-                await self._idle
-
-    def _check_idle(self) -> None:
-        if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        ending = set(self._sockets)
+        while ending & set(self._sockets):
+            for dial in ending & set(self._sockets):
+                if self._sockets[dial].is_let_go:
+                    self._sockets[dial].abort()
+            if ending & set(self._sockets):
+                self._socket_gone.clear()
+                await self._socket_gone.wait()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_client.commands import Commands
-from sonde_client.errors import failure
+from sonde_client.errors import Failure, failure
 from sonde_client.events import Failed, SessionLost, SessionResumed
 from sonde_client.identity import MAX_RESUME_REFUSALS
 from sonde_client.lifecycle import FINAL_CODES, Lifecycle, SessionSettings
@@ -39,6 +39,7 @@ from sonde_protocol.states import ConnectionTrigger
 
 MAX_HEARTBEAT_S: Final = 3_600.0
 MIN_MAX_FRAME: Final = 1024
+AUTH_INTERVAL_S: Final = 5.0  # a gateway cannot make the token source run more often than this
 
 
 class Greeting(Lifecycle):
@@ -60,6 +61,7 @@ class Greeting(Lifecycle):
         self.membership = Membership(self._emit, self.commands.submit_own, metrics.counters)
         self.pinger = Pinger(settings.measure_every_s, metrics, self.clock)
         self._auth_wanted = False
+        self._auth_asked_at = -AUTH_INTERVAL_S
         self._presence = settings.presence
         self._lost_commands: list[Command] | None = None  # of a session that is gone, until the next is made
 
@@ -218,6 +220,10 @@ class Greeting(Lifecycle):
             return
         self.membership.session_gone()
         self._lost_commands = (self._lost_commands or []) + self.commands.session_gone(reason)
+        self.commands.save()
+
+    def _stopped(self, why: Failure) -> None:
+        self.commands.closed(why.title.lower(), keep_recorded=self.settings.keeps_queue)
         self.commands.save()
 
     def _closed(self, code: int, now: float) -> None:

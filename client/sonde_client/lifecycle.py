@@ -100,6 +100,10 @@ class Lifecycle(ABC):
         """The client was closed for good."""
 
     @abstractmethod
+    def _stopped(self, why: Failure) -> None:
+        """The client does not come back by itself."""
+
+    @abstractmethod
     def _forget_session(self, reason: str) -> None:
         """The session is gone."""
 
@@ -153,6 +157,8 @@ class Lifecycle(ABC):
 
     def close(self, code: int, reason: str, now: float) -> None:
         """Say goodbye. 1000 and 1001 end the session; any other code leaves it to be resumed."""
+        if self.state is _S.IDLE:
+            self._closed(code, now)  # what was submitted for later is not sent any more
         if self.state in (_S.IDLE, _S.CLOSING):
             return
         self._abandon_standby()
@@ -330,6 +336,7 @@ class Lifecycle(ABC):
         self._abandon_standby()
         self._move(_T.REFUSED, now)
         self._fail(what)
+        self._stopped(what)
         self._tell()
         return True
 

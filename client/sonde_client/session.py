@@ -14,9 +14,9 @@ from typing import Any, Final, NoReturn
 
 from sonde_client.actions import Action
 from sonde_client.commands import refused
-from sonde_client.errors import failure
+from sonde_client.errors import NotSent, failure
 from sonde_client.events import AnyEvent, Failed, FrameIn, RttMeasured
-from sonde_client.greeting import Greeting
+from sonde_client.greeting import AUTH_INTERVAL_S, Greeting
 from sonde_client.lifecycle import SessionSettings
 from sonde_client.links import Course, Link, LinkPhase, hint_s
 from sonde_client.metrics import Metrics
@@ -52,7 +52,9 @@ from sonde_protocol.frames import (
     Sync,
     Unsubscribe,
     Unsubscribed,
+    op_of,
 )
+from sonde_protocol.states import ConnectionState
 
 __all__ = ["MAX_SERVER_FRAME_BYTES", "Session", "SessionSettings"]
 
@@ -90,12 +92,12 @@ class Session(Greeting):
             Bye: self._on_bye,
             ServerPing: self._on_ping,
         }
-        self._while_greeting: dict[type, Handler] = common | {
+        while_greeting = common | {
             Ready: self._on_ready,
             Resumed: self._on_resumed,
             ResumeFailed: self._on_resume_failed,
         }
-        self._while_live: dict[type, Handler] = common | {
+        while_live = common | {
             Event: self._on_entry,
             Delta: self._on_entry,
             Reply: self._on_reply,
@@ -107,6 +109,12 @@ class Session(Greeting):
             AuthRequired: self._on_auth_required,
             Reconnect: self._on_reconnect,
             Unsubscribed: self._on_unsubscribed,
+        }
+        self._handlers: dict[LinkPhase, dict[type, Handler]] = {
+            LinkPhase.TOKEN: {},
+            LinkPhase.DIALING: {},
+            LinkPhase.GREETING: while_greeting,
+            LinkPhase.LIVE: while_live,
         }
 
     # ------------------------------------------------------------ outputs
@@ -154,7 +162,9 @@ class Session(Greeting):
 
         Raises:
             Refused: `limit_reached`, `too_large` or `bad_request`; nothing was taken.
+            NotSent: the client has stopped; it has to be connected again first.
         """
+        self._require_going(op_of(command))
         self.commands.submit(command, settle, live=self.is_live)
         if isinstance(command, SetPresence):
             self._presence = PresenceWish(status=command.status, activity=command.activity, meta=command.meta)
@@ -172,17 +182,24 @@ class Session(Greeting):
         state: bool,
         cursor: Cursor | None,
     ) -> None:
-        """Want a channel from now on; `settle` is told the gateway's first answer."""
+        """Want a channel from now on; `settle` is told the gateway's first answer. Raises as `submit`."""
+        self._require_going("subscribe")
         subscription = self.membership.want(ch, presence=presence, state=state, cursor=cursor)
         self.commands.submit(self.membership.subscribe_frame(subscription), settle, live=self.is_live)
         subscription.asked()
         self._flush(now)
 
     def unsubscribe(self, ch: str, now: float, settle: Settle | None) -> None:
-        """Want a channel no longer. What still arrives of it is ignored from now on."""
+        """Want a channel no longer. What still arrives of it is ignored from now on. Raises as `submit`."""
         self.membership.drop(ch)
+        self._require_going("unsubscribe")
         self.commands.submit(Unsubscribe(id=0, ch=ch), settle, live=self.is_live)
         self._flush(now)
+
+    def _require_going(self, op: str) -> None:
+        if self.state is ConnectionState.STOPPED:
+            why = self.last_failure.title.lower() if self.last_failure else "the client has stopped"
+            raise NotSent(op, why)
 
     # ------------------------------------------------------------ time
 
@@ -225,8 +242,7 @@ class Session(Greeting):
             self._on_malformed(link, error, now)
             return
         self._events.append(FrameIn(frame, len(data), now, dial))
-        handlers = self._while_live if link.phase is LinkPhase.LIVE else self._while_greeting
-        handler = handlers.get(type(frame))
+        handler = self._handlers[link.phase].get(type(frame))
         if handler is not None:
             handler(link, frame, now)
 
@@ -286,8 +302,10 @@ class Session(Greeting):
             detail = f"The gateway closes in {frame.by_ms / 1000.0:.0f} s."
             self._emit(Failed(failure("token_expiring", detail, now)))
             return
-        self._auth_wanted = True
-        self._fetch_token()
+        if now - self._auth_asked_at >= AUTH_INTERVAL_S:
+            self._auth_asked_at = now
+            self._auth_wanted = True
+            self._fetch_token()
 
     def _on_reconnect(self, link: Link, frame: Reconnect, now: float) -> None:
         in_s = hint_s(frame.in_ms) or 0.0

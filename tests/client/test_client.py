@@ -185,6 +185,58 @@ async def test_a_client_can_connect_again_after_it_was_closed(server: ModelServe
     await client.close()
 
 
+async def test_closing_twice_at_once_ends_both_times(server: ModelServer):
+    client = Client(server.url)
+    client.connect()
+    await client.wait_live(5)
+    async with asyncio.timeout(5):
+        await asyncio.gather(client.close(), client.close())
+    await client.close()
+    assert client.status.state is ConnectionState.IDLE
+
+
+async def test_a_cancelled_command_disturbs_nobody(server: ModelServer):
+    async with Client(server.url) as client:
+        room = await client.subscribe("room:arena")
+        for connection in server.connections:
+            connection.transport.pause_reading()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(room.publish("n", 1), 0.05)
+        for connection in server.connections:
+            connection.transport.resume_reading()
+        assert await room.publish("n", 2) == 2
+
+
+async def test_a_token_sources_failure_is_told_without_its_secrets(server: ModelServer):
+    async def source() -> str:
+        raise RuntimeError("login failed for Bearer abcdefghijklmnopqrstuvwxyz")
+
+    with pytest.raises(ConnectFailed) as caught:
+        async with Client(server.url, source, open_timeout_s=0.2):
+            pass
+    failed = caught.value.failure
+    assert failed.cause == "token_source"
+    assert "login failed" in failed.detail
+    assert "efghijklm" not in failed.detail
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "x" * 20_000, 7])
+async def test_what_is_no_token_is_not_put_into_a_header(server: ModelServer, token: object):
+    async def source() -> str:
+        return token  # type: ignore[return-value]  # a source may be wrong
+
+    with pytest.raises(ConnectFailed) as caught:
+        async with Client(server.url, source, open_timeout_s=0.1):
+            pass
+    assert caught.value.failure.cause == "token_source"
+    assert server.headers == []
+
+
+async def test_only_codes_that_a_client_may_send_are_taken(server: ModelServer):
+    with pytest.raises(ValueError, match="1006"):
+        await Client(server.url).close(1006)
+
+
 async def test_closing_with_a_resumable_code_lets_the_same_session_go_on(server: ModelServer):
     client = Client(server.url)
     client.connect()

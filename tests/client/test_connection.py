@@ -145,6 +145,7 @@ async def test_a_closed_port_is_refused():
     [
         (b"SSH-2.0-OpenSSH_9.2p1\r\n" + b"x" * 200, "not_websocket"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "not_websocket"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n" + b"x" * 300_000, "not_websocket"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "not_websocket"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "not_websocket"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sonde_client.errors import NotSent, OutcomeUnknown
 from sonde_client.events import Failed, RttMeasured, StatusChanged
 from sonde_protocol.frames import (
     Auth,
@@ -79,6 +80,19 @@ def test_the_range_of_final_codes_stops_and_tells_the_person(code: int):
     assert status.failure.code == code
     assert status.failure.severity.name == "ERROR"
     assert rig.session.next_deadline() is None
+
+
+def test_nobody_is_left_waiting_by_a_stop():
+    rig = Rig()
+    rig.go_live()
+    sent = rig.command(Publish(id=0, ch="room:arena", type="t", d=1))
+    for _ in range(64):
+        waiting = rig.command(Publish(id=0, ch="room:arena", type="t", d=1))
+    rig.lose(4403, "", "server")
+    assert isinstance(sent.error, OutcomeUnknown)
+    assert isinstance(waiting.error, NotSent)
+    with pytest.raises(NotSent, match="told this client to stop"):
+        rig.command(Publish(id=0, ch="room:arena", type="t", d=1))
 
 
 def test_a_stopped_client_connects_again_only_when_asked():
@@ -351,7 +365,6 @@ def test_what_a_given_up_dial_still_reports_is_ignored():
     rig = Rig(dial_limit_s=10)
     rig.connect()
     rig.advance(10)
-    rig.redial() if rig.state == "waiting" else None
     assert len(rig.dials) == 2
     rig.opened(dial=1)
     rig.lose(dial=1)
@@ -581,6 +594,20 @@ def test_auth_required_refreshes_the_token_in_band():
     assert auth.token == "t2"
     rig.receive(reply(auth.id, {}))
     assert rig.session.token.value == "t2"
+
+
+def test_a_gateway_cannot_make_the_token_source_run_without_end():
+    rig = Rig(has_token_source=True, token_is_fixed=False)
+    rig.connect()
+    rig.session.token_fetched("t1", rig.now)
+    rig.pump()
+    rig.go_live()
+    before = len(rig.token_requests)
+    for n in range(100):
+        rig.receive(AuthRequired(by_ms=60_000))
+        rig.session.token_fetched(f"t{n}", rig.now)
+        rig.pump()
+    assert len(rig.token_requests) == before + 1
 
 
 def test_a_fixed_token_that_ends_is_announced():
