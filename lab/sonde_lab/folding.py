@@ -39,11 +39,12 @@ class FilterError:
 
 @dataclass(slots=True, frozen=True)
 class Toggles:
-    """The quick switches beside the filter. Rows without a direction (states, acts) are always let through."""
+    """The quick switches beside the filter. Those of a direction let states and acts through: they have none."""
 
     received: bool = True
     sent: bool = True
     control: bool = True  # ping, pong and close frames, and our own heartbeats
+    injected: bool = True  # what a person made happen
     errors_only: bool = False
 
 
@@ -114,11 +115,8 @@ class View:
         self._text, self._words = text, words
         return None
 
-    def set_toggles(
-        self, *, received: bool = True, sent: bool = True, control: bool = True, errors_only: bool = False
-    ) -> None:
+    def set_toggles(self, toggles: Toggles) -> None:
         """Set the quick switches."""
-        toggles = Toggles(received, sent, control, errors_only)
         self._stale |= toggles != self._toggles
         self._toggles = toggles
 
@@ -218,6 +216,8 @@ class View:
             mask &= direction != Direction.OUT
         if not toggles.control:
             mask &= (flags & _CONTROL) == 0
+        if not toggles.injected:
+            mask &= (flags & int(Flag.INJECTED)) == 0
         if toggles.errors_only:
             mask &= (flags & _WRONG) != 0
         if self._words:

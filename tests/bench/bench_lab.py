@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from websockets.frames import Frame, Opcode
 
-from sonde_lab.folding import View
+from sonde_lab.folding import Toggles, View
 from sonde_lab.recorder import Recorder
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
@@ -96,7 +96,7 @@ def main() -> None:
         timed(f"filter {text!r} over {ring.stored_bytes >> 20} MiB", view.update)
         print(f"{'':<4}{view.records_shown:,} records in {len(view):,} rows")
     view.set_filter("")
-    view.set_toggles(control=False)
+    view.set_toggles(Toggles(control=False))
     timed("toggle: no control", view.update)
     view.fold = False
     timed("toggle: unfolded", view.update)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde_lab.folding import View, ViewChange
+from sonde_lab.folding import Toggles, View, ViewChange
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from support.records import delta, heartbeat, row
@@ -33,6 +33,7 @@ class Naive:
     received: bool = True
     sent: bool = True
     control: bool = True
+    injected: bool = True
     errors_only: bool = False
     fold: bool = True
 
@@ -42,6 +43,8 @@ class Naive:
         if not self.sent and record.direction == Direction.OUT:
             return False
         if not self.control and record.flags & (Flag.CONTROL | Flag.HEARTBEAT):
+            return False
+        if not self.injected and record.flags & Flag.INJECTED:
             return False
         if self.errors_only and not record.flags & (Flag.ERROR | Flag.MALFORMED):
             return False
@@ -97,7 +100,7 @@ steps = st.one_of(
     quiet,
     words.map(lambda text: ("filter", text)),
     st.sampled_from([("fold", True), ("fold", False)]),
-    st.tuples(st.just("toggle"), st.tuples(*[st.booleans()] * 4)),
+    st.tuples(st.just("toggle"), st.tuples(*[st.booleans()] * 5)),
     st.tuples(st.just("annotate"), st.integers(0, 300), st.sampled_from([0, int(Flag.MARKED)])),
 )
 
@@ -141,9 +144,9 @@ def check(steps: list[object], capacity: int) -> None:
                 naive.words = text.lower().split()
             case ("fold", on):
                 view.fold = naive.fold = on
-            case ("toggle", (received, sent, control, errors)):
-                view.set_toggles(received=received, sent=sent, control=control, errors_only=errors)
-                naive.received, naive.sent, naive.control, naive.errors_only = received, sent, control, errors
+            case ("toggle", switches):
+                view.set_toggles(Toggles(*switches))
+                naive.received, naive.sent, naive.control, naive.injected, naive.errors_only = switches
             case ("annotate", row_id, flag):
                 ring.annotate(row_id, rtt_ms=1.0, flags=flag)
         shown = replayed(shown, view, view.update())
@@ -170,6 +173,18 @@ def test_quiet_stretch_is_one_row_for_each_channel_and_one_for_heartbeats() -> N
     assert change == ViewChange(reset=False, appended=0, changed_from=0, evicted_front=0)
     assert [view.row(i).folded_count for i in range(len(view))] == [50, 50, 100]
     assert view.row(0).last_at == 49
+
+
+def test_what_was_injected_can_be_hidden_and_comes_back() -> None:
+    ring = Ring()
+    view = View(ring)
+    ring.extend([row("event"), row("act", kind=Kind.ACT, direction=Direction.NONE, flags=int(Flag.INJECTED))])
+    view.set_toggles(Toggles(injected=False))
+    view.update()
+    assert [view.row(i).row_id for i in range(len(view))] == [0]
+    view.set_toggles(Toggles())
+    assert view.update().reset
+    assert len(view) == 2
 
 
 def test_story_row_ends_every_run() -> None:

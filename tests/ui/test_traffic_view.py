@@ -186,6 +186,27 @@ def test_pills_filter_and_count(qtbot: QtBot, view: TrafficView, bench: Scripted
     assert view.model.rowCount() == 2
 
 
+def test_injected_rows_are_counted_and_can_be_hidden(
+    qtbot: QtBot, view: TrafficView, bench: ScriptedWorkbench
+) -> None:
+    bench.add(story(2))
+    view._counted_at = 0.0
+    view.refresh()
+    injected = int(((bench.ring.column("flags") & int(Flag.INJECTED)) != 0).sum())
+    everything = view.view.records_shown
+    pills = view.quick_filters()
+    qtbot.addWidget(pills)
+    pills.show()
+    assert injected
+    assert pills._pills["injected"].text() == f"Injected {injected}"
+    qtbot.mouseClick(pills._pills["injected"], Qt.MouseButton.LeftButton)
+    view.refresh()
+    assert view.view.records_shown == everything - injected
+    pills.reset()
+    view.refresh()
+    assert view.view.records_shown == everything
+
+
 def test_unfolding_shows_every_row(view: TrafficView, bench: ScriptedWorkbench) -> None:
     bench.add(story())
     view.refresh()

@@ -80,6 +80,7 @@ _TRAFFIC = (
     Action("traffic.received", "Traffic/Rows", "Received", "toggle_rows", "received", icon="traffic", checked="rows:received", tip="Show what was received"),
     Action("traffic.sent", "Traffic/Rows", "Sent", "toggle_rows", "sent", icon="traffic", checked="rows:sent", tip="Show what was sent"),
     Action("traffic.control", "Traffic/Rows", "Control frames", "toggle_rows", "control", icon="traffic", checked="rows:control", tip="Show pings, pongs and close frames"),
+    Action("traffic.injected", "Traffic/Rows", "Injected", "toggle_rows", "injected", icon="act", checked="rows:injected", tip="Show what a person made happen: drops, kicks, restarts"),
     Action("traffic.errors_only", "Traffic/Rows", "Errors only", "toggle_rows", "errors_only", icon="warning", checked="rows:errors_only", tip="Show errors and malformed frames only"),
     Action("traffic.next", "Traffic/Go to", "Next row", "next_row", keys=("F8",), table_keys=("J",), icon="chevron-down", tip="Select the next row, from any panel"),
     Action("traffic.previous", "Traffic/Go to", "Previous row", "previous_row", keys=("F7",), table_keys=("K",), icon="chevron-up", tip="Select the previous row, from any panel"),

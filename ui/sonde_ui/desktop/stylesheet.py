@@ -69,6 +69,9 @@ QPushButton[kind="chip"] {
 }
 QPushButton[kind="chip"]:hover { background: $hover; }
 QPushButton[kind="chip"]:checked { background: $selection; border-color: $accent; color: $accent_text; }
+QPushButton[kind="chip"][tone="injected"]:checked {
+    background: $injected_tint; border-color: $injected_line; color: $injected;
+}
 QPushButton[kind="chip"]:focus { border-color: $accent; }
 QPushButton[kind="tab"], QPushButton[kind="title"] {
     background: transparent; border: none; border-radius: 0; padding: 0; color: $dim;

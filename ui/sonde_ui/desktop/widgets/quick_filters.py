@@ -20,12 +20,16 @@ class PillText(NamedTuple):
     label: str
     tip: str
     is_down: bool
+    tone: str = ""
 
 
 PILLS: Final = {
     "received": PillText("Received", "Show what was received", True),
     "sent": PillText("Sent", "Show what was sent", True),
     "control": PillText("Control", "Show pings, pongs and close frames", True),
+    "injected": PillText(
+        "Injected", "Show what a person made happen: drops, kicks, restarts", True, "injected"
+    ),
     "errors_only": PillText("Errors", "Show errors and malformed frames only", False),
 }
 
@@ -47,6 +51,7 @@ class QuickFilters(QWidget):
 
     def _pill(self, text: PillText) -> QPushButton:
         pill = chip(text.label, name=text.tip, tip=text.tip, checked=text.is_down)
+        pill.setProperty("tone", text.tone)
         pill.toggled.connect(lambda _down: self.changed.emit(self.state()))
         return pill
 
@@ -59,6 +64,10 @@ class QuickFilters(QWidget):
         for name, is_down in state.items():
             if name in self._pills:
                 self._pills[name].setChecked(bool(is_down))
+
+    def reset(self) -> None:
+        """Put all pills as they are at first."""
+        self.set_state({name: text.is_down for name, text in PILLS.items()})
 
     def set_count(self, name: str, number: int) -> None:
         """Show how many rows a pill is about."""

@@ -15,7 +15,7 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
-from sonde_lab.folding import View
+from sonde_lab.folding import Toggles, View
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
@@ -32,6 +32,11 @@ from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
 FLUSH_MS: Final = 66
 COUNT_EVERY_S: Final = 0.5
+_COUNTED: Final = {
+    "control": Flag.CONTROL | Flag.HEARTBEAT,
+    "injected": Flag.INJECTED,
+    "errors_only": Flag.ERROR | Flag.MALFORMED,
+}
 
 
 class TrafficView(QWidget):
@@ -254,7 +259,7 @@ class TrafficView(QWidget):
         self.view = View(ring)
         self.view.fold = fold
         self.view.set_filter(text)
-        self.view.set_toggles(**toggles)
+        self.view.set_toggles(Toggles(**toggles))
         self.model.rebind(ring, self.view, Summaries(ring))
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -297,8 +302,8 @@ class TrafficView(QWidget):
         if now - self._counted_at > COUNT_EVERY_S:
             self._counted_at = now
             flags = self._workbench.ring.column("flags")
-            self._pills.set_count("control", int(((flags & int(Flag.CONTROL | Flag.HEARTBEAT)) != 0).sum()))
-            self._pills.set_count("errors_only", int(((flags & int(Flag.ERROR | Flag.MALFORMED)) != 0).sum()))
+            for pill, meant in _COUNTED.items():
+                self._pills.set_count(pill, int(((flags & int(meant)) != 0).sum()))
 
     # -------------------------------------------------------------- modes
 
@@ -334,14 +339,14 @@ class TrafficView(QWidget):
         if self.model.is_cleared:
             self.show_all()
         elif len(self._workbench.ring):
-            self._pills.set_state({"received": True, "sent": True, "control": True, "errors_only": False})
+            self._pills.reset()
             self.filter_suggested.emit("")
             self.set_filter("")
         else:
             self.connect_asked.emit()
 
     def _on_pills(self, state: dict[str, bool]) -> None:
-        self.view.set_toggles(**state)
+        self.view.set_toggles(Toggles(**state))
         self.schedule()
 
     # -------------------------------------------------------------- selection
