@@ -31,7 +31,7 @@ def gateway() -> Iterator[GatewayProcess]:
     limits = {
         "SONDE_INBOUND_BYTES_PER_S": "1e8",
         "SONDE_HANDSHAKE_TIMEOUT_S": "2",
-        "SONDE_HEARTBEAT_S": "1",
+        "SONDE_HEARTBEAT_S": "2",  # a neighbour in this busy process must not look dead
         "SONDE_IDENTIFY_TIMEOUT_S": "2",
     }
     with running_gateway(env=limits) as running:
