@@ -140,6 +140,8 @@ class Collector:
             each.count_entries()
         stats = watch.client.store.channel(monitoring.STATS)
         connections = None if stats is None else monitoring.total(stats.document, "connections")
+        if self._gateway.state is GatewayState.DEAD:
+            connections = 0  # its last figures outlive it
         self._meter.sample(now, self.tally, connections)
         promises = self._meter.promises(monitored=stats is not None)
         changes.promises_changed = promises != self._promises

@@ -29,7 +29,7 @@ def gateway_process(person: Person) -> psutil.Process:
 
 def countdown(person: Person) -> float | None:
     """Seconds until the next try, as the widget says it in words."""
-    found = re.search(r"next try in ([\d.]+) (ms|s)", person.desk.status.reason.text())
+    found = re.search(r"retry in ([\d.]+) (ms|s)", person.desk.status.reason.text())
     return float(found[1]) / (1000 if found[2] == "ms" else 1) if found else None
 
 

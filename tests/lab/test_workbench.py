@@ -196,6 +196,7 @@ async def test_killed_gateway_is_noticed_and_restarts_on_its_port() -> None:
         died = next(n for n in seen.all.notices if n.cause == "gateway_died")
         assert died.detail == "Its process was killed by signal 9."
         assert "event=ready" in died.advice
+        await seen.until(lambda: seen.all.promises.connections.now == 0)
         assert seen.workbench.can(Act.RETRY_NOW) is None
         await seen.workbench.restart_gateway()
         seen.workbench.retry_now() if seen.state is ConnectionState.WAITING else None

@@ -47,10 +47,18 @@ def test_a_resumed_connection_says_after_what() -> None:
     assert look_of(resumed, LIVE_GATEWAY, NOW + 500).reason.startswith("connected for")
 
 
+def test_a_connection_that_was_cut_was_resumed_after_an_unclean_close() -> None:
+    cut = Closed(None, "", "dropped on purpose", "client", True, None, NOW - 1)
+    resumed = status(
+        ConnectionState.LIVE, since=NOW - 0.9, last_close=cut, last_resume=ResumeReport(2, 15, 300.0)
+    )
+    assert look_of(resumed, LIVE_GATEWAY, NOW).reason == "resumed 0.9 s ago after an unclean close"
+
+
 def test_waiting_counts_down_and_names_the_cause() -> None:
     waiting = status(ConnectionState.WAITING, since=NOW - 1, next_try_at=NOW + 3, last_close=LOST)
     look = look_of(waiting, LIVE_GATEWAY, NOW)
-    assert look.reason == "4002 heartbeat lost · next try in 3.0 s"
+    assert look.reason == "4002 heartbeat lost · retry in 3.0 s"
     assert look.wait_share == pytest.approx(0.75)
     assert look_of(waiting, LIVE_GATEWAY, NOW + 2).wait_share == pytest.approx(0.25)
     assert look_of(waiting, LIVE_GATEWAY, NOW + 9).wait_share == 0.0
@@ -66,7 +74,7 @@ def test_a_failed_dial_is_the_cause_after_the_first_try() -> None:
 def test_a_dead_gateway_process_is_the_cause_of_all_causes() -> None:
     dead = GatewayStatus(kind="embedded", state=GatewayState.DEAD)
     waiting = status(ConnectionState.WAITING, next_try_at=NOW + 3, failure=REFUSED, attempts=1)
-    assert look_of(waiting, dead, NOW).reason == "the gateway process has ended · next try in 3.0 s"
+    assert look_of(waiting, dead, NOW).reason == "the gateway has ended · retry in 3.0 s"
 
 
 def test_a_stopped_connection_says_what_stopped_it() -> None:

@@ -163,3 +163,18 @@ def test_another_endpoint_begins_anew(view: LatencyView, bench: ScriptedWorkbenc
     bridge.drain()
     assert len(view.series) == 0
     assert view._stack.currentWidget() is view._empty
+
+
+@pytest.mark.parametrize(
+    ("height", "shown"), [(200, [True, True, True]), (66, [True, False, True]), (44, [False, False, True])]
+)
+def test_a_low_plot_names_fewer_grid_lines(
+    view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge, height: int, shown: list[bool]
+) -> None:
+    now = time.monotonic()
+    bench.pending.rtt = samples(10, now)
+    bridge.drain()
+    view.draw(now)
+    view.latency_plot.setFixedHeight(height)
+    view.layout().activate()
+    assert [label.isVisible() for label in view.latency_plot._labels] == shown

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from itertools import combinations
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, QRect, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -125,6 +126,20 @@ def test_a_large_hostile_document_does_not_freeze(
     view.tabs.setCurrentIndex(MAP)
     view.grab()
     assert time.perf_counter() - began < 2.0
+
+
+def test_names_of_close_things_stand_beside_one_another_on_the_map(
+    view: StateView, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    give(bench, bridge, arena=document())
+    view.show_map()
+    taken: list[QRect] = []
+    for x in (100.0, 104.0, 108.0):
+        taken.append(view.map._free_place(QPointF(x, 90.0), 40, taken))
+    assert not any(one.intersects(other) for one, other in combinations(taken, 2))
+    assert all(view.map.rect().contains(place) for place in taken)
+    at_the_edge = view.map._free_place(QPointF(view.map.width() - 4.0, 90.0), 40, [])
+    assert view.map.rect().contains(at_the_edge)
 
 
 # ------------------------------------------------------------------ places

@@ -39,7 +39,7 @@ def test_a_waiting_connection_counts_down_and_offers_not_to_wait(
 ) -> None:
     show(desk, bench, bridge, waiting_status(3.0))
     assert desk.status.pill.text() == "Reconnecting"
-    assert "next try in" in desk.status.reason.text()
+    assert "retry in" in desk.status.reason.text()
     assert desk.status.rtt.text() == ""
     first = desk.status.reason.text()
     bridge.start()
@@ -142,3 +142,12 @@ def test_the_ring_stands_still_with_reduced_motion(desk: Desk, bench: ShellWorkb
     bridge.ticked.emit(time.monotonic() + 20)
     assert desk.status.pill.grab().toImage() == still
     desk.actions_table["view.reduced_motion"].trigger()
+
+
+def test_what_ended_a_connection_is_said_once(desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
+    cut = Closed(None, "dropped on purpose", "dropped on purpose", "client", True, None, time.monotonic())
+    show(desk, bench, bridge, live_status(last_close=cut))
+    desk.status.pill.click()
+    facts = desk.status_popover.facts()
+    assert facts["Cause"] == "dropped on purpose"
+    assert "Reason given" not in facts

@@ -110,6 +110,17 @@ def test_ctrl_and_a_figure_change_the_perspective(desk: Desk) -> None:
         assert desk.actions_table[f"view.perspective.{name}"].isChecked()
 
 
+def test_the_keyboard_stays_where_it_was_when_the_perspective_changes(
+    desk: Desk, bench: ShellWorkbench
+) -> None:
+    bench.add(story(1))
+    desk.views.traffic.refresh()
+    table = desk.views.traffic.table
+    table.setFocus()
+    desk.commands.set_perspective("break")
+    assert table.hasFocus()
+
+
 def test_the_layout_is_remembered_for_each_perspective_and_can_be_reset(
     desk: Desk, settings: Settings
 ) -> None:

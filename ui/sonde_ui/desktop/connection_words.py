@@ -56,7 +56,7 @@ def look_of(status: ConnectionStatus | None, gateway: GatewayStatus, now: float)
         return Look("Moving", Shape.RING, "accent", "the gateway asked us to move to another connection")
     reason = _REASONS[status.state](status, now)
     if status.state is ConnectionState.WAITING and gateway.state is GatewayState.DEAD:
-        reason = f"the gateway process has ended · {_next_try(status, now)}"
+        reason = f"the gateway has ended · {_next_try(status, now)}"
     return Look(name, shape, token, reason, _wait_share(status, now))
 
 
@@ -75,7 +75,8 @@ def _idle(status: ConnectionStatus | None, gateway: GatewayStatus) -> Look:
 def _live(status: ConnectionStatus, now: float) -> str:
     age = now - status.since
     if status.last_resume is not None and status.last_close is not None and age < _RECENT_S:
-        return f"resumed {duration(age)} ago after {close_words(status)}"
+        why = close_words(status) if status.last_close.code is not None else "an unclean close"
+        return f"resumed {duration(age)} ago after {why}"
     return f"connected for {duration(age)}"
 
 
@@ -93,8 +94,8 @@ def _cause(status: ConnectionStatus) -> str:
 
 def _next_try(status: ConnectionStatus, now: float) -> str:
     if status.next_try_at is None:
-        return "next try soon"
-    return f"next try in {duration(max(0.0, status.next_try_at - now))}"
+        return "retry soon"
+    return f"retry in {duration(max(0.0, status.next_try_at - now))}"
 
 
 def _dialing(status: ConnectionStatus, _now: float) -> str:

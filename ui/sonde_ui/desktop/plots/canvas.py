@@ -7,6 +7,7 @@ something to plot. Owns pixels; the views decide what is drawn.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ pg: Any = importlib.import_module("pyqtgraph")  # untyped as a whole
 LABEL_PX: Final = 10
 MARGIN_PX: Final = 6
 HEADROOM_PX: Final = 16  # above the highest grid line, for its label
+LABEL_EVERY_PX: Final = 18  # closer ones are left out, from the bottom
 MOST_MARKS: Final = 24
 LABEL_ROWS: Final = 4
 LABEL_LINE_PX: Final = 13
@@ -87,8 +89,12 @@ class Canvas(QWidget):
     @property
     def top(self) -> float:
         """The value at the upper edge."""
-        drawn_px = max(1, self.height() - 2 * MARGIN_PX - HEADROOM_PX)
-        return self._step * len(self._labels) * (1 + HEADROOM_PX / drawn_px)
+        return self._step * len(self._labels) * (1 + HEADROOM_PX / self._drawn_px)
+
+    @property
+    def _drawn_px(self) -> int:
+        """Pixels between zero and the highest grid line."""
+        return max(1, self.height() - 2 * MARGIN_PX - HEADROOM_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Labels keep their height in pixels, so the range changes with the size."""
@@ -100,7 +106,10 @@ class Canvas(QWidget):
         self.plot.setRange(QRectF(-self._window_s, 0, self._window_s, self.top), padding=0)
         for at, line in enumerate(self._grid):
             line.setPos(at * self._step)
+        apart_px = max(1.0, self._drawn_px / len(self._labels))
+        every = math.ceil(LABEL_EVERY_PX / apart_px)
         for at, label in enumerate(self._labels, start=1):
+            label.setVisible((len(self._labels) - at) % every == 0)
             label.setPos(-self._window_s, at * self._step)
             label.setText(f"{self._step * at:,.3g} {self._unit}".strip())
 
@@ -122,12 +131,14 @@ class Canvas(QWidget):
 
     def show_marks(self, marks: Sequence[Mark], now: float) -> None:
         """Dashed lines for moments, violet areas for stretches, each with its words."""
-        visible = [mark for mark in marks if (mark.until or now) >= now - self._window_s][-MOST_MARKS:]
+        seen = [mark for mark in marks if (mark.until or now) >= now - self._window_s]
+        visible = sorted(seen, key=lambda mark: mark.at)[-MOST_MARKS:]
         wanted = [(mark.at, mark.label, mark.tone, mark.until == mark.at) for mark in visible]
         if wanted != self._drawn:
             self._rebuild_marks(visible)
             self._drawn = wanted
-        taken: list[list[tuple[float, float]]] = [[] for _ in range(LABEL_ROWS)]
+        rows = min(LABEL_ROWS, max(1, (self._drawn_px + HEADROOM_PX) // LABEL_LINE_PX))
+        taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
         for item, mark in zip(reversed(self._mark_items), reversed(visible), strict=True):
             item.move(mark, now, taken)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from PySide6.QtCore import QSize, Qt
@@ -11,6 +12,7 @@ from sonde_ui.desktop.theme import GRID, font_ui
 from sonde_ui.desktop.widgets.popover import Popover
 
 _WIDTH = 400
+_UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h)\b)")  # a figure and its unit stay on one line
 
 
 class FactCard(Popover):
@@ -51,7 +53,7 @@ class FactCard(Popover):
             value.setVisible(name in shown)
             if name in shown:
                 text, tone = shown[name]
-                value.setText(text)
+                value.setText(_UNIT.sub("\u00a0", text))
                 if value.property("tone") != tone:
                     value.setProperty("tone", tone)
                     value.style().unpolish(value)
@@ -61,7 +63,11 @@ class FactCard(Popover):
 
     def facts(self) -> dict[str, str]:
         """What is shown now, by name."""
-        return {name: value.text() for name, (_, value) in self._rows.items() if value.isVisibleTo(self)}
+        return {
+            name: value.text().replace("\u00a0", " ")
+            for name, (_, value) in self._rows.items()
+            if value.isVisibleTo(self)
+        }
 
     def _row(self, name: str) -> tuple[QLabel, QLabel]:
         label, value = QLabel(name), QLabel()

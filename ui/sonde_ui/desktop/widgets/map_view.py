@@ -120,6 +120,7 @@ class MapView(QWidget):
     def _dots(self, painter: QPainter, scale: float, origin: QPointF) -> None:
         now, smooth = time.monotonic(), motion_allowed()
         named = len(self.things.by_key) <= MOST_NAMED
+        taken: list[QRect] = []
         for thing in self.things.by_key.values():
             x, y = thing.position(now, smooth)
             center = QPointF(origin.x() + x * scale, origin.y() + y * scale)
@@ -128,15 +129,28 @@ class MapView(QWidget):
             shapes.dot(painter, center, DOT + 1.5, self._theme.bg)
             shapes.dot(painter, center, DOT, color)
             if named or is_own:
-                self._name(painter, center, thing.name, is_own)
+                taken.append(self._name(painter, center, thing.name, is_own, taken))
 
-    def _name(self, painter: QPainter, center: QPointF, name: str, is_own: bool) -> None:
+    def _name(self, painter: QPainter, center: QPointF, name: str, is_own: bool, taken: list[QRect]) -> QRect:
+        """Write a name beside its dot; where it stands."""
         pen = self._own_names if is_own else self._names
-        width = min(NAME_ROOM, pen.advance(name) + 2)
-        left = center.x() + DOT + 5
-        if left + width > self.width():  # names turn to the other side at the edge
-            left = center.x() - DOT - 5 - width
-        pen.draw(painter, QRect(round(left), round(center.y()) - 8, width, 16), name, self._theme.text, LEFT)
+        place = self._free_place(center, min(NAME_ROOM, pen.advance(name) + 2), taken)
+        pen.draw(painter, place, name, self._theme.text, LEFT)
+        return place
+
+    def _free_place(self, center: QPointF, width: int, taken: list[QRect]) -> QRect:
+        """Right, left, above or below of a dot: the first inside the map where nothing is `taken`."""
+        x, y = round(center.x()), round(center.y())
+        beside, above = round(DOT + 5), round(DOT + 3)
+        places = [
+            QRect(x + beside, y - 8, width, 16),
+            QRect(x - beside - width, y - 8, width, 16),
+            QRect(x - width // 2, y - above - 16, width, 16),
+            QRect(x - width // 2, y + above, width, 16),
+        ]
+        inside = [place for place in places if self.rect().contains(place)] or places[:1]
+        free = (place for place in inside if not any(place.intersects(other) for other in taken))
+        return next(free, inside[0])
 
 
 def _round_step(wanted: float) -> float:

@@ -65,7 +65,7 @@ class StateView(QWidget):
         self.channels.setFont(font_ui(12))
         self.channels.hide()
         bar = QHBoxLayout()
-        bar.setContentsMargins(4, 0, 12, 0)
+        bar.setContentsMargins(4, 4, 12, 4)
         bar.setSpacing(8)
         bar.addWidget(self.tabs)
         bar.addStretch(1)

@@ -78,6 +78,9 @@ def _last_close(status: ConnectionStatus, now: float) -> Iterator[Fact]:
         return
     code = f"{closed.code} {closed.name}" if closed.code is not None else closed.name
     yield "Last close", f"{code}, {by_whom(status)}, {duration(now - closed.at)} ago", "bad"
-    yield "Cause", one_line(closed.cause), "text"
-    yield "Reason given", one_line(closed.reason), "text"
+    said = {closed.name, ""}  # each sentence once
+    for fact, words in (("Cause", closed.cause), ("Reason given", closed.reason)):
+        if words not in said:
+            said.add(words)
+            yield fact, one_line(words), "text"
     yield "Resumable", "yes" if closed.resumable else "no: a new session begins", "text"

@@ -10,24 +10,24 @@ from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
 from sonde_ui.desktop.theme import ROW, Theme, themes
-from sonde_ui.desktop.widgets.column_header import ColumnHeader
+from sonde_ui.desktop.widgets.column_header import HEIGHT, ColumnHeader
 from sonde_ui.desktop.widgets.traffic_painter import Line, Strip, TrafficPainter
 
 WIDTHS: Final = {
-    Column.NUMBER: 66,
-    Column.TIME: 82,
-    Column.STEP: 82,
+    Column.NUMBER: 64,
+    Column.TIME: 80,
+    Column.STEP: 80,
     Column.DIRECTION: 38,
-    Column.CONNECTION: 92,
+    Column.CONNECTION: 88,
     Column.TYPE: 104,
     Column.SUMMARY: 320,
-    Column.SIZE: 76,
-    Column.RTT: 84,
-    Column.FLAGS: 112,
+    Column.SIZE: 72,
+    Column.RTT: 80,
+    Column.FLAGS: 100,
 }
 # What a narrow table does without, in this order: a summary must stay readable.
 LEAVE_OUT: Final = (Column.RTT, Column.STEP, Column.SIZE, Column.NUMBER, Column.CONNECTION, Column.FLAGS)
@@ -131,6 +131,10 @@ class TrafficTable(QTableView):
         self.setHorizontalHeader(columns)
         columns.show()
         columns.setAccessibleName("Columns of the traffic table")
+        corner = QFrame()  # the header goes on above the scroll bar
+        corner.setProperty("surface", "line-bottom")
+        corner.setFixedHeight(HEIGHT)
+        self.addScrollBarWidget(corner, Qt.AlignmentFlag.AlignTop)
         self.reset_columns()
 
     def reset_columns(self) -> None:

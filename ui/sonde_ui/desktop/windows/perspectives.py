@@ -47,7 +47,7 @@ ARRANGEMENTS: Final = {
                 Split(
                     "left",
                     False,
-                    (Place("connections", ("connections",), 168), Place("presence", ("presence",))),
+                    (Place("connections", ("connections",), 296), Place("presence", ("presence",))),
                     264,
                 ),
                 Split(
@@ -78,7 +78,7 @@ ARRANGEMENTS: Final = {
                 Split(
                     "left",
                     False,
-                    (Place("faults", ("faults",)), Place("people", ("connections", "presence"), 236)),
+                    (Place("faults", ("faults",)), Place("people", ("connections", "presence"), 212)),
                     312,
                 ),
                 Split(

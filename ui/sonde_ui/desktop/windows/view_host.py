@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QSplitter, QVBoxLayout, QWidget
 
 from sonde_ui.desktop.settings import Layout
 from sonde_ui.desktop.theme import Theme, themes
@@ -45,6 +45,8 @@ class ViewHost(QWidget):
     def arrange(self, perspective: str, layout: Layout | None) -> None:
         """Take up a perspective, as it was left or (without `layout`) as it is at first."""
         arrangement = ARRANGEMENTS[perspective]
+        focused = QApplication.focusWidget()
+        is_ours = focused is not None and self.isAncestorOf(focused)
         self.setUpdatesEnabled(False)
         self._take_down()
         self._perspective = perspective
@@ -62,6 +64,8 @@ class ViewHost(QWidget):
         self._column.activate()  # sizes can only be given to what has its own
         self._apply_sizes()
         self.setUpdatesEnabled(True)
+        if focused is not None and is_ours and focused.isVisible():
+            focused.setFocus()  # it changed its parent, which takes the keyboard away
         self.changed.emit()
 
     def layout_now(self) -> Layout:
