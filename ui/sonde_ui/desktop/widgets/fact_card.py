@@ -12,6 +12,8 @@ from sonde_ui.desktop.theme import GRID, font_ui
 from sonde_ui.desktop.widgets.popover import Popover
 
 _WIDTH = 400
+_FIRM_SPACE, _BREAK = "\u00a0", "\u200b"
+_LONG_WORD = re.compile(r"\S{24,}")
 _UNIT = re.compile(r"(?<=\d) (?=(?:ms|s|min|h)\b)")  # a figure and its unit stay on one line
 
 
@@ -53,7 +55,7 @@ class FactCard(Popover):
             value.setVisible(name in shown)
             if name in shown:
                 text, tone = shown[name]
-                value.setText(_UNIT.sub("\u00a0", text))
+                value.setText(_breakable(text))
                 if value.property("tone") != tone:
                     value.setProperty("tone", tone)
                     value.style().unpolish(value)
@@ -64,7 +66,7 @@ class FactCard(Popover):
     def facts(self) -> dict[str, str]:
         """What is shown now, by name."""
         return {
-            name: value.text().replace("\u00a0", " ")
+            name: value.text().replace(_FIRM_SPACE, " ").replace(_BREAK, "")
             for name, (_, value) in self._rows.items()
             if value.isVisibleTo(self)
         }
@@ -81,3 +83,9 @@ class FactCard(Popover):
         self._grid.addWidget(label, place, 0, top)
         self._grid.addWidget(value, place, 1, top)
         return label, value
+
+
+def _breakable(text: str) -> str:
+    """`text` for a wrapped label: words that are wider than the card may break, figures stay with their units."""
+    parted = _LONG_WORD.sub(lambda word: _BREAK.join(word[0]), text)
+    return _UNIT.sub(_FIRM_SPACE, parted)

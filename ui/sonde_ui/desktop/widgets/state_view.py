@@ -18,14 +18,16 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import font_ui
+from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.map_view import MapView
-from sonde_ui.desktop.widgets.pieces import rule, set_tone, text_label
+from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.text_tabs import TextTabs
 from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 
 TREE, MAP = 0, 1
 BOTH_FROM = 720  # pixels of width
+CHANNEL_LETTERS = 14
 HASH_WORDS = {
     True: ("hash ok", "dim"),
     False: ("diverged from the gateway's hash", "bad"),
@@ -53,7 +55,7 @@ class StateView(QWidget):
         self.channels = QComboBox()
         self.tree = ValueTreeView("State as a tree")
         self.map = MapView()
-        self._hash = text_label(font=font_ui(11, 500))
+        self._hash = ElidedLabel(font=font_ui(11, 500), align=Qt.AlignmentFlag.AlignRight)
         self._empty = EmptyState("state", "No channel with state was joined yet.")
         self._lay_out()
         bridge.changed.connect(self._on_changes)
@@ -63,13 +65,15 @@ class StateView(QWidget):
     def _lay_out(self) -> None:
         self.channels.setAccessibleName("Channel")
         self.channels.setFont(font_ui(12))
+        # A channel's name may be long; the list that opens shows it whole.
+        self.channels.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.channels.setMinimumContentsLength(CHANNEL_LETTERS)
         self.channels.hide()
         bar = QHBoxLayout()
         bar.setContentsMargins(4, 4, 12, 4)
         bar.setSpacing(8)
         bar.addWidget(self.tabs)
-        bar.addStretch(1)
-        bar.addWidget(self._hash)
+        bar.addWidget(self._hash, 1)
         bar.addWidget(self.channels)
         self._both = QSplitter(Qt.Orientation.Horizontal)
         self._both.setHandleWidth(1)
@@ -164,7 +168,7 @@ class StateView(QWidget):
             return
         words, tone = HASH_WORDS[document.hash_ok] if self._is_fresh else ("as last seen", "warn")
         self._hash.setText("" if tone == "dim" else words)
-        set_tone(self._hash, tone)
+        self._hash.set_tone(tone)
         self.figures_changed.emit(f"seq {figures.count(document.seq)} · {words}")
 
     def _on_tab(self, _tab: int) -> None:

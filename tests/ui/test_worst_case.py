@@ -1,0 +1,187 @@
+"""The whole desk with the worst that peers can send: nothing is cut, covered or read as markup."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QTextEdit
+from pytestqt.qtbot import QtBot
+
+from sonde_client.status import Closed
+from sonde_lab.changes import Document, SessionRow
+from sonde_lab.records import Flag, Record
+from sonde_protocol.frames import Member
+from sonde_ui.desktop.actions import PERSPECTIVES
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.theme import ThemeChoice, themes
+from sonde_ui.desktop.widgets.identity import Identity
+from sonde_ui.desktop.windows.desk import Desk
+from support.layout import clipped, outside, overlapping, unnamed
+from support.scripted_workbench import (
+    WORST_NAMES,
+    Script,
+    crowd,
+    gateway,
+    live_status,
+    member,
+    notices,
+    promises,
+    samples,
+    story,
+    throughput,
+    waiting_status,
+)
+from support.shell import ShellWorkbench
+
+HTML = "<b>bold</b><img src=x onerror=alert(1)>"
+RTL = "مرحبا يا صديقي العزيز"
+LONG = "a" * 64
+PAYLOAD_BYTES = 1 << 20
+
+
+def people() -> tuple[Member, ...]:
+    return (member(LONG, activity=LONG), member(HTML, activity=HTML), member(RTL, activity=RTL), *crowd(197))
+
+
+def hostile_rows() -> list[Record]:
+    script = Script(conn=LONG)
+    rows = story(3)
+    for name in (LONG, HTML, RTL, *WORST_NAMES):
+        text = name.encode("utf-8", "replace").decode()
+        rows.append(
+            script.frame("event", type=text, d={"text": text}, **{"from": text}, channel=f"room:{text}")
+        )
+        rows.append(
+            script.frame(
+                "error", flags=Flag.ERROR, id=1, code=text, message=text, temporary=False, retry_ms=None
+            )
+        )
+    filler = json.dumps(
+        {"op": "event", "type": "chat", "d": {"text": HTML, "more": ["x" * 1_000] * 1_050}}
+    ).encode()
+    rows.append(script.raw(filler, "event"))
+    assert rows[-1].size > PAYLOAD_BYTES
+    return rows
+
+
+def hostile_document() -> Document:
+    names = (LONG, HTML, RTL, *(f"player {at:03d}" for at in range(197)))
+    players = {
+        name: {"x": at % 14, "y": at // 14, "name": name, "note": name} for at, name in enumerate(names)
+    }
+    return Document({"players": players, HTML: HTML}, 2**53 - 1, hash_ok=False, paths=())
+
+
+@pytest.fixture(params=[ThemeChoice.DARK, ThemeChoice.LIGHT])
+def hostile(request: pytest.FixtureRequest, desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> Desk:
+    """The desk at 1280 by 800 in one theme, full of the worst, with the largest row selected."""
+    themes.choose(request.param)
+    now = time.monotonic()
+    closed = Closed(4999, HTML * 3, RTL * 9, "server", False, None, now - 1)
+    bench.add(hostile_rows())
+    changes = bench.pending
+    changes.statuses = {
+        "you": live_status(99_999.9, name=HTML, user=LONG, node=LONG, session=LONG, last_close=closed),
+        LONG: waiting_status(30),
+        HTML: waiting_status(0.2),
+    }
+    changes.presence = {"room:arena": people(), f"room:{LONG}": people()[:3]}
+    changes.sessions = tuple(
+        SessionRow(
+            f"s-{at}", each.user, each.name, "connected", LONG, "127.0.0.1:1", None, 99_999.0, own=False
+        )
+        for at, each in enumerate(people())
+    )
+    changes.documents = {"room:arena": hostile_document(), f"room:{HTML}": hostile_document()}
+    changes.rtt, changes.throughput = samples(60, now), throughput(now)
+    changes.promises, changes.promises_changed = promises(), True
+    changes.notices = notices()
+    changes.gateway, changes.gateway_changed = gateway(), True
+    changes.sent_types = (LONG, HTML, RTL)
+    bridge.drain()
+    bridge.ticked.emit(now)
+    traffic = desk.views.traffic
+    traffic.refresh()
+    traffic.table.select_row(traffic.model.rowCount() - 1)
+    return desk
+
+
+def settled(desk: Desk) -> Desk:
+    QApplication.processEvents()
+    assert desk.window.size().toTuple() == (1280, 800)
+    return desk
+
+
+def wrong(desk: Desk) -> list[str]:
+    window = settled(desk).window
+    return [*clipped(window), *outside(window), *overlapping(window), *unnamed(window)]
+
+
+def await_right(qtbot: QtBot, desk: Desk) -> None:
+    """Layouts settle over a few rounds of the loop."""
+
+    def nothing_is_wrong() -> None:
+        assert wrong(desk) == []
+
+    qtbot.waitUntil(nothing_is_wrong, timeout=2_000)
+
+
+@pytest.mark.parametrize("perspective", PERSPECTIVES)
+def test_nothing_is_cut_covered_outside_or_nameless(qtbot: QtBot, hostile: Desk, perspective: str) -> None:
+    hostile.commands.set_perspective(perspective)
+    await_right(qtbot, hostile)
+
+
+@pytest.mark.parametrize("view", ["state", "composer", "faults", "notices"])
+def test_each_view_behind_a_tab_holds_the_worst_too(qtbot: QtBot, hostile: Desk, view: str) -> None:
+    hostile.host.show_view(view)
+    await_right(qtbot, hostile)
+
+
+def test_the_cards_hold_the_worst_inside_the_window(qtbot: QtBot, hostile: Desk) -> None:
+    identity = hostile.top_bar.findChild(Identity)
+    for opener, card in ((hostile.status.pill, hostile.status_popover), (identity, hostile.identity_card)):
+        QTest.mouseClick(opener, Qt.MouseButton.LeftButton)
+        assert card.isVisible()
+        await_right(qtbot, hostile)
+        assert hostile.window.rect().contains(card.geometry())
+        assert all(wide_words(label) == [] for label in card.findChildren(QLabel) if label.isVisible())
+        card.dismiss()
+
+
+def wide_words(label: QLabel) -> list[str]:
+    """Words that a wrapped label cannot show whole on a line."""
+    words = re.split(r"[ \u200b]", label.text())
+    return [word for word in words if label.fontMetrics().horizontalAdvance(word) > label.width()]
+
+
+def test_a_megabyte_is_shown_without_a_freeze(hostile: Desk) -> None:
+    began = time.monotonic()
+    hostile.views.traffic.selected.emit(len(hostile.views.traffic.model.ring.ids) - 1)
+    settled(hostile)
+    assert time.monotonic() - began < 1.0  # the budget is 50 ms; a loaded machine is allowed some more
+
+
+def test_markup_stays_the_text_that_it_is(hostile: Desk) -> None:
+    hostile.status.pill.click()
+    labels = [label for label in hostile.window.findChildren(QLabel) if "<" in label.text()]
+    assert hostile.status_popover.facts()["Reason given"].startswith(HTML)
+    assert labels
+    assert all(label.textFormat() == Qt.TextFormat.PlainText for label in labels)
+    assert all(isinstance(text, QPlainTextEdit) for text in hostile.window.findChildren(QPlainTextEdit))
+    assert hostile.window.findChildren(QTextEdit) == []
+    model = hostile.views.traffic.model
+    summaries = [model.cells(row).text(Column.SUMMARY) for row in range(model.rowCount())]
+    assert any(HTML in summary for summary in summaries)
+
+
+def test_no_tool_tip_is_read_as_markup(hostile: Desk) -> None:
+    tips = [widget.toolTip() for widget in hostile.window.findChildren(object) if hasattr(widget, "toolTip")]
+    hostile_tips = [tip for tip in tips if "<" in tip]
+    assert [tip for tip in hostile_tips if "<b>bold" in tip or "<img" in tip] == []
