@@ -53,6 +53,20 @@ def test_a_member_shows_all_that_the_contract_names() -> None:
     }
 
 
+def test_a_diff_names_all_its_lists_even_the_empty_ones() -> None:
+    rig = Rig()
+    eve = watcher(rig)
+    bob = rig.player("bob")
+    bob.subscribe()
+    rig.move(0.11, step=0.01)
+    joined = only(eve.frames(), "presence")
+    assert ([m["user"] for m in joined["joins"]], joined["updates"], joined["leaves"]) == (["bob"], [], [])
+    bob.drop(1000)
+    rig.move(0.11, step=0.01)
+    left = only(eve.frames(), "presence")
+    assert (left["joins"], left["updates"], [m["user"] for m in left["leaves"]]) == ([], [], ["bob"])
+
+
 def test_joins_and_leaves_are_told_in_batches_with_consecutive_numbers() -> None:
     rig = Rig()
     eve = watcher(rig)
@@ -377,7 +391,7 @@ def test_who_joins_amid_a_batch_hears_of_it_only_what_came_after_its_snapshot() 
     diff = only(late.frames(), "presence")
     assert diff["number"] == snapshot["number"] + 1
     assert [m["user"] for m in diff["joins"]] == ["cia"]
-    assert "updates" not in diff
+    assert diff["updates"] == []
     assert diff["count"] == 4
 
 

@@ -178,7 +178,7 @@ class RoomPresence:
             kind="diff",
             number=0,
             count=0,
-            joins=joins or None,
-            updates=updates or None,
-            leaves=leaves or None,
+            joins=joins,
+            updates=updates,
+            leaves=leaves,
         )
