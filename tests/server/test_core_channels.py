@@ -237,6 +237,17 @@ def test_a_history_page_stays_below_its_size_and_makes_progress() -> None:
     assert seen == list(range(1, 13))
 
 
+def test_an_entry_larger_than_a_page_of_history_is_a_page_alone() -> None:
+    rig = Rig(history_page_bytes=1_024)
+    ada = rig.player()
+    for text in ("x" * 4_000, "short"):
+        ada.publish(text)
+    page = only(ada.command("history", ch="room:arena", after=0, limit=10), "reply")["d"]
+    assert [entry["seq"] for entry in page["entries"]] == [1]
+    page = only(ada.command("history", ch="room:arena", after=1, limit=10), "reply")["d"]
+    assert [entry["seq"] for entry in page["entries"]] == [2]
+
+
 def test_sync_gives_a_fresh_snapshot_and_live() -> None:
     rig = Rig()
     ada = rig.player()

@@ -71,7 +71,7 @@ async def sync(hub: Hub, session: Session, connection: Connection, frame: Sync, 
 async def history(
     hub: Hub, session: Session, connection: Connection, frame: History, repeat: bool
 ) -> dict[str, Any]:
-    """A page of old entries, whole frames, at most 256 KiB of them."""
+    """A page of old entries, whole frames, at most 256 KiB of them; an entry larger than that is a page alone."""
     config = hub.authority.to_subscribe(session, frame.ch)
     top = await hub.backend.log.top(frame.ch, config.limits)
     entries = await hub.backend.log.read(frame.ch, frame.after, frame.limit)
@@ -80,7 +80,7 @@ async def history(
     for entry in entries:
         shown = entry.frame()
         room_bytes -= len(connection.codec.encode(shown)) + 1
-        if room_bytes < 0:
+        if room_bytes < 0 and page:
             break
         page.append(shown)
     return {"epoch": top.epoch, "first": top.first, "top": top.seq, "entries": page}
