@@ -222,6 +222,30 @@ def test_every_close_of_the_core_is_announced_by_bye() -> None:
         assert (bye["op"], bye["code"], bye["cause"]) == ("bye", *peer.wire.closed)
 
 
+# ------------------------------------------------------------ the session's record
+
+
+def test_a_record_does_not_run_out_under_an_open_connection_whose_heartbeats_are_longer_than_it() -> None:
+    rig = Rig(resume_ttl_s=3.0, heartbeat_s=15.0)
+    peer = rig.player()
+    for _ in range(10):
+        rig.move(2.0)
+        peer.pong()
+    assert peer.wire.closed is None
+    peer.drop()
+    assert only(rig.peer().resume(peer), "resumed")["generation"] == 2
+
+
+def test_a_session_that_the_store_forgot_is_to_be_identified_anew() -> None:
+    rig = Rig(resume_ttl_s=3.0)
+    peer = rig.player()
+    rig.clock.move(4.0)  # the whole process was paused
+    rig.gateway.tick(rig.clock.now())
+    assert only(peer.frames(), "bye") == {
+        "op": "bye", "code": 4100, "cause": "session_expired", "resume": False, "retry_ms": None
+    }  # fmt: skip
+
+
 # ------------------------------------------------------------ the timer
 
 

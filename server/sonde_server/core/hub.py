@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from sonde_protocol.codes import ErrorCode
+from sonde_protocol.codes import CloseCode, ErrorCode
 from sonde_protocol.errors import Refused
 from sonde_server.core.agenda import Agenda
 from sonde_server.core.attendance import Attendance
@@ -126,11 +126,20 @@ class Hub:
             raise Refused(ErrorCode.TOO_LARGE, "the presence meta is too large")
 
     async def touch(self, session: Session) -> None:
-        """Refresh a session's record; a session that moved meanwhile is let go."""
+        """Refresh a session's record; a session that moved meanwhile is let go, and so is one that the store forgot
+        (a pause longer than its life), whose client is to identify anew.
+        """
         session.touched_at = self.clock.now()
         kept = await self.backend.sessions.touch(session.as_record(), self.config.resume_ttl_s)
-        if not kept and session.connection is not None:
+        if kept:
+            return
+        is_known = await self.backend.sessions.load(session.id) is not None
+        if session.connection is None:
+            return
+        if is_known:
             self.lifecycle.supersede(session)
+        else:
+            session.connection.close(CloseCode.SESSION_EXPIRED, "session_expired")
 
     def user_bucket(self, user: str) -> TokenBucket:
         """What all sessions of a user on this node share. Users without a session here are forgotten in time."""

@@ -14,7 +14,9 @@ from sonde_protocol.frames import AuthRequired, ServerPing
 if TYPE_CHECKING:
     from sonde_server.core.connection import Connection
     from sonde_server.core.hub import Hub
+    from sonde_server.core.session import Session
 
+TOUCHES: Final = 4  # times a session's record is refreshed within its life
 LOOK_AGAIN_S: Final = 0.25  # how often a slow connection is looked at, should the transport stay silent
 
 
@@ -36,7 +38,9 @@ class Watch:
             warned = connection.warned_expiry == session.expires
             left_s = session.expires - self._hub.clock.wall()
             due = min(
-                due, now + max(0.0, left_s + (config.auth_grace_s if warned else -config.auth_warning_s))
+                due,
+                now + max(0.0, left_s + (config.auth_grace_s if warned else -config.auth_warning_s)),
+                self._touch_at(session),
             )
         if connection.outbox is not None:
             due = min(due, now + LOOK_AGAIN_S)
@@ -96,6 +100,12 @@ class Watch:
     def _tidy(self, connection: Connection, now: float) -> None:
         """The session's record is refreshed with whatever else is due; what an idle connection spares goes."""
         session = connection.session
-        if session is not None and now - session.touched_at > self._hub.config.resume_ttl_s / 4:
+        if session is not None and now >= self._touch_at(session):
             self._hub.run(self._hub.touch(session), "session touch")
         connection.spare(now)
+
+    def _touch_at(self, session: Session) -> float:
+        """When the session's record is due: it must never run out under an open connection, however long its
+        heartbeats are.
+        """
+        return session.touched_at + self._hub.config.resume_ttl_s / TOUCHES
