@@ -35,7 +35,9 @@ CLOSE_LIMIT_S: Final = 2.0
 MAX_REASON_BYTES: Final = 123
 
 OnWire = Callable[[str, bytes, float, int], None]
+# The library logs headers and frames, and so tokens, at DEBUG: its voice stays fixed, whatever the root is set to.
 _websocket_log = logging.getLogger("sonde_client.websocket")
+_websocket_log.setLevel(logging.WARNING)
 
 
 class SocketOwner(Protocol):
