@@ -61,6 +61,7 @@ class Lifecycle(ABC):
         self.identity = Identity()
         self.token = Token()
         self.state = ConnectionState.IDLE
+        self.was_closed = False  # on purpose, and not connected again since
         self.since = 0.0
         self.link: Link | None = None
         self.standby: Link | None = None  # a second link, made before the first is dropped
@@ -142,6 +143,7 @@ class Lifecycle(ABC):
         """Start trying, from idle or stopped; while waiting, try now."""
         if self.state not in (_S.IDLE, _S.STOPPED, _S.WAITING):
             return
+        self.was_closed = False
         self.backoff.reset()
         self.identity.identify_refusals.reset()
         if self.settings.token_is_fixed:
@@ -157,6 +159,7 @@ class Lifecycle(ABC):
 
     def close(self, code: int, reason: str, now: float) -> None:
         """Say goodbye. 1000 and 1001 end the session; any other code leaves it to be resumed."""
+        self.was_closed = True
         if self.state is _S.IDLE:
             self._closed(code, now)  # what was submitted for later is not sent any more
         if self.state in (_S.IDLE, _S.CLOSING):

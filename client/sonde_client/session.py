@@ -162,7 +162,7 @@ class Session(Greeting):
 
         Raises:
             Refused: `limit_reached`, `too_large` or `bad_request`; nothing was taken.
-            NotSent: the client has stopped; it has to be connected again first.
+            NotSent: the client has stopped or was closed; it has to be connected again first.
         """
         self._require_going(op_of(command))
         self.commands.submit(command, settle, live=self.is_live)
@@ -200,6 +200,10 @@ class Session(Greeting):
         if self.state is ConnectionState.STOPPED:
             why = self.last_failure.title.lower() if self.last_failure else "the client has stopped"
             raise NotSent(op, why)
+        if (
+            self.was_closed
+        ):  # before the first connect a command waits for it; after the end it would for ever
+            raise NotSent(op, "the client was closed")
 
     # ------------------------------------------------------------ time
 

@@ -185,6 +185,27 @@ async def test_a_client_can_connect_again_after_it_was_closed(server: ModelServe
     await client.close()
 
 
+async def test_a_closed_client_refuses_commands_at_once_instead_of_keeping_them(server: ModelServer):
+    async with Client(server.url) as client:
+        room = await client.subscribe("room:arena")
+    async with asyncio.timeout(2):
+        with pytest.raises(NotSent, match="the client was closed"):
+            await room.publish("chat", "too late")
+        with pytest.raises(NotSent, match="the client was closed"):
+            await client.subscribe("room:other")
+        with pytest.raises(NotSent, match="the client was closed"):
+            await client.set_presence("away")
+
+
+async def test_a_log_at_debug_holds_no_token(server: ModelServer, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level("DEBUG"):
+        async with Client(server.url, token="secret.token.x") as client:
+            await client.subscribe("room:arena")
+    assert server.headers[0]["Authorization"] == "Bearer secret.token.x"
+    said = [r.getMessage() for r in caplog.records if r.name.startswith("sonde_client")]
+    assert "secret.token.x" not in "\n".join(said)
+
+
 async def test_closing_twice_at_once_ends_both_times(server: ModelServer):
     client = Client(server.url)
     client.connect()

@@ -224,7 +224,7 @@ class Chaos:
             else:
                 self.rig.session.unsubscribe(value, self.rig.now, outcome)
         except NotSent:
-            assert self.rig.session.state is ConnectionState.STOPPED
+            assert self.rig.session.state is ConnectionState.STOPPED or self.rig.session.was_closed
         else:
             self.outcomes.append(outcome)
 
