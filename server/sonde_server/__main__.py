@@ -48,7 +48,8 @@ def _parser() -> argparse.ArgumentParser:
 
     token = commands.add_parser("token", parents=[everywhere], help="make a token", allow_abbrev=False)
     token.add_argument("--sub", required=True, help="user id: 1 to 64 of A-Z a-z 0-9 _ . -")
-    token.add_argument("--role", action="append", choices=list(Role), help="may come more than once (player)")
+    roles = [role.value for role in Role]
+    token.add_argument("--role", action="append", choices=roles, help="may come more than once (player)")
     token.add_argument("--ttl", default="1h", help="time to live: 90, 45s, 30m, 1h, 7d (1h)")
     token.add_argument("--name", help="the name that others see")
     return parser
@@ -72,11 +73,17 @@ def _mint(settings: Settings, arguments: argparse.Namespace) -> int:
     from sonde_server.app import signing_secret
     from sonde_server.minting import mint, seconds
 
+    ttl_s = seconds(arguments.ttl)
+    if ttl_s > settings.jwt_max_lifetime_s:
+        longest_s = int(settings.jwt_max_lifetime_s)
+        raise ConfigInvalid(
+            f"--ttl: the gateway refuses tokens of more than {longest_s} s (jwt_max_lifetime_s)"
+        )
     token = mint(
         signing_secret(settings),
         arguments.sub,
         arguments.role or [Role.PLAYER.value],
-        seconds(arguments.ttl),
+        ttl_s,
         SystemClock().wall(),
         name=arguments.name,
         issuer=settings.jwt_issuer,

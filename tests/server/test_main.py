@@ -261,6 +261,7 @@ def test_token_of_the_persons_own_secret_opens_a_gateway_that_was_given_none(
         (["--sub", "a b"], "--sub takes"),
         (["--sub", "p1", "--ttl", "soon"], "time to live"),
         (["--sub", "p1", "--name", "a\n"], "--name"),
+        (["--sub", "p1", "--ttl", "31d"], "more than 2592000 s"),
     ],
 )
 def test_token_that_cannot_be_made_is_told(
@@ -270,6 +271,15 @@ def test_token_that_cannot_be_made_is_told(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert says in captured.err
+
+
+def test_an_unknown_role_is_answered_by_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended_with:
+        main(["token", "--sub", "p1", "--role", "god"])
+    assert ended_with.value.code == 2
+    said = capsys.readouterr().err
+    assert "player" in said
+    assert "Role." not in said
 
 
 def test_token_for_a_key_set_can_only_come_from_its_issuer(
