@@ -119,6 +119,8 @@ def test_the_keyboard_stays_where_it_was_when_the_perspective_changes(
     table.setFocus()
     desk.commands.set_perspective("break")
     assert table.hasFocus()
+    desk.commands.set_perspective("watch")  # the table is put away there
+    assert desk.host.hasFocus()
 
 
 def test_the_layout_is_remembered_for_each_perspective_and_can_be_reset(
@@ -170,6 +172,13 @@ def test_tabs_change_by_mouse_and_figures_follow(desk: Desk) -> None:
         label for label in pane.findChildren(QWidget) if getattr(label, "text", lambda: "")() == "7 kept"
     ]
     assert labels
+
+
+def test_figures_stand_beside_their_titles_in_the_next_perspective_too(desk: Desk) -> None:
+    desk.views.latency.figures_changed.emit("p50 1.0 · p95 2.0")
+    desk.commands.set_perspective("break")
+    pane = next(pane for pane in panes(desk) if pane.name == "latency")
+    assert pane._heading.figures.text() == "p50 1.0 · p95 2.0"
 
 
 def test_a_notice_behind_its_tab_is_pointed_at_until_it_was_looked_at(desk: Desk) -> None:

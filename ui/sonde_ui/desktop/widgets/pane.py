@@ -76,11 +76,19 @@ class Pane(QWidget):
 
     picked = Signal(str)  # view id, by a person
 
-    def __init__(self, name: str, views: Sequence[tuple[str, QWidget]], *, bare: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        views: Sequence[tuple[str, QWidget]],
+        figures: dict[str, str],
+        *,
+        bare: bool = False,
+    ) -> None:
+        """`figures`: what each view said last, shared by all panes, so that it outlives this one."""
         super().__init__()
         self.name = name
         self._views = dict(views)
-        self._figures: dict[str, str] = {}
+        self._figures = figures
         self._links: list[QMetaObject.Connection] = []
         self._open: list[str] = []
         self._front = ""
@@ -95,8 +103,8 @@ class Pane(QWidget):
         column.addWidget(self._stack, 1)
         for view_id, view in self._views.items():
             self._stack.addWidget(view)
-            figures = view.figures_changed  # type: ignore[attr-defined]  # every view has it
-            self._links.append(figures.connect(partial(self._on_figures, view_id)))
+            told = view.figures_changed  # type: ignore[attr-defined]  # every view has it
+            self._links.append(told.connect(partial(self._on_figures, view_id)))
 
     @property
     def front(self) -> str:

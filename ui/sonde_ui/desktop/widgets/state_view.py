@@ -27,7 +27,7 @@ from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 
 TREE, MAP = 0, 1
 BOTH_FROM = 720  # pixels of width
-CHANNEL_LETTERS = 14
+CHANNEL_LETTERS = 10
 HASH_WORDS = {
     True: ("hash ok", "dim"),
     False: ("diverged from the gateway's hash", "bad"),

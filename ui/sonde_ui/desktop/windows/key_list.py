@@ -24,6 +24,8 @@ class KeyList(Popover):
         self.setFixedWidth(_WIDTH)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
+        # Made at once: later it would hold up the loop, and a round trip under way would look slow.
+        self.area.setWidget(self._page())
         self.area.setAccessibleName("Keys")
         self.area.setProperty("surface", "clear")
         column = QVBoxLayout(self)
@@ -32,9 +34,7 @@ class KeyList(Popover):
         self.setFocusProxy(self.area)
 
     def open(self) -> None:
-        """Show the card, as high as the window allows. Its rows are made when it is first asked for."""
-        if self.area.widget() is None:
-            self.area.setWidget(self._page())
+        """Show the card, as high as the window allows."""
         self.setFixedHeight(min(_HEIGHT, self.window().height() - 96))
         self.open_centred(top=72)
 

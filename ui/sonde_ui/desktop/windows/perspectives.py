@@ -47,7 +47,7 @@ ARRANGEMENTS: Final = {
                 Split(
                     "left",
                     False,
-                    (Place("connections", ("connections",), 296), Place("presence", ("presence",))),
+                    (Place("connections", ("connections",), 308), Place("presence", ("presence",))),
                     264,
                 ),
                 Split(

@@ -32,6 +32,7 @@ class ViewHost(QWidget):
         self._panes: dict[str, Pane] = {}
         self._splitters: dict[str, QSplitter] = {}
         self._closed: set[str] = set()
+        self._figures: dict[str, str] = {}  # beside the titles
         self._wanted: dict[str, list[int]] | None = None  # sizes that wait for the first layout
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -64,8 +65,9 @@ class ViewHost(QWidget):
         self._column.activate()  # sizes can only be given to what has its own
         self._apply_sizes()
         self.setUpdatesEnabled(True)
-        if focused is not None and is_ours and focused.isVisible():
-            focused.setFocus()  # it changed its parent, which takes the keyboard away
+        if focused is not None and is_ours:
+            # It changed its parent, which hands the keyboard to the first control of the window.
+            (focused if focused.isVisible() else self).setFocus()
         self.changed.emit()
 
     def layout_now(self) -> Layout:
@@ -124,7 +126,7 @@ class ViewHost(QWidget):
 
     def _pane(self, place: Place) -> Pane:
         views = [(name, self._views[name]) for name in place.views if name in self._views]
-        pane = Pane(place.name, views, bare=place.name in _BARE)
+        pane = Pane(place.name, views, self._figures, bare=place.name in _BARE)
         pane.setMinimumSize(SMALLEST, SMALLEST)
         pane.picked.connect(lambda _name: self.changed.emit())
         self._panes[place.name] = pane
