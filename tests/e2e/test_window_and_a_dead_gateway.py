@@ -39,9 +39,7 @@ def test_a_killed_gateway_is_named_counted_down_and_come_back_from(tell: Tell) -
         await person.until(lambda: person.workbench.ring.next_id > 40, "traffic flows")
         gateway_process(person).kill()
         await person.until(lambda: person.desk.status.pill.text() == "Reconnecting", "the state is named")
-        await person.until(
-            lambda: "gateway process has ended" in person.desk.status.reason.text(), "so is the cause"
-        )
+        await person.until(lambda: "gateway has ended" in person.desk.status.reason.text(), "so is the cause")
         await person.until(lambda: (countdown(person) or 0) > 0.3, "a countdown is shown")
         first = countdown(person)
         await person.until(lambda: (countdown(person) or 99) < (first or 0), "the countdown falls")
