@@ -43,7 +43,7 @@ def test_disconnect_and_connect_by_mouse(tell: Tell) -> None:
         await live(person)
         await person.click(person.desk.top_bar.toggle)
         await person.until(lambda: state(person) is ConnectionState.IDLE, "the connection was closed")
-        assert person.desk.status.pill.text() == "Disconnected"
+        await person.until(lambda: person.desk.status.pill.text() == "Disconnected", "the widget says so")
         await person.until(
             lambda: person.desk.top_bar.toggle.text() == "Connect", "the button offers Connect"
         )

@@ -58,7 +58,7 @@ def test_a_killed_gateway_is_named_counted_down_and_come_back_from(tell: Tell) -
         times = [ring.record(row_id).at for row_id in range(ring.first_id, ring.next_id)]
         assert ring.next_id - ring.first_id == len(times)
         assert ring.first_id <= 1
-        assert person.desk.status.pill.text() == "Live"
+        await person.until(lambda: person.desk.status.pill.text() == "Live", "the widget says so")
 
     tell(story)
 
