@@ -60,15 +60,15 @@ $(STAMPS)/venv: $(STAMPS)/python
 	@touch $@
 
 $(STAMPS)/run: pyproject.toml constraints.txt $(STAMPS)/venv $(STAMPS)/libs-window
-	$(BIN)/python -m pip install --quiet -e '.[desktop]'
+	$(BIN)/python -m pip install --quiet -e '.[desktop,cluster]'
 	@touch $@
 
 $(STAMPS)/test: pyproject.toml constraints.txt $(STAMPS)/venv $(STAMPS)/libs-test
-	$(BIN)/python -m pip install --quiet -e '.[desktop,test]'
+	$(BIN)/python -m pip install --quiet -e '.[desktop,cluster,test]'
 	@touch $@ $(STAMPS)/run
 
 $(STAMPS)/check: pyproject.toml constraints.txt $(STAMPS)/venv
-	$(BIN)/python -m pip install --quiet -e '.[desktop,test,check]'
+	$(BIN)/python -m pip install --quiet -e '.[desktop,cluster,test,check]'
 	@touch $@
 
 $(STAMPS):

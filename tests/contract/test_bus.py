@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sonde_server.core.ports import PresenceNews
-from sonde_server.core.records import Entry
+from sonde_server.core.records import Entry, Revocation
 from support.backends import Store
 
 
@@ -29,8 +29,17 @@ class Listener:
     def on_kick(self, session: str, code: int, cause: str) -> None:
         self.heard.append(("kick", session, code, cause))
 
-    def on_gap(self) -> None:
-        self.heard.append(("gap",))
+    def on_gap(self, ch: str | None = None) -> None:
+        self.heard.append(("gap", ch))
+
+    def on_watch(self, ch: str) -> None:
+        self.heard.append(("watch", ch))
+
+    def on_user_updated(self, user: str, name: str) -> None:
+        self.heard.append(("updated", user, name))
+
+    def on_revoked(self, revocation: Revocation) -> None:
+        self.heard.append(("revoked", revocation))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -93,3 +102,11 @@ async def test_a_node_that_left_hears_nothing(store: Store) -> None:
     await bus.fence("n1", "s1", 1)
     await until(lambda: bool(first.heard))
     assert second.heard == []
+
+
+async def test_that_a_channel_is_watched_reaches_the_other_nodes(store: Store) -> None:
+    first, second = await two(store)
+    await store.backend.bus.watch("n1", "$stats")
+    await until(lambda: bool(second.heard))
+    assert second.heard == [("watch", "$stats")]
+    assert first.heard == []

@@ -13,11 +13,13 @@ from sonde_protocol.merge import apply
 from sonde_server.core.records import (
     Appended,
     CommandKey,
+    Entry,
     Fenced,
     LogLimits,
     NewDelta,
     NewEvent,
     StaleDelta,
+    VoidContributions,
 )
 from support.backends import Store
 
@@ -37,6 +39,11 @@ def delta(d: dict[str, Any] | None, **changes: Any) -> NewDelta:
 
 async def append(store: Store, d: Any = 1, by: CommandKey | None = None, ch: str = CH) -> Appended:
     return await store.backend.log.append(ch, LIMITS, event(d), by)
+
+
+async def read(store: Store, after: int = 0, limit: int = 1_000, ch: str = CH) -> list[Entry]:
+    epoch = (await store.backend.log.top(ch, LIMITS)).epoch
+    return list(await store.backend.log.read(ch, epoch, after, limit))
 
 
 async def append_delta(store: Store, d: dict[str, Any] | None, *by: CommandKey) -> Appended:
@@ -69,7 +76,7 @@ async def test_entries_come_back_as_they_were_appended(store: Store) -> None:
     await log.append_delta(
         CH, LIMITS, delta({"x": None}, hash="abc", from_="bob", ts=9), Cursor(top.epoch, 0), ()
     )
-    first, second = await log.read(CH, 0, 10)
+    first, second = await read(store)
     assert (first.ch, first.seq, first.type, first.d, first.from_, first.ts, first.class_, first.key) == (
         CH,
         1,
@@ -93,11 +100,15 @@ async def test_entries_come_back_as_they_were_appended(store: Store) -> None:
 async def test_reading_starts_after_the_cursor_and_keeps_to_the_limit(store: Store) -> None:
     for number in range(6):
         await append(store, number)
-    read = store.backend.log.read
-    assert [entry.seq for entry in await read(CH, 2, 3)] == [3, 4, 5]
-    assert [entry.seq for entry in await read(CH, 4, 100)] == [5, 6]
-    assert list(await read(CH, 6, 100)) == []
-    assert list(await read("room:nowhere", 0, 100)) == []
+    assert [entry.seq for entry in await read(store, 2, 3)] == [3, 4, 5]
+    assert [entry.seq for entry in await read(store, 4, 100)] == [5, 6]
+    assert await read(store, 6, 100) == []
+    assert await read(store, ch="room:nowhere") == []
+
+
+async def test_reading_another_epoch_gives_nothing(store: Store) -> None:
+    await append(store)
+    assert list(await store.backend.log.read(CH, "elsewhere", 0, 100)) == []
 
 
 # ------------------------------------------------------------ commands
@@ -109,7 +120,7 @@ async def test_a_command_is_appended_once_and_its_repeat_gets_the_recorded_seq(s
     await append(store, "b", CommandKey("s2", 7, 1))
     again = await append(store, "a", command)
     assert (again.seq, again.entry) == (1, None)
-    assert [entry.d for entry in await store.backend.log.read(CH, 0, 10)] == ["a", "b"]
+    assert [entry.d for entry in await read(store)] == ["a", "b"]
     assert await store.backend.log.recorded(CH, command) == 1
     assert await store.backend.log.recorded(CH, CommandKey("s1", 8, 1)) is None
     assert await store.backend.log.recorded("room:nowhere", command) is None
@@ -164,7 +175,7 @@ async def test_racing_appends_get_seqs_without_holes(store: Store) -> None:
         *(log.append(CH, many, event(n), CommandKey(f"s{n}", 1, 1)) for n in range(50))
     )
     assert sorted(appended.seq for appended in done) == list(range(1, 51))
-    assert [entry.seq for entry in await log.read(CH, 0, 100)] == list(range(1, 51))
+    assert [entry.seq for entry in await read(store)] == list(range(1, 51))
 
 
 # ------------------------------------------------------------ state
@@ -187,6 +198,26 @@ async def test_every_contributor_of_a_delta_is_recorded(store: Store) -> None:
     commands = [CommandKey("s1", 4, 1), CommandKey("s1", 5, 1), CommandKey("s2", 1, 3)]
     await append_delta(store, {"x": 1}, *commands)
     assert [await store.backend.log.recorded(CH, command) for command in commands] == [1, 1, 1]
+
+
+async def test_a_delta_with_a_contributor_that_is_recorded_already_is_not_written(store: Store) -> None:
+    done, fresh = CommandKey("s1", 4, 1), CommandKey("s2", 9, 1)
+    await append_delta(store, {"x": 1}, done)
+    with pytest.raises(VoidContributions) as void:
+        await append_delta(store, {"x": 2}, done._replace(generation=2), fresh)
+    assert (void.value.recorded, list(void.value.fenced)) == ({done._replace(generation=2): 1}, [])
+    assert await store.backend.log.recorded(CH, fresh) is None
+    assert (await store.backend.log.top(CH, LIMITS)).seq == 1
+
+
+async def test_a_delta_with_a_contributor_of_an_older_generation_is_not_written(store: Store) -> None:
+    old, fresh = CommandKey("s1", 4, 1), CommandKey("s2", 9, 1)
+    await store.backend.log.attach(CH, LIMITS, "s1", 2)
+    with pytest.raises(VoidContributions) as void:
+        await append_delta(store, {"x": 2}, fresh, old)
+    assert (void.value.recorded, list(void.value.fenced)) == ({}, [old])
+    assert await store.backend.log.recorded(CH, fresh) is None
+    assert (await store.backend.log.top(CH, LIMITS)).seq == 0
 
 
 async def test_a_delta_of_nothing_records_and_appends_nothing(store: Store) -> None:
@@ -254,7 +285,7 @@ async def test_the_log_keeps_its_newest_entries(store: Store) -> None:
         await append(store, number)
     top = await store.backend.log.top(CH, LIMITS)
     assert (top.seq, top.first) == (25, 16)
-    assert [entry.seq for entry in await store.backend.log.read(CH, 0, 100)] == list(range(16, 26))
+    assert [entry.seq for entry in await read(store)] == list(range(16, 26))
 
 
 async def test_old_entries_go_and_the_count_goes_on(store: Store) -> None:
@@ -263,7 +294,7 @@ async def test_old_entries_go_and_the_count_goes_on(store: Store) -> None:
     await append(store, "young")
     await store.pass_time(300)
     log = store.backend.log
-    assert [entry.d for entry in await log.read(CH, 0, 10)] == ["young"]
+    assert [entry.d for entry in await read(store)] == ["young"]
     await store.pass_time(400)
     top = await log.top(CH, LIMITS)
     assert (top.seq, top.first) == (2, 3)

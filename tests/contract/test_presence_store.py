@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from sonde_protocol.frames import Member
+from sonde_server.core.records import Lease, Lost
 from support.backends import Store
 
 CH = "room:arena"
@@ -98,9 +99,9 @@ async def test_a_lease_that_is_renewed_is_never_claimed(store: Store) -> None:
     presence = store.backend.presence
     await presence.put(CH, member(), 1, "n1")
     for _ in range(5):
-        assert await presence.renew_lease("n1", 10.0)
+        await presence.renew_lease("n1", 10.0)
         await store.pass_time(8)
-        assert list(await presence.claim_lost("n2")) == []
+        assert await presence.claim_lost("n2") == Lost((), ())
 
 
 async def test_members_of_a_lost_node_are_handed_out_once(store: Store) -> None:
@@ -115,7 +116,8 @@ async def test_members_of_a_lost_node_are_handed_out_once(store: Store) -> None:
         await presence.renew_lease(node, 10.0)
     await store.pass_time(2)
     claims = await asyncio.gather(*(presence.claim_lost(node) for node in ("n2", "n3", "n2")))
-    claimed = [claim for part in claims for claim in part]
+    claimed = [claim for part in claims for claim in part.members]
+    assert sum("n1" in part.nodes for part in claims) == 1
     assert sorted((claim.ch, claim.member.session, claim.generation) for claim in claimed) == [
         (CH, "s1", 4),
         ("room:side", "s1", 4),
@@ -128,28 +130,34 @@ async def test_a_claimed_member_is_swept_again_when_its_keeper_is_lost_too(store
     await presence.put(CH, member("s1"), 1, "n1")
     await store.pass_time(11)
     await presence.renew_lease("n2", 10.0)
-    assert len(await presence.claim_lost("n2")) == 1
+    assert len((await presence.claim_lost("n2")).members) == 1
     await presence.put(CH, member("s1", status="reconnecting"), 1, "n2")
     await store.pass_time(11)
-    assert [claim.member.session for claim in await presence.claim_lost("n3")] == ["s1"]
+    assert [claim.member.session for claim in (await presence.claim_lost("n3")).members] == ["s1"]
 
 
-async def test_a_node_learns_that_its_lease_was_claimed(store: Store) -> None:
+async def test_a_node_learns_what_became_of_its_lease(store: Store) -> None:
     presence = store.backend.presence
-    assert await presence.renew_lease("n1", 10.0)
+    assert await presence.renew_lease("n1", 10.0) is Lease.NEW
+    assert await presence.renew_lease("n1", 10.0) is Lease.HELD
+    await store.pass_time(11)
+    assert await presence.renew_lease("n1", 10.0) is Lease.HELD  # late, but nobody took it
     await store.pass_time(11)
     await presence.claim_lost("n2")
-    assert not await presence.renew_lease("n1", 10.0)
-    assert await presence.renew_lease("n1", 10.0)
+    assert await presence.renew_lease("n1", 10.0) is Lease.CLAIMED
+    assert await presence.renew_lease("n1", 10.0) is Lease.HELD
 
 
 async def test_a_member_that_came_back_elsewhere_is_not_claimed_with_its_old_node(store: Store) -> None:
     presence = store.backend.presence
     await presence.renew_lease("n1", 10.0)
+    await presence.renew_lease("n2", 10.0)
     await presence.put(CH, member("s1"), 1, "n1")
     await presence.put(CH, member("s1", node="n2"), 2, "n2")
     await store.pass_time(11)
-    assert list(await presence.claim_lost("n2")) == []
+    await presence.renew_lease("n2", 10.0)
+    lost = await presence.claim_lost("n2")
+    assert (list(lost.nodes), list(lost.members)) == (["n1"], [])
 
 
 async def test_a_node_that_ends_on_purpose_leaves_nothing_to_claim(store: Store) -> None:
@@ -157,5 +165,38 @@ async def test_a_node_that_ends_on_purpose_leaves_nothing_to_claim(store: Store)
     await presence.renew_lease("n1", 10.0)
     await presence.drop_lease("n1")
     await store.pass_time(20)
-    assert list(await presence.claim_lost("n2")) == []
-    assert await presence.renew_lease("n1", 10.0)
+    assert await presence.claim_lost("n2") == Lost((), ())
+    assert await presence.renew_lease("n1", 10.0) is Lease.NEW
+
+
+async def test_whom_a_node_leaves_behind_on_purpose_may_be_claimed_at_once(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.renew_lease("n1", 10.0)
+    await presence.renew_lease("n2", 10.0)
+    await presence.put(CH, member("s1"), 1, "n1")
+    await presence.drop_lease("n1")
+    lost = await presence.claim_lost("n2")
+    assert (list(lost.nodes), [claim.member.session for claim in lost.members]) == (["n1"], ["s1"])
+
+
+async def test_a_claimed_member_is_not_removed_by_the_claimer_once_its_node_is_back(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.renew_lease("n1", 10.0)
+    await presence.put(CH, member("s1"), 1, "n1")
+    await store.pass_time(11)
+    await presence.renew_lease("n2", 10.0)
+    await presence.claim_lost("n2")
+    await presence.put(CH, member("s1"), 1, "n1")
+    assert not await presence.remove(CH, "s1", 1, keeper="n2")
+    assert await presence.remove(CH, "s1", 1, keeper="n1")
+
+
+async def test_whom_a_node_answers_for_can_be_listed(store: Store) -> None:
+    presence = store.backend.presence
+    await presence.put(CH, member("s1"), 3, "n1")
+    await presence.put("room:side", member("s1"), 3, "n1")
+    await presence.put(CH, member("s2"), 1, "n2")
+    kept = [(claim.ch, claim.member.session, claim.generation) for claim in await presence.kept_by("n1")]
+    assert sorted(kept) == [(CH, "s1", 3), ("room:side", "s1", 3)]
+    await presence.remove(CH, "s1", 3)
+    assert [claim.ch for claim in await presence.kept_by("n1")] == ["room:side"]

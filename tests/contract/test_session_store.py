@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from sonde_server.core.records import SessionRecord
+from sonde_server.core.records import Revocation, SessionRecord
 from support.backends import Store
 
 TTL_S = 120.0
@@ -160,3 +160,26 @@ async def test_of_racing_take_overs_each_gets_its_own_generation(store: Store) -
     )
     generations = sorted(found.generation for found in taken if found is not None)
     assert generations == list(range(2, 10))
+
+
+async def test_a_session_is_created_once(store: Store) -> None:
+    sessions = store.backend.sessions
+    assert await sessions.create(record(), TTL_S)
+    assert not await sessions.create(record(secret="other", name="Mallory"), TTL_S)
+    assert await sessions.load("s1") == record()
+    assert [found.session for found in await sessions.of_user("ada")] == ["s1"]
+
+
+async def test_revocations_are_remembered_by_user_until_they_may_be_forgotten(store: Store) -> None:
+    sessions = store.backend.sessions
+    one = Revocation("ada", "t1", "stolen", 1_790_000_000.0)
+    every = Revocation("ada", None, "left the team", 1_790_000_050.0)
+    await sessions.revoke(one, 100.0)
+    await sessions.revoke(every, 300.0)
+    await sessions.revoke(Revocation("bob", None, "", 5.0), 100.0)
+    assert list(await sessions.revocations("ada")) == [one, every]
+    assert list(await sessions.revocations("nobody")) == []
+    await store.pass_time(200)
+    assert list(await sessions.revocations("ada")) == [every]
+    await store.pass_time(200)
+    assert list(await sessions.revocations("ada")) == []

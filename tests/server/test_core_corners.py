@@ -12,7 +12,7 @@ from sonde_protocol.codec import JSON, MSGPACK, Codec
 from sonde_server.core.config import DEFAULT_NAMESPACES
 from sonde_server.core.ports import Backend
 from sonde_server.core.records import StoreUnavailable
-from support.gateway_rig import Rig, all_of, only, ops, run_now
+from support.gateway_rig import Rig, all_of, only, ops
 from support.waiting_rig import DisturbedBus
 
 TINY_ROOMS = {**DEFAULT_NAMESPACES, "room": replace(DEFAULT_NAMESPACES["room"], history_entries=8)}
@@ -211,7 +211,7 @@ def test_a_gateway_knows_itself() -> None:
     peer.subscribe()
     peer.publish(1)
     assert "room:arena" in repr(rig.gateway._hub.rooms["room:arena"])
-    assert "chat" in repr(run_now(rig.backend.log.read("room:arena", 0, 1))[0])
+    assert "chat" in repr(rig.entries(limit=1)[0])
 
 
 def test_a_second_start_of_the_drain_changes_nothing_and_strangers_are_not_told() -> None:

@@ -58,7 +58,7 @@ def step(rig: StormyRig, client: ModelClient, count: int) -> None:
 
 def log_of(rig: Rig) -> dict[int, Any]:
     top = run_now(rig.backend.log.top(CH, LIMITS))
-    return {entry.seq: entry for entry in run_now(rig.backend.log.read(CH, 0, top.seq))}
+    return {entry.seq: entry for entry in run_now(rig.backend.log.read(CH, top.epoch, 0, top.seq))}
 
 
 def check(rig: StormyRig, clients: list[ModelClient]) -> None:

@@ -242,7 +242,7 @@ def test_a_paused_node_puts_its_members_back_and_closes_those_that_moved() -> No
     eve, bob, cia = watcher(rig), watcher(rig, "bob", gateway=other), watcher(rig, "cia", gateway=other)
     eve.frames()
     rig.stop_gateway(other)
-    run_now(rig.backend.bus.leave("n2"))
+    rig.deafen(other)
     rig.move(12, step=0.5)
     again = rig.peer()
     again.resume(cia, [{"ch": "room:arena", "cursor": None}], token="cia")
@@ -250,7 +250,7 @@ def test_a_paused_node_puts_its_members_back_and_closes_those_that_moved() -> No
     eve.frames()
     for peer in (bob, cia):
         peer.pong()
-    run_now(rig.backend.bus.join("n2", other._hub))
+    run_now(rig.backend.bus.join(other._hub.life, other._hub))
     rig.gateways.append(other)
     rig.move(4, step=0.5)
     assert cia.wire.closed == (4409, "superseded")

@@ -17,6 +17,7 @@ from sonde_server.core.auth import Claims
 from sonde_server.core.config import GatewayConfig
 from sonde_server.core.gateway import Gateway
 from sonde_server.core.ports import Backend
+from sonde_server.core.records import Entry, LogLimits
 from support.clocks import HandClock, SeededEntropy
 
 HOUR_S = 3_600
@@ -221,6 +222,15 @@ class Rig:
             left -= step
             for gateway in self.gateways:
                 gateway.tick(self.clock.now())
+
+    def entries(self, ch: str = "room:arena", limit: int = 1_000) -> list[Entry]:
+        """What the log keeps of a channel."""
+        top = run_now(self.backend.log.top(ch, LogLimits(4_000, 600.0)))
+        return list(run_now(self.backend.log.read(ch, top.epoch, 0, limit)))
+
+    def deafen(self, gateway: Gateway) -> None:
+        """From now on it hears nothing of what other nodes do."""
+        run_now(self.backend.bus.leave(gateway._hub.life))
 
     def stop_gateway(self, gateway: Gateway) -> None:
         """As a crash: it is never ticked again."""

@@ -52,5 +52,10 @@ class MemoryBus:
         if receiver is not None:
             receiver.on_kick(session, code, cause)
 
+    async def watch(self, node: str, ch: str) -> None:
+        """To all others."""
+        for receiver in self._others(node):
+            receiver.on_watch(ch)
+
     def _others(self, node: str) -> list[BusReceiver]:
         return [receiver for name, receiver in self._nodes.items() if name != node]

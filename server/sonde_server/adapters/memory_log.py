@@ -23,6 +23,7 @@ from sonde_server.core.records import (
     StaleDelta,
     StoredState,
     Top,
+    VoidContributions,
 )
 
 COMMAND_WINDOW: Final = 64  # newest numbers of a session that are remembered
@@ -186,10 +187,10 @@ class MemoryLog:
         now = self._clock.now()
         if (channel.epoch, channel.delta_seq) != follows:
             raise StaleDelta
+        self._refuse_void(channel, by)
         seq = channel.delta_seq if delta.d is None else channel.seq + 1
         for command in by:
-            answers = self._answers(channel, command, now, fence=False)
-            answers.record(command.id, seq, now)
+            self._answers(channel, command, now).record(command.id, seq, now)
         if delta.d is None:
             return Appended(channel.epoch, seq, None)
         entry = Entry(ch, seq, None, delta.d, delta.from_, delta.ts, hash_=delta.hash, at=now)
@@ -206,10 +207,10 @@ class MemoryLog:
         answers = channel.answers.get(command.session)
         return None if answers is None else answers.seqs.get(command.id)
 
-    async def read(self, ch: str, after: int, limit: int) -> list[Entry]:
+    async def read(self, ch: str, epoch: str, after: int, limit: int) -> list[Entry]:
         """Kept entries after `after`."""
         channel = self._channels.get(ch)
-        if channel is None:
+        if channel is None or channel.epoch != epoch:
             return []
         channel.trim(self._clock.now())
         return channel.tail(after)[:limit]
@@ -249,7 +250,23 @@ class MemoryLog:
             channel = self._channels[ch] = _Channel(self._fresh_epoch, limits, self._clock.now())
         return channel
 
-    def _answers(self, channel: _Channel, command: CommandKey, now: float, *, fence: bool = True) -> _Answers:
+    def _refuse_void(self, channel: _Channel, by: Sequence[CommandKey]) -> None:
+        """A tick may hold a command that was answered, or whose generation ended, since it joined."""
+        fenced: list[CommandKey] = []
+        recorded: dict[CommandKey, int] = {}
+        for command in by:
+            answers = None if channel.answers is None else channel.answers.get(command.session)
+            if answers is None:
+                continue
+            seq = answers.seqs.get(command.id)
+            if seq is not None:
+                recorded[command] = seq
+            elif command.generation < answers.generation:
+                fenced.append(command)
+        if fenced or recorded:
+            raise VoidContributions(fenced, recorded)
+
+    def _answers(self, channel: _Channel, command: CommandKey, now: float) -> _Answers:
         if channel.answers is None:
             channel.answers = {}
         answers = channel.answers.get(command.session)
@@ -257,7 +274,7 @@ class MemoryLog:
             answers = channel.answers[command.session] = _Answers(command.generation, now)
         elif command.generation > answers.generation:
             answers.generation = command.generation
-        elif fence and command.generation < answers.generation:
+        elif command.generation < answers.generation:
             raise Fenced
         return answers
 

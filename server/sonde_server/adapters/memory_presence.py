@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sonde_protocol.frames import Member
 from sonde_server.core.ports import Clock
-from sonde_server.core.records import Attendees, ClaimedMember, Seated
+from sonde_server.core.records import Attendees, ClaimedMember, Lease, Lost, Seated
 
 
 class _Seat(NamedTuple):
@@ -40,11 +40,13 @@ class MemoryPresence:
         seats[member.session] = _Seat(member, generation, keeper, self._version)
         return self._version
 
-    async def remove(self, ch: str, session: str, generation: int) -> int:
-        """Take out, unless a newer generation sits there."""
+    async def remove(self, ch: str, session: str, generation: int, keeper: str | None = None) -> int:
+        """Take out, unless a newer generation sits there, or another node answers for it than `keeper`."""
         seats = self._channels.get(ch)
         seat = None if seats is None else seats.get(session)
         if seats is None or seat is None or seat.generation > generation:
+            return 0
+        if keeper not in (None, seat.keeper):
             return 0
         del seats[session]
         if not seats:
@@ -57,32 +59,45 @@ class MemoryPresence:
         seats = self._channels.get(ch, {})
         return Attendees([Seated(seat.member, seat.version) for seat in seats.values()], self._version)
 
-    async def renew_lease(self, node: str, lease_s: float) -> bool:
+    async def kept_by(self, node: str) -> list[ClaimedMember]:
+        """Whom `node` answers for."""
+        return [
+            ClaimedMember(ch, seat.member, seat.generation)
+            for ch, seats in self._channels.items()
+            for seat in seats.values()
+            if seat.keeper == node
+        ]
+
+    async def renew_lease(self, node: str, lease_s: float) -> Lease:
         """Live on."""
+        known = node in self._leases
         self._leases[node] = self._clock.now() + lease_s
         if node in self._claimed:
             self._claimed.discard(node)
-            return False
-        return True
+            return Lease.CLAIMED
+        return Lease.HELD if known else Lease.NEW
 
     async def drop_lease(self, node: str) -> None:
-        """End on purpose."""
-        self._leases.pop(node, None)
+        """End on purpose; another node may claim at once what is left."""
         self._claimed.discard(node)
+        if await self.kept_by(node):
+            self._leases[node] = self._clock.now()
+        else:
+            self._leases.pop(node, None)
 
-    async def claim_lost(self, node: str) -> list[ClaimedMember]:
+    async def claim_lost(self, node: str) -> Lost:
         """Members of nodes whose lease ran out; they are this node's care from now on."""
         now = self._clock.now()
-        lost = {name for name, until in self._leases.items() if until <= now and name != node}
+        lost = [name for name, until in self._leases.items() if until <= now and name != node]
         if not lost:
-            return []
+            return Lost((), ())
         for name in lost:
             del self._leases[name]
-        self._claimed |= lost
+        self._claimed.update(lost)
         claimed = []
         for ch, seats in self._channels.items():
             for session, seat in seats.items():
                 if seat.keeper in lost:
                     seats[session] = seat._replace(keeper=node)
                     claimed.append(ClaimedMember(ch, seat.member, seat.generation))
-        return claimed
+        return Lost(lost, claimed)

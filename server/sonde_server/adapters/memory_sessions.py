@@ -7,7 +7,7 @@ from hmac import compare_digest
 from typing import Final
 
 from sonde_server.core.ports import Clock
-from sonde_server.core.records import SessionRecord
+from sonde_server.core.records import Revocation, SessionRecord
 
 _SWEEP_S: Final = 30.0
 
@@ -15,22 +15,28 @@ _SWEEP_S: Final = 30.0
 class MemorySessions:
     """A `SessionStore`. Records go in and out as copies: nothing is shared between nodes by accident."""
 
-    __slots__ = ("_by_user", "_clock", "_records", "_swept_at")
+    __slots__ = ("_by_user", "_clock", "_records", "_revoked", "_swept_at")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._records: dict[str, tuple[SessionRecord, float]] = {}  # with the instant of expiry
         self._by_user: dict[str, tuple[str, ...]] = {}
+        self._revoked: dict[
+            str, list[tuple[Revocation, float]]
+        ] = {}  # by user, with the instant of forgetting
         self._swept_at = clock.now()
 
     def __len__(self) -> int:
         return len(self._records)
 
-    async def create(self, record: SessionRecord, ttl_s: float) -> None:
-        """Store a new session."""
+    async def create(self, record: SessionRecord, ttl_s: float) -> bool:
+        """Store a session that is not there yet."""
         self._sweep()
+        if self._living(record.session) is not None:
+            return False
         self._records[record.session] = (replace(record), self._clock.now() + ttl_s)
         self._by_user[record.user] = (*self._by_user.get(record.user, ()), record.session)
+        return True
 
     async def load(self, session: str) -> SessionRecord | None:
         """A copy of the record."""
@@ -84,6 +90,20 @@ class MemorySessions:
         living = [self._living(session) for session in self._by_user.get(user, ())]
         return [replace(record) for record in living if record is not None]
 
+    async def revoke(self, revocation: Revocation, ttl_s: float) -> None:
+        """Remember it."""
+        self._revoked.setdefault(revocation.user, []).append((revocation, self._clock.now() + ttl_s))
+
+    async def revocations(self, user: str) -> list[Revocation]:
+        """What still counts."""
+        now = self._clock.now()
+        left = [kept for kept in self._revoked.get(user, ()) if kept[1] > now]
+        if left:
+            self._revoked[user] = left
+        else:
+            self._revoked.pop(user, None)
+        return [revocation for revocation, _ in left]
+
     def _living(self, session: str) -> SessionRecord | None:
         found = self._records.get(session)
         if found is None:
@@ -111,6 +131,9 @@ class MemorySessions:
         for record, expires_at in list(self._records.values()):
             if expires_at <= now:
                 self._forget(record)
+        for user, kept in list(self._revoked.items()):
+            if kept[-1][1] <= now:
+                del self._revoked[user]
 
 
 def _is_secret_of(record: SessionRecord, digest: str) -> bool:

@@ -16,6 +16,7 @@ from sonde_protocol.codes import LeaveReason, Status
 from sonde_protocol.frames import Member
 from sonde_protocol.states import SessionState
 from sonde_server.core.ports import PresenceNews
+from sonde_server.core.records import Lease
 from sonde_server.core.session import Session
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ class Attendance:
         hub = self._hub
         lease_s = hub.config.node_lease_s
         hub.agenda.at(hub.clock.now() + lease_s / LEASE_RENEWALS, self._renew)
-        if not await hub.backend.presence.renew_lease(hub.node, lease_s):
+        if await hub.backend.presence.renew_lease(hub.life, lease_s) is not Lease.HELD:
             await self._register_again()
-        for claimed in await hub.backend.presence.claim_lost(hub.node):
+        for claimed in (await hub.backend.presence.claim_lost(hub.life)).members:
             await self._adopt(claimed.ch, claimed.member, claimed.generation)
 
     def _renew(self) -> None:
@@ -128,7 +129,7 @@ class Attendance:
     # ------------------------------------------------------------ store and news
 
     async def _put(self, ch: str, member: Member, generation: int) -> bool:
-        version = await self._hub.backend.presence.put(ch, member, generation, self._hub.node)
+        version = await self._hub.backend.presence.put(ch, member, generation, self._hub.life)
         if version:
             await self._tell(PresenceNews(ch, member.session, member.user, member, None, version))
         return bool(version)
@@ -140,7 +141,7 @@ class Attendance:
 
     async def _tell(self, news: PresenceNews) -> None:
         self._hub.on_presence(news)
-        await self._hub.backend.bus.announce(self._hub.node, news)
+        await self._hub.backend.bus.announce(self._hub.life, news)
 
 
 def _was_lost(session: Session) -> bool:

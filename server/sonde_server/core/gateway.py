@@ -76,7 +76,7 @@ class Gateway:
     async def start(self) -> None:
         """Join the cluster: bus and node lease. `ready` from then on."""
         hub = self._hub
-        await hub.backend.bus.join(hub.node, hub)
+        await hub.backend.bus.join(hub.life, hub)
         await hub.attendance.renew_lease()
         hub.is_started = True
         await hub.system.announce()
@@ -91,8 +91,8 @@ class Gateway:
             if room.document is not None:
                 await room.document.commit_now()
         hub.is_started = False
-        await hub.backend.bus.leave(hub.node)
-        await hub.backend.presence.drop_lease(hub.node)
+        await hub.backend.bus.leave(hub.life)
+        await hub.backend.presence.drop_lease(hub.life)
 
     def connect(self, wire: Wire, admission: Admitted) -> Connection:
         """A socket was upgraded; sends `hello`. The transport calls `on_message(data, binary)`,

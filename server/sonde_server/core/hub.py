@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from sonde_server.core.config import GatewayConfig
     from sonde_server.core.connection import Connection
     from sonde_server.core.ports import Backend, Clock, Entropy, PresenceNews
-    from sonde_server.core.records import Entry
+    from sonde_server.core.records import Entry, Revocation
     from sonde_server.core.session import Session
 
+LIFE_BYTES: Final = 6
 _SPARE_BUCKETS: Final = 1_024
 
 
@@ -69,6 +70,9 @@ class Hub:
     ) -> None:
         self.config = config
         self.node = config.node
+        self.life = (
+            f"{config.node}/{entropy.token(LIFE_BYTES)}"  # a restart under the same name is another node
+        )
         self.clock = clock
         self.entropy = entropy
         self.authenticator = authenticator
@@ -188,7 +192,7 @@ class Hub:
         done = self._opening[ch] = asyncio.Event()
         try:
             config = self.authority.namespace(ch)
-            await self.backend.bus.subscribe(self.node, ch)
+            await self.backend.bus.subscribe(self.life, ch)
             room = Room(self, ch, config, await self.backend.log.top(ch, config.limits))
             if config.presence:
                 room.presence = RoomPresence(room, await self.backend.presence.members(ch))
@@ -205,7 +209,7 @@ class Hub:
         if room.is_idle and self.rooms.get(room.ch) is room:
             del self.rooms[room.ch]
             self.metrics.rooms -= 1
-            self.run(self.backend.bus.unsubscribe(self.node, room.ch), "bus unsubscribe")
+            self.run(self.backend.bus.unsubscribe(self.life, room.ch), "bus unsubscribe")
 
     async def document(self, room: Room) -> Document:
         """A room's document, read from the store on first need."""
@@ -243,10 +247,20 @@ class Hub:
         if here is not None and here.generation < generation:
             self.lifecycle.supersede(here)
 
-    def on_gap(self) -> None:
-        """The bus lost touch: every open channel is compared with its log."""
+    def on_gap(self, ch: str | None = None) -> None:
+        """The bus lost touch: every open channel (or the one named) is compared with its log."""
         for room in list(self.rooms.values()):
-            self.run(room.verify(), "comparison with the log")
+            if ch in (None, room.ch):
+                self.run(room.verify(), "comparison with the log")
+
+    def on_watch(self, ch: str) -> None:
+        """Monitors listen to a system channel elsewhere."""
+
+    def on_user_updated(self, user: str, name: str) -> None:
+        """A user has another name."""
+
+    def on_revoked(self, revocation: Revocation) -> None:
+        """Tokens were taken back."""
 
     def on_kick(self, session: str, code: int, cause: str) -> None:
         """Another node's admin."""

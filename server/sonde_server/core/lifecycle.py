@@ -112,7 +112,7 @@ class Lifecycle:
             name=claims.name,
             roles=self._hub.shared_roles(claims.roles),
             generation=1,
-            node=self._hub.node,
+            node=self._hub.life,
             secret=secret,
             previous=None,
             created=self._hub.wall_ms(),

@@ -7,9 +7,9 @@ gateways may share: everything that two nodes could race is one atomic method he
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Member
@@ -19,9 +19,12 @@ from sonde_server.core.records import (
     ClaimedMember,
     CommandKey,
     Entry,
+    Lease,
     LogLimits,
+    Lost,
     NewDelta,
     NewEvent,
+    Revocation,
     SessionRecord,
     StoredState,
     Top,
@@ -77,8 +80,8 @@ class Wire(Protocol):
 class SessionStore(Protocol):
     """Session records, fenced by their generation. Secrets are stored as digests only."""
 
-    async def create(self, record: SessionRecord, ttl_s: float) -> None:
-        """Store a new session at its generation."""
+    async def create(self, record: SessionRecord, ttl_s: float) -> bool:
+        """Store a session at its generation. False, and nothing is changed, when it is there already."""
         ...
 
     async def load(self, session: str) -> SessionRecord | None:
@@ -110,12 +113,21 @@ class SessionStore(Protocol):
         """The user's sessions, oldest first."""
         ...
 
+    async def revoke(self, revocation: Revocation, ttl_s: float) -> None:
+        """Remember for `ttl_s` (longer than any token lives) that tokens of a user count no more."""
+        ...
+
+    async def revocations(self, user: str) -> Sequence[Revocation]:
+        """What was revoked of this user."""
+        ...
+
 
 class ChannelLog(Protocol):
     """Channels as ordered logs: `seq` 1, 2, 3 … without holes within an `epoch`.
 
     Commands are recorded as (session, id, generation, seq) in the same atomic step that appends; a repeat gets
     the recorded seq. An append of a generation older than the newest seen for its session raises `Fenced`.
+    Every method of a store behind a network may raise `StoreUnavailable`.
     """
 
     async def top(self, ch: str, limits: LogLimits) -> Top:
@@ -142,6 +154,7 @@ class ChannelLog(Protocol):
 
         Raises:
             StaleDelta: the last delta is another one, or of another epoch. Nothing was recorded.
+            VoidContributions: some contributors are recorded already or fenced. Nothing was recorded.
         """
         ...
 
@@ -149,8 +162,8 @@ class ChannelLog(Protocol):
         """The seq that this command was answered with, if it was."""
         ...
 
-    async def read(self, ch: str, after: int, limit: int) -> Sequence[Entry]:
-        """Entries after `after`, in order, at most `limit`, as far as they are kept."""
+    async def read(self, ch: str, epoch: str, after: int, limit: int) -> Sequence[Entry]:
+        """Entries after `after`, in order, at most `limit`, as far as they are kept; none of another epoch."""
         ...
 
     async def state(self, ch: str, limits: LogLimits) -> StoredState:
@@ -174,24 +187,32 @@ class PresenceStore(Protocol):
         """Add or replace a member, for which the node `keeper` answers. The change's version; 0: void."""
         ...
 
-    async def remove(self, ch: str, session: str, generation: int) -> int:
-        """Take a member out. The change's version; 0: void, or it was not there."""
+    async def remove(self, ch: str, session: str, generation: int, keeper: str | None = None) -> int:
+        """Take a member out; with `keeper`, only while that node answers for it. The change's version; 0: void,
+        or it was not there.
+        """
         ...
 
     async def members(self, ch: str) -> Attendees:
         """Everybody in the channel, in the order of their coming."""
         ...
 
-    async def renew_lease(self, node: str, lease_s: float) -> bool:
-        """This node lives for `lease_s` more. False: its lease had run out and was claimed by another node."""
+    async def kept_by(self, node: str) -> Sequence[ClaimedMember]:
+        """Every member that `node` answers for."""
+        ...
+
+    async def renew_lease(self, node: str, lease_s: float) -> Lease:
+        """This node lives for `lease_s` more. What its lease had become meanwhile."""
         ...
 
     async def drop_lease(self, node: str) -> None:
-        """This node ends on purpose and took its members out itself."""
+        """This node ends on purpose: members that it still answers for may be claimed at once."""
         ...
 
-    async def claim_lost(self, node: str) -> Sequence[ClaimedMember]:
-        """Take over the members of every node whose lease ran out: each is handed out once, to one node."""
+    async def claim_lost(self, node: str) -> Lost:
+        """Take over the members of every node whose lease ran out: each is handed out once, to one node, which
+        answers for them from then on and is swept like any other should it be lost before it is done.
+        """
         ...
 
 
@@ -226,13 +247,28 @@ class BusReceiver(Protocol):
         """End this session's connection if it is here."""
         ...
 
-    def on_gap(self) -> None:
-        """The bus lost touch for a while: whatever was published meanwhile may be missing."""
+    def on_gap(self, ch: str | None = None) -> None:
+        """The bus lost touch for a while: whatever was published meanwhile, of one channel or all, may be missing."""
+        ...
+
+    def on_watch(self, ch: str) -> None:
+        """Another node has listeners of this channel of the gateway's own, and will say so again."""
+        ...
+
+    def on_user_updated(self, user: str, name: str) -> None:
+        """The user service renamed a user."""
+        ...
+
+    def on_revoked(self, revocation: Revocation) -> None:
+        """The authentication service took tokens back."""
         ...
 
 
 class Bus(Protocol):
-    """Between nodes. May lose, repeat and reorder: the log is the truth, entries repair themselves from it."""
+    """Between nodes, which are named by their lives (`Hub.life`). May lose, repeat and reorder: the log is the
+    truth, entries repair themselves from it. Only `join` and `subscribe` may raise `StoreUnavailable`; whatever is
+    told while the bus is away is made up for by an `on_gap` on every node once it is back.
+    """
 
     async def join(self, node: str, receiver: BusReceiver) -> None:
         """Become a node of this bus."""
@@ -266,12 +302,69 @@ class Bus(Protocol):
         """Tell `node` to end a session's connection."""
         ...
 
+    async def watch(self, node: str, ch: str) -> None:
+        """Tell the other nodes that this channel of the gateway's own has listeners here."""
+        ...
+
+
+class Herald(Protocol):
+    """Tells backend services what happens (section 12 of the protocol). Best effort; never raises."""
+
+    def client_event(self, ch: str, type_: str, event: dict[str, Any]) -> None:
+        """A client published: `sonde.v1.client.<namespace>.<type>`."""
+        ...
+
+    def lifecycle(self, what: str, facts: dict[str, Any]) -> None:
+        """`connected`, `dropped`, `resumed` or `left`: `sonde.v1.lifecycle.<what>`."""
+        ...
+
+
+class NoHerald:
+    """Nobody listens: one process by itself."""
+
+    __slots__ = ()
+
+    def client_event(self, ch: str, type_: str, event: dict[str, Any]) -> None:
+        """Not told."""
+
+    def lifecycle(self, what: str, facts: dict[str, Any]) -> None:
+        """Not told."""
+
+
+NOBODY: Final = NoHerald()
+
+
+class Door(Protocol):
+    """The way to a server that stores or bus live on: opened before the gateway starts, and watched since."""
+
+    name: str  # "Redis at 127.0.0.1:6379", for people; without secrets
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be used at this moment."""
+        ...
+
+    async def open(self, on_change: Callable[[bool], None]) -> None:
+        """Connect, and call `on_change(is_up)` at every later change; it comes back by itself.
+
+        Raises:
+            StoreUnavailable: it cannot be reached or used; the message is a sentence for a person.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Disconnect for good."""
+        ...
+
 
 @dataclass(slots=True, frozen=True)
 class Backend:
-    """The stores and the bus that gateways of one cluster share."""
+    """The stores and the bus that gateways of one cluster share, and the doors to them (none for memory)."""
 
     sessions: SessionStore
     log: ChannelLog
     presence: PresenceStore
     bus: Bus
+    herald: Herald = NOBODY
+    store_door: Door | None = None
+    bus_door: Door | None = None

@@ -5,6 +5,8 @@ An entry is encoded once per subprotocol and form (live or replayed); every conn
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -183,11 +185,42 @@ class Attendees(NamedTuple):
 
 
 class ClaimedMember(NamedTuple):
-    """A member whose node was lost, handed to the node that will see to its grace."""
+    """A member of a channel, and the generation at which a node answers for it."""
 
     ch: str
     member: Member
     generation: int
+
+
+class Lease(enum.Enum):
+    """What a node finds when it renews its lease."""
+
+    NEW = "new"  # none was known: it begins, or the store lost it
+    HELD = "held"
+    CLAIMED = "claimed"  # it ran out, and another node took the members over
+
+
+class Lost(NamedTuple):
+    """Nodes whose lease ran out, and their members."""
+
+    nodes: Sequence[str]
+    members: Sequence[ClaimedMember]
+
+
+@dataclass(slots=True, frozen=True)
+class Revocation:
+    """Tokens that count no more: the one named `jti`, or all of the user's that were issued before `at` (unix s)."""
+
+    user: str
+    jti: str | None
+    cause: str
+    at: float
+
+    def covers(self, jti: str | None, issued: int | None) -> bool:
+        """Whether a token of the user is among them. One that does not say when it was issued is."""
+        if self.jti is not None:
+            return jti == self.jti
+        return issued is None or issued <= self.at
 
 
 @dataclass(slots=True)
@@ -222,5 +255,14 @@ class StaleDelta(Exception):
     """The document moved on: the delta was made on another one."""
 
 
+class VoidContributions(Exception):
+    """A delta was not written, because some of its contributors may not be in it (any more)."""
+
+    def __init__(self, fenced: Sequence[CommandKey], recorded: Mapping[CommandKey, int]) -> None:
+        super().__init__(f"{len(fenced)} fenced, {len(recorded)} recorded")
+        self.fenced = fenced  # of generations that are over
+        self.recorded = recorded  # with the seq that each was answered with
+
+
 class StoreUnavailable(Exception):
-    """A store cannot be asked at this moment; nothing is known of the outcome. Adapters raise it."""
+    """A store or the bus cannot be asked at this moment; nothing is known of the outcome. Adapters raise it."""

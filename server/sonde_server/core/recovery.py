@@ -83,7 +83,7 @@ class Recovery:
         if verdict is not Verdict.REPLAY or cursor is None:
             return Ruling(verdict, cause, top.epoch, top.seq, ())
         missed = top.seq - cursor.seq
-        entries = await self._hub.backend.log.read(room.ch, cursor.seq, missed) if missed else ()
+        entries = await self._hub.backend.log.read(room.ch, top.epoch, cursor.seq, missed) if missed else ()
         if len(entries) != missed or (missed and entries[0].seq != cursor.seq + 1):
             return Ruling(Verdict.SNAPSHOT, Cause.TRIMMED, top.epoch, top.seq, ())
         return Ruling(verdict, cause, top.epoch, top.seq, entries)

@@ -113,7 +113,7 @@ class Resuming:
         claims = await self._verified(connection, frame)
         secret = hub.entropy.token(SECRET_BYTES)
         record = await hub.backend.sessions.take_over(
-            frame.session, digest(frame.resume), digest(secret), hub.node, hub.config.resume_ttl_s
+            frame.session, digest(frame.resume), digest(secret), hub.life, hub.config.resume_ttl_s
         )
         if record is None:
             raise ResumeRefused(ResumeCause.BAD_SECRET)
@@ -169,7 +169,7 @@ class Resuming:
 
     async def _tell_old_node(self, record: SessionRecord) -> None:
         node = record.fenced_node
-        if node is not None and node != self._hub.node:
+        if node is not None and node != self._hub.life:
             await self._hub.backend.bus.fence(node, record.session, record.generation)
 
     # ------------------------------------------------------------ step 3

@@ -222,7 +222,7 @@ class Room:
         self._repairing = True
         self.hub.metrics.repairs_total += 1
         try:
-            entries = await self.hub.backend.log.read(self.ch, self.seq, REPAIR_LIMIT)
+            entries = await self.hub.backend.log.read(self.ch, self.epoch, self.seq, REPAIR_LIMIT)
         finally:
             self._repairing = False
         if not entries or entries[0].seq > self.seq + 1:

@@ -28,9 +28,9 @@ class Session:
         "generation",
         "id",
         "last_command",
+        "life",
         "meta",
         "name",
-        "node",
         "roles",
         "rtt_at",
         "rtt_ms",
@@ -51,7 +51,7 @@ class Session:
         self.client = record.client
         self.client_version = record.client_version
         self.generation = record.generation
-        self.node = record.node
+        self.life = record.node  # of the gateway that serves it
         self.created = record.created
         self.status = record.status
         self.activity = record.activity
@@ -73,6 +73,11 @@ class Session:
     def advance(self, trigger: SessionTrigger) -> None:
         """Move along the table of `states.py`."""
         self.state = advance(SESSION, self.state, trigger)
+
+    @property
+    def node(self) -> str:
+        """The gateway's name, as people know it."""
+        return self.life.partition("/")[0]
 
     def key(self, number: int) -> CommandKey:
         """This session's command, for deduplication."""
@@ -105,7 +110,7 @@ class Session:
             name=self.name,
             roles=self.roles,
             generation=self.generation,
-            node=self.node,
+            node=self.life,
             secret="",
             previous=None,
             created=self.created,

@@ -21,7 +21,7 @@ from sonde_protocol.cursor import Cursor
 from sonde_protocol.errors import Refused
 from sonde_protocol.merge import apply, diff, state_hash
 from sonde_server.core.authority import PLAYERS_KEY
-from sonde_server.core.records import CommandKey, Entry, NewDelta, StaleDelta
+from sonde_server.core.records import CommandKey, Entry, NewDelta, StaleDelta, VoidContributions
 
 if TYPE_CHECKING:
     from sonde_server.core.connection import Connection
@@ -156,7 +156,7 @@ class Document:
     async def _answered_before(self, contribution: Contribution) -> bool:
         for waiting in self._tick:
             if waiting.key.session == contribution.key.session and waiting.key.id == contribution.key.id:
-                waiting.connection = contribution.connection
+                waiting.key, waiting.connection = contribution.key, contribution.connection
                 return True
         seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
         if seq is None:
@@ -250,8 +250,10 @@ class Document:
                 return
             try:
                 seq = await self._append_once(self._after(tick), tick)
+            except VoidContributions as void:
+                tick[:] = self._without_void(tick, void)
             except StaleDelta:
-                tick[:] = await self._without_repeats(tick)
+                await self.load()
             else:
                 for contribution in tick:
                     contribution.answer(seq)
@@ -289,7 +291,7 @@ class Document:
             room.hub.metrics.entries_total += 1
             self._take(after, appended.seq)
             room.receive(appended.epoch, appended.entry)
-            await bus.publish(room.hub.node, room.ch, appended.epoch, appended.entry)
+            await bus.publish(room.hub.life, room.ch, appended.epoch, appended.entry)
             await self._keep_checkpoint()
         return appended.seq
 
@@ -311,17 +313,23 @@ class Document:
             contribution.refuse(self._conflict())
         return [c for c in tick if c not in outdated] if outdated else tick
 
-    async def _without_repeats(self, tick: list[Contribution]) -> list[Contribution]:
-        """Read the newer document; what another node recorded already is answered, not done again."""
-        await self.load()
+    def _without_void(self, tick: list[Contribution], void: VoidContributions) -> list[Contribution]:
+        """What another node recorded is answered, not done again; what moved on asks again where it lives now."""
         left = []
         for contribution in tick:
-            seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
-            if seq is None:
-                left.append(contribution)
-            else:
+            seq = void.recorded.get(contribution.key)
+            if seq is not None:
                 contribution.answer(seq)
+            elif contribution.key in void.fenced:
+                self._supersede(contribution)
+            else:
+                left.append(contribution)
         return left
+
+    def _supersede(self, contribution: Contribution) -> None:
+        session = self._room.hub.sessions.get(contribution.key.session)
+        if session is not None and session.generation == contribution.key.generation:
+            self._room.hub.lifecycle.supersede(session)
 
     # ------------------------------------------------------------ checkpoints
 

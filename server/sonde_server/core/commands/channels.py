@@ -74,7 +74,7 @@ async def history(
     """A page of old entries, whole frames, at most 256 KiB of them; an entry larger than that is a page alone."""
     config = hub.authority.to_subscribe(session, frame.ch)
     top = await hub.backend.log.top(frame.ch, config.limits)
-    entries = await hub.backend.log.read(frame.ch, frame.after, frame.limit)
+    entries = await hub.backend.log.read(frame.ch, top.epoch, frame.after, frame.limit)
     page: list[Any] = []
     room_bytes = hub.config.history_page_bytes
     for entry in entries:

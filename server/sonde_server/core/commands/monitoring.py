@@ -52,7 +52,7 @@ async def kick(
 
 
 async def _kick_elsewhere(hub: Hub, record: SessionRecord, frame: Kick) -> None:
-    if record.node != hub.node:
+    if record.node != hub.life:
         await hub.backend.bus.kick(record.node, record.session, frame.code, frame.cause)
     if frame.code >= CloseCode.BAD_FRAME:
         await hub.backend.sessions.end(record.session, record.generation)

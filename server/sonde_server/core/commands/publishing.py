@@ -47,7 +47,7 @@ async def _hand_out(hub: Hub, epoch: str, entry: Entry) -> None:
     room = hub.rooms.get(entry.ch)
     if room is not None:
         room.receive(epoch, entry)
-    await hub.backend.bus.publish(hub.node, entry.ch, epoch, entry)
+    await hub.backend.bus.publish(hub.life, entry.ch, epoch, entry)
 
 
 async def patch(hub: Hub, session: Session, connection: Connection, frame: Patch, repeat: bool) -> None:
