@@ -157,7 +157,7 @@ def test_after_a_gap_in_the_bus_a_node_fetches_what_it_missed() -> None:
         rig.move(0.1)
     bob.read()
     assert bob.entries == {}
-    other._hub.on_gap()
+    other._hub.hearing.on_gap()
     for client in (ada, bob):
         client.read()
     check(rig, [ada, bob])
