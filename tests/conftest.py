@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.nats import SESSION_LONG
 from support.processes import GatewayProcess, running_gateway, wait_until_gone
 
 if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
@@ -51,7 +52,7 @@ def nothing_left_running() -> Iterator[None]:
     processes_before = own_children()
     threads_before = set(threading.enumerate())
     yield
-    new = own_children() - processes_before
+    new = own_children() - processes_before - SESSION_LONG
     alive = wait_until_gone([psutil.Process(pid) for pid in new if psutil.pid_exists(pid)], 3.0)
     for process in alive:
         process.kill()

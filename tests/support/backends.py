@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sonde_server.adapters.memory_backend import memory_backend
 from sonde_server.core.ports import Backend
 from support.clocks import HandClock, SeededEntropy
+from support.nats import LinkEach, shared_nats
 
 
 @dataclass(slots=True)
@@ -36,4 +37,13 @@ async def memory() -> AsyncIterator[Store]:
     yield Store(memory_backend(clock, SeededEntropy(), resume_ttl_s=120.0), clock)
 
 
-FACTORIES: dict[str, Factory] = {"memory": memory}
+@asynccontextmanager
+async def nats() -> AsyncIterator[Store]:
+    """The stores of one process, and the bus over a real nats-server, a link for each node."""
+    clock, bus = HandClock(), LinkEach(shared_nats())
+    backend = replace(memory_backend(clock, SeededEntropy(), resume_ttl_s=120.0), bus=bus)
+    yield Store(backend, clock)
+    await bus.close()
+
+
+FACTORIES: dict[str, Factory] = {"memory": memory, "nats": nats}
