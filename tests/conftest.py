@@ -15,6 +15,7 @@ import pytest
 
 from support.nats import SESSION_LONG
 from support.processes import GatewayProcess, running_gateway, wait_until_gone
+from support.servers import shared_pids
 
 if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
@@ -52,7 +53,7 @@ def nothing_left_running() -> Iterator[None]:
     processes_before = own_children()
     threads_before = set(threading.enumerate())
     yield
-    new = own_children() - processes_before - SESSION_LONG
+    new = own_children() - processes_before - shared_pids() - SESSION_LONG
     alive = wait_until_gone([psutil.Process(pid) for pid in new if psutil.pid_exists(pid)], 3.0)
     for process in alive:
         process.kill()

@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
 from sonde_protocol.codes import Role
 from sonde_server.config_file import ConfigInvalid
 from sonde_server.settings import ENV_PREFIX, Settings, load_settings
+
+_FLAGS: Final = ("host", "port", "admin_port", "node", "redis", "nats", "wait_s")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,6 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     gateway.add_argument("--port", help="port to listen on; 0 takes a free one")
     gateway.add_argument("--admin-port", help="port of /healthz, /readyz and /metrics; 0 takes a free one")
     gateway.add_argument("--node", metavar="NAME", help="this gateway's name in frames (the machine's)")
+    gateway.add_argument("--redis", metavar="URL", help="Redis that several nodes share, redis://host:6379/0")
+    gateway.add_argument("--nats", metavar="URL", help="NATS that several nodes share, nats://host:4222")
+    gateway.add_argument(
+        "--wait", dest="wait_s", metavar="SECONDS", help="wait this long for Redis and NATS at the start (0)"
+    )
     gateway.add_argument(
         "--parent-pipe",
         action="store_true",
@@ -56,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    flags = {name: getattr(arguments, name, None) for name in ("host", "port", "admin_port", "node")}
+    flags = {name: getattr(arguments, name, None) for name in _FLAGS}
     return load_settings(arguments.config, flags)
 
 

@@ -65,7 +65,9 @@ class AdminPages:
         if path == "/healthz":
             return response(200, b"ok\n", TEXT)
         if path == "/readyz":
-            return response(200, b"ready\n", TEXT) if self._is_ready() else response(503, b"draining\n", TEXT)
+            return (
+                response(200, b"ready\n", TEXT) if self._is_ready() else response(503, b"not ready\n", TEXT)
+            )
         if path == "/metrics":
             return response(200, self._render(), PROMETHEUS)
         return refusal_response(_NOT_FOUND)

@@ -2,8 +2,10 @@
 
 Owns the order of starting and stopping:
 
-    start   settings → keys → core → pulse → admin listener → public listener → collector policy → "ready"
-    stop    readiness off, upgrades refused → clients told to move → public listener → core → admin → collector
+    start   settings → keys → doors to store and bus → core → pulse → admin listener → public listener →
+            collector policy → "ready"
+    stop    readiness off, upgrades refused → clients told to move → public listener → core → doors → admin →
+            collector
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ from sonde_server.collector import CollectorPolicy
 from sonde_server.config_file import ConfigInvalid
 from sonde_server.core.admission import Admissions
 from sonde_server.core.auth import Authenticator, KeySource, SharedSecret, TokenRules
+from sonde_server.core.config import GatewayConfig
 from sonde_server.core.gateway import Gateway
-from sonde_server.core.ports import Backend, Clock, Entropy
+from sonde_server.core.ports import Backend, Clock, Door, Entropy
+from sonde_server.core.records import StoreUnavailable
 from sonde_server.figures import GatewayFigures, registry_of, render
 from sonde_server.listener import BACKLOG, Listener, SocketLimits
 from sonde_server.pulse import Pulse
@@ -37,6 +41,8 @@ log = logging.getLogger(__name__)
 HANDSHAKE_ROOM: Final = 256  # sockets beside the open connections: handshakes and refusals under way
 DRAIN_EXTRA_S: Final = 3.0  # after the window: goodbyes
 LAST_WORDS_S: Final = 0.1  # for last frames and closes to leave for the kernel
+SETTLE_S: Final = 3.0  # for what the closing of connections changes to reach the store
+KNOCK_AGAIN_S: Final = 0.3  # between attempts to reach store and bus at the start
 
 
 class Server(Protocol):
@@ -89,18 +95,19 @@ class App:
         self._settings = settings
         self._world = world
         self._tasks: set[asyncio.Task[None]] = set()
+        self._core_tasks: set[asyncio.Task[None]] = set()  # of those, the ones that wait for store or bus
         self._drained = asyncio.Event()
         self._keys = key_source(settings, world.clock, self._spawn)
         self._authenticator = Authenticator(self._keys, world.clock, _token_rules(settings))
         config = settings.gateway_config()
-        backend = world.backend or memory_backend(world.clock, world.entropy, config.resume_ttl_s)
+        backend = self._backend = world.backend or _backend(settings, world, config)
         self.gateway = Gateway(
             config,
             clock=world.clock,
             entropy=world.entropy,
             authenticator=self._authenticator,
             backend=backend,
-            spawn=self._spawn,
+            spawn=self._spawn_for_core,
         )
         self.collector = CollectorPolicy(self._frames_so_far)
         self._listener = self._public_listener()
@@ -114,9 +121,21 @@ class App:
         """Begin to serve.
 
         Raises:
-            ConfigInvalid: an address cannot be had, or a key set cannot be read from its file.
+            ConfigInvalid: an address cannot be had, a key set cannot be read from its file, or store or bus
+                cannot be reached.
         """
+        try:
+            return await self._start()
+        except StoreUnavailable as away:
+            await self.stop()
+            raise ConfigInvalid(str(away)) from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> Ready:
         await self._start_keys()
+        await self._open_doors()
         await self.gateway.start()
         loop, now = asyncio.get_running_loop(), self._world.clock.now
         pulse = self._pulse = Pulse(
@@ -126,12 +145,8 @@ class App:
             GatewayFigures(self.gateway.metrics, self._listener.counters, self.collector, pulse)
         )
         self.gateway.on_earlier_deadline = self._listener.on_earlier_deadline = pulse.earlier
-        try:
-            admin_port = await self._start_admin()
-            port = await self._start_public()
-        except BaseException:
-            await self.stop()
-            raise
+        admin_port = await self._start_admin()
+        port = await self._start_public()
         pulse.start()
         self.collector.start(now())
         settings = self._settings
@@ -151,7 +166,12 @@ class App:
     async def stop(self) -> None:
         """End what is left, in order."""
         self._listener.stop_accepting()
-        await self.gateway.stop()
+        await self.gateway.close()
+        await self._settle()
+        await self.gateway.leave()
+        for door in (self._backend.bus_door, self._backend.store_door):
+            if door is not None:
+                await door.close()
         if self._listener.counters.sockets:
             await asyncio.sleep(LAST_WORDS_S)
         self._listener.abort_all()
@@ -165,7 +185,38 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _settle(self) -> None:
+        """Let work that waits for a store come to its end, within reason."""
+        give_up_at = self._world.clock.now() + SETTLE_S
+        while self._core_tasks and (left_s := give_up_at - self._world.clock.now()) > 0:
+            await asyncio.wait(self._core_tasks, timeout=left_s)
+
     # ------------------------------------------------------------ parts
+
+    async def _open_doors(self) -> None:
+        """Reach store and bus, waiting for them as long as the settings say.
+
+        Raises:
+            StoreUnavailable: one of them cannot be reached.
+        """
+        give_up_at = self._world.clock.now() + self._settings.wait_s
+        for door, tell in (
+            (self._backend.store_door, self.gateway.on_store),
+            (self._backend.bus_door, self.gateway.on_bus),
+        ):
+            if door is not None:
+                await self._open(door, tell, give_up_at)
+
+    async def _open(self, door: Door, tell: Callable[[bool], None], give_up_at: float) -> None:
+        while True:
+            try:
+                await door.open(tell)
+                return
+            except StoreUnavailable as away:
+                if self._world.clock.now() >= give_up_at:
+                    raise
+                log.info("waiting", extra={"door": door.name, "why": str(away)})
+            await asyncio.sleep(KNOCK_AGAIN_S)
 
     def _public_listener(self) -> Listener:
         settings = self._settings
@@ -236,6 +287,11 @@ class App:
         task.add_done_callback(self._on_done)
         return task
 
+    def _spawn_for_core(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        task = self._spawn(coroutine, name)
+        self._core_tasks.add(task)
+        task.add_done_callback(self._core_tasks.discard)
+
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -262,6 +318,20 @@ def signing_secret(settings: Settings) -> bytes:
     if settings.jwt_secret is not None:
         return settings.jwt_secret.get_secret_value().encode()
     return load_or_make_secret(secret_path())
+
+
+def _backend(settings: Settings, world: World, config: GatewayConfig) -> Backend:
+    if settings.redis is None or settings.nats is None:
+        return memory_backend(world.clock, world.entropy, config.resume_ttl_s)
+    try:
+        from sonde_server.adapters.fleet_backend import (
+            fleet_backend,  # late: a single node needs neither library
+        )
+    except ImportError as error:
+        raise ConfigInvalid(f"Redis and NATS need pip install 'sonde[cluster]' ({error})") from None
+    return fleet_backend(
+        settings.redis.get_secret_value(), settings.nats.get_secret_value(), world.entropy, config
+    )
 
 
 def _token_rules(settings: Settings) -> TokenRules:

@@ -67,7 +67,9 @@ async def _serve(settings: Settings, parent_pipe: bool, descriptors: int) -> int
     try:
         if parent_pipe:
             await endings.watch_pipe()
-        ready = await app.start()
+        ready = await endings.unless_first(app.start())
+        if ready is None:
+            return 0
         _say_ready(ready)
         log.info("ready", extra={"url": ready.url, "admin": ready.admin, "node": ready.node})
         why = await endings.first()
@@ -126,6 +128,22 @@ class Endings:
     async def first(self) -> str:
         """Wait for an ending."""
         return await self._came.get()
+
+    async def unless_first(self, start: Coroutine[Any, Any, Ready]) -> Ready | None:
+        """The outcome of `start`, or None when an ending came before it was done."""
+        starting = asyncio.ensure_future(start)
+        ending = asyncio.ensure_future(self._came.get())
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if ending.done() and not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return None
+        if ending.done():
+            self.tell(ending.result())
+        else:
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
+        return starting.result()
 
     async def or_again(self, work: Coroutine[Any, Any, None]) -> None:
         """Finish `work`, unless another ending comes first."""

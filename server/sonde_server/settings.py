@@ -107,6 +107,13 @@ class Settings(BaseSettings):
         None, description="connections from one address; unset: any"
     )
 
+    # what several nodes share
+    redis: SecretStr | None = Field(None, description="URL of the Redis that nodes share; with `nats`")
+    nats: SecretStr | None = Field(None, description="URL of the NATS that nodes share; with `redis`")
+    wait_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        0.0, description="time to wait for both at the start"
+    )
+
     # what it tells
     log_format: Literal["text", "json"] = Field("text", description="key=value lines or JSON lines on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -151,6 +158,10 @@ class Settings(BaseSettings):
         _DEFAULTS.auth_warning_s, description="auth_required comes this long before expiry"
     )
     auth_grace_s: Seconds = Field(_DEFAULTS.auth_grace_s, description="time after expiry until 4010")
+    revocation_ttl_s: LongSeconds = Field(
+        _DEFAULTS.revocation_ttl_s,
+        description="how long a revocation is remembered; at least a token's lifetime",
+    )
 
     # rates
     commands_per_s: Rate = Field(
@@ -226,6 +237,9 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{self.host} can be reached from outside: set SONDE_JWT_SECRET or SONDE_JWT_JWKS first"
             )
+        if (self.redis is None) is not (self.nats is None):
+            missing = "nats" if self.nats is None else "redis"
+            raise ValueError(f"several nodes need both Redis and NATS: set SONDE_{missing.upper()} as well")
         if self.max_buffered_bytes <= self.slow_bytes:
             raise ValueError("max_buffered_bytes must be above slow_bytes")
         return self
@@ -234,6 +248,11 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the WebSocket listener."""
         return is_loopback_address(self.host)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether stores and bus are shared with other nodes."""
+        return self.redis is not None
 
     def gateway_config(self) -> GatewayConfig:
         """The core's own view."""

@@ -101,7 +101,7 @@ async def test_a_lease_that_is_renewed_is_never_claimed(store: Store) -> None:
     for _ in range(5):
         await presence.renew_lease("n1", 10.0)
         await store.pass_time(8)
-        assert await presence.claim_lost("n2") == Lost((), ())
+        assert await presence.claim_lost("n2") == Lost([], [])
 
 
 async def test_members_of_a_lost_node_are_handed_out_once(store: Store) -> None:
@@ -165,7 +165,7 @@ async def test_a_node_that_ends_on_purpose_leaves_nothing_to_claim(store: Store)
     await presence.renew_lease("n1", 10.0)
     await presence.drop_lease("n1")
     await store.pass_time(20)
-    assert await presence.claim_lost("n2") == Lost((), ())
+    assert await presence.claim_lost("n2") == Lost([], [])
     assert await presence.renew_lease("n1", 10.0) is Lease.NEW
 
 

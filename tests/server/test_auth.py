@@ -29,7 +29,7 @@ def refusal(token: str, rules: TokenRules | None = None) -> str:
 def test_token_says_who_somebody_is() -> None:
     token = signed(claims(name="Ada", roles=["player", "monitor"], jti="j1", iat=WALL, nbf=WALL))
     said = authenticator().verify(token)
-    assert said == Claims("p1", "Ada", frozenset({"player", "monitor"}), WALL + 3600, "j1")
+    assert said == Claims("p1", "Ada", frozenset({"player", "monitor"}), WALL + 3600, "j1", WALL)
 
 
 def test_token_without_roles_is_a_players_and_without_name_shows_its_subject() -> None:

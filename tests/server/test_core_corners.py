@@ -75,7 +75,7 @@ def test_a_log_that_lost_its_channel_is_noticed_after_a_gap() -> None:
     ada.frames()
     log: Any = rig.backend.log
     log.forget("room:arena")
-    rig.gateway._hub.on_gap()
+    rig.gateway._hub.hearing.on_gap()
     assert [(f["op"], f.get("cause")) for f in ada.frames()] == [
         ("snapshot", "epoch_changed"),
         ("live", None),

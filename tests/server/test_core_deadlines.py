@@ -199,7 +199,8 @@ async def test_stop_writes_open_ticks_closes_the_rest_and_leaves_the_cluster() -
     other = rig.add_gateway("n2")
     ada = rig.player()
     ada.patch({"players": {"ada": {"x": 1}}})
-    await rig.gateway.stop()
+    await rig.gateway.close()
+    await rig.gateway.leave()
     assert ada.wire.closed == (4001, "draining")
     assert not rig.gateway.ready
     rig.stop_gateway(rig.gateway)

@@ -28,6 +28,7 @@ def test_sessions_are_a_document_that_follows_their_lives() -> None:
         "name": "Ada",
         "roles": ["player"],
         "node": "n1",
+        "life": rig.gateway._hub.life,
         "client": "rig 1",
         "device": "phone",
         "state": "active",

@@ -447,14 +447,14 @@ def test_news_that_were_overtaken_on_their_way_change_nothing() -> None:
         return PresenceNews("room:arena", bob.id, "bob", member, None if member else "left", version)
 
     for version, status in ((103, "away"), (102, "online")):
-        hub.on_presence(news(version, status))
+        hub.hearing.on_presence(news(version, status))
     rig.move(0.2)
     assert told(eve) == [("join", "bob", "away")]
     for version, status in ((105, None), (104, "busy"), (105, None)):
-        hub.on_presence(news(version, status))
+        hub.hearing.on_presence(news(version, status))
         rig.move(0.2)
     assert told(eve) == [("leave", "bob", "left")]
-    hub.on_presence(news(1, "online"))  # older than what the store told when the room was opened
+    hub.hearing.on_presence(news(1, "online"))  # older than what the store told when the room was opened
     rig.move(0.2)
     assert told(eve) == []
 

@@ -386,8 +386,9 @@ def test_a_tick_on_a_lost_channel_is_made_again_in_the_new_life() -> None:
     rig.move(0.1)
     frames = ada.frames()
     assert only(frames, "reply")["d"] == {"seq": 1}
-    assert only(frames, "snapshot")["d"] == players(ada=2)
+    assert only(frames, "snapshot")["d"] == {}
     assert only(frames, "snapshot")["cause"] == "epoch_changed"
+    assert only(frames, "delta")["d"] == players(ada=2)
 
 
 # ------------------------------------------------------------ two nodes

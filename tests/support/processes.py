@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO
 
 import psutil
 
@@ -38,14 +39,16 @@ class GatewayProcess:
         self.process.wait(10)
 
 
-def start_gateway(*arguments: str, env: dict[str, str] | None = None) -> GatewayProcess:
+def start_gateway(
+    *arguments: str, env: dict[str, str] | None = None, stderr: IO[bytes] | None = None
+) -> GatewayProcess:
     """Start `sonde gateway --port 0` and wait for its ready line (at most 15 s)."""
     process = subprocess.Popen(
         [sys.executable, "-m", "sonde_server", "gateway", *(_with_port(arguments)), "--parent-pipe"],
         env={**os.environ, "SONDE_JWT_SECRET": SECRET, **(env or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr or subprocess.PIPE,
     )
     line = _ready_line(process, 15.0)
     return GatewayProcess(process, line["url"], line["admin"], line["pid"])
@@ -59,12 +62,12 @@ def _with_port(arguments: tuple[str, ...]) -> tuple[str, ...]:
 
 def _ready_line(process: subprocess.Popen[bytes], limit_s: float) -> dict[str, object]:
     assert process.stdout is not None
-    assert process.stderr is not None
     readable, _, _ = select.select([process.stdout], [], [], limit_s)
     line = process.stdout.readline() if readable else b""
     if not line:
         process.kill()
-        raise AssertionError(f"no ready line; stderr: {process.stderr.read().decode(errors='replace')}")
+        said = b"in its log" if process.stderr is None else process.stderr.read()
+        raise AssertionError(f"no ready line; stderr: {said.decode(errors='replace')}")
     return json.loads(line)
 
 

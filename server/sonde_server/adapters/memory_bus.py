@@ -52,6 +52,11 @@ class MemoryBus:
         if receiver is not None:
             receiver.on_kick(session, code, cause)
 
+    async def nudge(self, node: str, ch: str) -> None:
+        """To all others."""
+        for receiver in self._others(node):
+            receiver.on_gap(ch)
+
     async def watch(self, node: str, ch: str) -> None:
         """To all others."""
         for receiver in self._others(node):

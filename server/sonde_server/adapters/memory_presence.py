@@ -90,7 +90,7 @@ class MemoryPresence:
         now = self._clock.now()
         lost = [name for name, until in self._leases.items() if until <= now and name != node]
         if not lost:
-            return Lost((), ())
+            return Lost([], [])
         for name in lost:
             del self._leases[name]
         self._claimed.update(lost)

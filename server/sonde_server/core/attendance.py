@@ -29,10 +29,13 @@ LEASE_RENEWALS: Final = 3  # times a lease is renewed within its length
 class Attendance:
     """Presence acts of this node."""
 
-    __slots__ = ("_hub",)
+    __slots__ = ("_adopted", "_emptied_at", "_has_lease", "_hub")
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._has_lease = False
+        self._emptied_at: float | None = None  # when the lease was found gone
+        self._adopted: set[tuple[str, str, int]] = set()  # members of lost nodes, within their grace
 
     # ------------------------------------------------------------ sessions
 
@@ -92,16 +95,52 @@ class Attendance:
     async def renew_lease(self) -> None:
         """Say that this node lives, and take over the members of nodes that do not."""
         hub = self._hub
-        lease_s = hub.config.node_lease_s
-        hub.agenda.at(hub.clock.now() + lease_s / LEASE_RENEWALS, self._renew)
-        if await hub.backend.presence.renew_lease(hub.life, lease_s) is not Lease.HELD:
-            await self._register_again()
-        for claimed in (await hub.backend.presence.claim_lost(hub.life)).members:
+        hub.agenda.at(hub.clock.now() + hub.config.node_lease_s / LEASE_RENEWALS, self._renew)
+        await self.keep_lease()
+        lost = await hub.backend.presence.claim_lost(hub.life)
+        for claimed in lost.members:
             await self._adopt(claimed.ch, claimed.member, claimed.generation)
+        if lost.nodes:
+            await hub.system.forget(lost.nodes)
 
     def _renew(self) -> None:
         if self._hub.is_started:
             self._hub.run(self.renew_lease(), "node lease")
+
+    async def keep_lease(self) -> None:
+        """Renew the lease; if it was lost, say again who is here."""
+        lease = await self._hub.backend.presence.renew_lease(self._hub.life, self._hub.config.node_lease_s)
+        known, self._has_lease = self._has_lease, True
+        if lease is Lease.NEW and known:
+            self._emptied_at = self._hub.clock.now()
+        if lease is Lease.CLAIMED or (lease is Lease.NEW and known):
+            await self._register_again()
+            self._hub.continuity.look_for_gaps()
+
+    async def store_was_emptied(self) -> bool:
+        """Whether the store lost everything within the life of a session: a lease that is gone betrays it."""
+        await self.keep_lease()
+        emptied_at = self._emptied_at
+        return emptied_at is not None and self._hub.clock.now() - emptied_at < self._hub.config.resume_ttl_s
+
+    async def reconcile(self) -> None:
+        """The store was away: changes may not have reached it. Whom this node answers for without knowing them
+        is taken out; whoever is here is put in.
+        """
+        await self._register_again()
+        hub = self._hub
+        for claim in await hub.backend.presence.kept_by(hub.life):
+            ch, member = claim.ch, claim.member
+            if not self._knows(ch, member.session, claim.generation):
+                await self._remove(
+                    ch, member.session, member.user, claim.generation, LeaveReason.LEFT, hub.life
+                )
+
+    def _knows(self, ch: str, session: str, generation: int) -> bool:
+        if (ch, session, generation) in self._adopted:
+            return True
+        here = self._hub.sessions.get(session)
+        return here is not None and (ch in here.subscriptions or ch in here.away)
 
     async def _register_again(self) -> None:
         """The lease ran out while this node was paused: what is still ours is put back, the rest is closed."""
@@ -109,6 +148,8 @@ class Attendance:
             for subscription in list(session.subscriptions.values()):
                 if subscription.room.presence is None or session.status == Status.INVISIBLE:
                     continue
+                if not subscription.since:
+                    continue  # it is only just coming, and puts itself in
                 member = session.as_member(subscription.since)
                 if not await self._put(subscription.room.ch, member, session.generation):
                     self._hub.lifecycle.supersede(session)
@@ -118,12 +159,16 @@ class Attendance:
         """A lost node's member waits here for its session to come back."""
         hub = self._hub
         waiting = msgspec.structs.replace(member, status=Status.RECONNECTING.value)
-        await self._put(ch, waiting, generation)
+        if not await self._put(ch, waiting, generation):
+            return  # it is back already
+        self._adopted.add((ch, member.session, generation))
         give_up = partial(self._give_up, ch, member, generation)
         hub.agenda.at(hub.clock.now() + hub.config.grace_s, give_up)
 
     def _give_up(self, ch: str, member: Member, generation: int) -> None:
-        leaving = self._remove(ch, member.session, member.user, generation, LeaveReason.NODE_LOST)
+        self._adopted.discard((ch, member.session, generation))
+        reason = LeaveReason.NODE_LOST
+        leaving = self._remove(ch, member.session, member.user, generation, reason, self._hub.life)
         self._hub.run(leaving, "leave of a lost node's member")
 
     # ------------------------------------------------------------ store and news
@@ -134,13 +179,21 @@ class Attendance:
             await self._tell(PresenceNews(ch, member.session, member.user, member, None, version))
         return bool(version)
 
-    async def _remove(self, ch: str, session: str, user: str, generation: int, reason: LeaveReason) -> None:
-        version = await self._hub.backend.presence.remove(ch, session, generation)
+    async def _remove(
+        self,
+        ch: str,
+        session: str,
+        user: str,
+        generation: int,
+        reason: LeaveReason,
+        keeper: str | None = None,
+    ) -> None:
+        version = await self._hub.backend.presence.remove(ch, session, generation, keeper)
         if version:
             await self._tell(PresenceNews(ch, session, user, None, reason, version))
 
     async def _tell(self, news: PresenceNews) -> None:
-        self._hub.on_presence(news)
+        self._hub.note_presence(news)
         await self._hub.backend.bus.announce(self._hub.life, news)
 
 

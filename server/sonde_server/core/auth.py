@@ -48,6 +48,7 @@ class Claims:
     roles: frozenset[str]
     exp: int
     jti: str | None = None
+    iat: int | None = None  # unix s
 
 
 class KeySource(Protocol):
@@ -233,7 +234,12 @@ def _claims(payload: dict[str, Any], expires: int) -> Claims:
     if not isinstance(subject, str) or not valid_subject(subject):
         raise _refusal("the token needs 'sub': 1 to 64 of A-Z a-z 0-9 _ . -")
     name = _short_text(payload, "name", MAX_NAME_CHARACTERS) or subject
-    return Claims(subject, name, _roles(payload), expires, _short_text(payload, "jti", 128))
+    return Claims(subject, name, _roles(payload), expires, _short_text(payload, "jti", 128), _issued(payload))
+
+
+def _issued(payload: dict[str, Any]) -> int | None:
+    issued = payload.get("iat")
+    return None if issued is None else int(_instant(issued))
 
 
 def _short_text(payload: dict[str, Any], claim: str, limit: int) -> str | None:

@@ -92,6 +92,7 @@ class GatewayConfig:
     # token
     auth_warning_s: float = 60.0
     auth_grace_s: float = 10.0
+    revocation_ttl_s: float = 30 * 86_400.0  # no token lives longer
 
     # rates
     commands_per_s: float = 500.0

@@ -166,6 +166,7 @@ class Connection:
         session = self.session
         if session is not None and session.unconfirmed:
             session.unconfirmed = False
+            session.previous = None
             hub.run(hub.backend.sessions.confirm(session.id, session.generation), "secret confirmation")
         wait_s = self._over_rate(len(data), now)
         if wait_s:

@@ -42,12 +42,19 @@ class Drain:
         now = hub.clock.now()
         left_s = max(0.0, self._deadline - now)
         for _ in range(min(BATCH, len(self._untold))):
-            connection = self._untold.popleft()
-            if connection.session is not None:
-                in_ms = round(hub.entropy.uniform(0.0, left_s / 2) * 1000)
-                connection.send(Reconnect(in_ms=in_ms, deadline_ms=round(left_s * 1000)))
+            self._tell(self._untold.popleft(), left_s)
         if self._untold:
             hub.agenda.at(now + hub.config.drain_batch_s, self._tell_batch)
+
+    def tell_late(self, connection: Connection) -> None:
+        """A socket that was open before the drain has a session now."""
+        if self._hub.is_draining:
+            self._tell(connection, max(0.0, self._deadline - self._hub.clock.now()))
+
+    def _tell(self, connection: Connection, left_s: float) -> None:
+        if connection.session is not None:
+            in_ms = round(self._hub.entropy.uniform(0.0, left_s / 2) * 1000)
+            connection.send(Reconnect(in_ms=in_ms, deadline_ms=round(left_s * 1000)))
 
     def _close_rest(self) -> None:
         for connection in list(self._hub.connections):

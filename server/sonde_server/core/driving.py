@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine, Generator
 from types import coroutine
 from typing import Any, Final
 
+from sonde_server.core.records import StoreUnavailable
+
 Spawn = Callable[
     [Coroutine[Any, Any, None], str], object
 ]  # (coroutine, name): run it as a task, keep it alive
@@ -21,11 +23,15 @@ log: Final = logging.getLogger("sonde.gateway")
 def drive(work: Coroutine[Any, Any, None], name: str, spawn: Spawn) -> bool:
     """Run `work` to its end, or to its first wait and the rest as a task. True when it has ended.
 
-    An exception of `work` is logged here: nobody waits for the outcome.
+    An exception of `work` is logged here: nobody waits for the outcome. That a store is away is no fault of the
+    work: what it left undone is made up for when the store is back (`continuity.py`).
     """
     try:
         awaited = work.send(None)
     except StopIteration:
+        return True
+    except StoreUnavailable as away:
+        log.debug("%s gave up: %s", name, away)
         return True
     except Exception:
         log.exception("%s failed", name)
@@ -37,6 +43,8 @@ def drive(work: Coroutine[Any, Any, None], name: str, spawn: Spawn) -> bool:
 async def _continued(work: Coroutine[Any, Any, None], awaited: Any, name: str) -> None:
     try:
         await _rest(work, awaited)
+    except StoreUnavailable as away:
+        log.debug("%s gave up: %s", name, away)
     except Exception:  # the top of a task: nobody else would ever see it
         log.exception("%s failed", name)
 

@@ -6,6 +6,7 @@ Owns the parts and their order. Holds no socket, clock or loop of its own: bytes
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,11 +15,11 @@ from sonde_protocol.codes import VERSION, CloseCode
 from sonde_protocol.frames import Hello
 from sonde_server.core.config import GatewayConfig
 from sonde_server.core.connection import Connection
-from sonde_server.core.drain import Drain
 from sonde_server.core.driving import Spawn
 from sonde_server.core.hub import Hub, TokenVerifier
 from sonde_server.core.metrics import Metrics
 from sonde_server.core.ports import Backend, Clock, Entropy, Wire
+from sonde_server.core.records import StoreUnavailable
 
 if TYPE_CHECKING:
     from sonde_server.core.auth import Claims
@@ -38,7 +39,7 @@ class Admitted(Protocol):
 class Gateway:
     """The whole server side of the protocol on one node."""
 
-    __slots__ = ("_drain", "_hub")
+    __slots__ = ("_hub",)
 
     def __init__(
         self,
@@ -52,7 +53,6 @@ class Gateway:
     ) -> None:
         """`spawn` continues a coroutine that really had to wait for a store; memory adapters never need it."""
         self._hub = Hub(config, clock, entropy, authenticator, backend, spawn)
-        self._drain = Drain(self._hub)
 
     @property
     def config(self) -> GatewayConfig:
@@ -74,15 +74,29 @@ class Gateway:
         self._hub.on_earlier_deadline = tell
 
     async def start(self) -> None:
-        """Join the cluster: bus and node lease. `ready` from then on."""
+        """Join the cluster: bus and node lease. `ready` from then on.
+
+        Raises:
+            StoreUnavailable: store or bus are away.
+        """
         hub = self._hub
-        await hub.backend.bus.join(hub.life, hub)
+        await hub.backend.bus.join(hub.life, hub.hearing)
         await hub.attendance.renew_lease()
         hub.is_started = True
         await hub.system.announce()
 
-    async def stop(self) -> None:
-        """After the drain: close what is left (4001), write open ticks and leave the cluster."""
+    def on_store(self, is_up: bool) -> None:
+        """The store went or came back."""
+        self._hub.continuity.on_store(is_up)
+
+    def on_bus(self, is_up: bool) -> None:
+        """The bus went or came back."""
+        self._hub.continuity.on_bus(is_up)
+
+    async def close(self) -> None:
+        """After the drain: close what is left (4001) and write open ticks. What that changes in a store may still
+        be under way afterwards, in the tasks that were spawned.
+        """
         hub = self._hub
         hub.is_draining = True
         for connection in list(hub.connections):
@@ -90,9 +104,15 @@ class Gateway:
         for room in list(hub.rooms.values()):
             if room.document is not None:
                 await room.document.commit_now()
+        hub.run(hub.system.retire(), "end of this node's rows")
+
+    async def leave(self) -> None:
+        """Leave the cluster; whoever may still come back is handed to another node."""
+        hub = self._hub
         hub.is_started = False
+        with contextlib.suppress(StoreUnavailable):
+            await hub.backend.presence.drop_lease(hub.life)
         await hub.backend.bus.leave(hub.life)
-        await hub.backend.presence.drop_lease(hub.life)
 
     def connect(self, wire: Wire, admission: Admitted) -> Connection:
         """A socket was upgraded; sends `hello`. The transport calls `on_message(data, binary)`,
@@ -128,12 +148,12 @@ class Gateway:
 
     def start_drain(self, window_s: float | None = None) -> None:
         """Tell clients to go elsewhere within the window; what is left at its end gets 4001."""
-        self._drain.start(self._hub.config.drain_window_s if window_s is None else window_s)
+        self._hub.drain.start(self._hub.config.drain_window_s if window_s is None else window_s)
 
     @property
     def ready(self) -> bool:
-        """Started and not draining: upgrades are welcome."""
-        return self._hub.is_started and not self._hub.is_draining
+        """Started, not draining, with store and bus: upgrades are welcome."""
+        return self._hub.is_ready
 
     @property
     def drained(self) -> bool:

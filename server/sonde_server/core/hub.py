@@ -1,12 +1,10 @@
 """What all parts of one gateway share: configuration, clocks, stores, and who and what is here.
 
-Owns the registries (connections, sessions, rooms), the opening and closing of rooms, and what other nodes say.
-Decides nothing else: rules are in the parts.
+Owns the registries (connections, sessions, rooms) and the parts. Decides nothing else: rules are in the parts.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -19,16 +17,18 @@ from sonde_server.core.agenda import Agenda
 from sonde_server.core.attendance import Attendance
 from sonde_server.core.authority import Authority
 from sonde_server.core.commands.lanes import Lanes
-from sonde_server.core.config import Audience
+from sonde_server.core.continuity import Continuity
+from sonde_server.core.drain import Drain
 from sonde_server.core.driving import Spawn, drive
+from sonde_server.core.hearing import Hearing
 from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.lifecycle import Lifecycle
 from sonde_server.core.limits import TokenBucket
 from sonde_server.core.metrics import Metrics
-from sonde_server.core.presence import RoomPresence
+from sonde_server.core.opening import Opening
 from sonde_server.core.recovery import Recovery
 from sonde_server.core.resuming import Resuming
-from sonde_server.core.rooms import Room
+from sonde_server.core.revoking import Revoking
 from sonde_server.core.state import Document
 from sonde_server.core.system import SystemChannels
 from sonde_server.core.taps import Taps
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from sonde_server.core.config import GatewayConfig
     from sonde_server.core.connection import Connection
     from sonde_server.core.ports import Backend, Clock, Entropy, PresenceNews
-    from sonde_server.core.records import Entry, Revocation
+    from sonde_server.core.rooms import Room
     from sonde_server.core.session import Session
 
 LIFE_BYTES: Final = 6
@@ -57,7 +57,7 @@ class TokenVerifier(Protocol):
 
 
 class Hub:
-    """The shared middle of one gateway; also what receives the bus."""
+    """The shared middle of one gateway."""
 
     def __init__(
         self,
@@ -85,6 +85,11 @@ class Hub:
         self.lifecycle = Lifecycle(self)
         self.attendance = Attendance(self)
         self.recovery = Recovery(self)
+        self.revoking = Revoking(self)
+        self.opening = Opening(self)
+        self.hearing = Hearing(self)
+        self.continuity = Continuity(self)
+        self.drain = Drain(self)
         self.resuming = Resuming(self)
         self.taps = Taps(self)
         self.watch = Watch(self)
@@ -99,7 +104,6 @@ class Hub:
         self.agenda.on_earlier = self.wake_by
         self.is_started = False
         self.is_draining = False
-        self._opening: dict[str, asyncio.Event] = {}
         self._roles: dict[frozenset[str], frozenset[str]] = {}
         self._decoders: dict[str, Decoder[ClientFrame]] = {}
 
@@ -108,6 +112,11 @@ class Hub:
     def run(self, work: Coroutine[Any, Any, None], name: str) -> bool:
         """Drive a coroutine that nobody waits for. True when it has ended already."""
         return drive(work, name, self._spawn)
+
+    @property
+    def is_ready(self) -> bool:
+        """Started, not draining, with store and bus: sessions are welcome."""
+        return self.is_started and not self.is_draining and self.continuity.is_whole
 
     def wall_ms(self) -> int:
         """Unix milliseconds."""
@@ -129,20 +138,26 @@ class Hub:
         if meta is not None and len(msgspec.json.encode(meta)) > self.config.max_meta_bytes:
             raise Refused(ErrorCode.TOO_LARGE, "the presence meta is too large")
 
+    def sessions_of(self, user: str) -> list[Session]:
+        """The user's sessions on this node."""
+        return [session for session in self.sessions.values() if session.user == user]
+
     async def touch(self, session: Session) -> None:
-        """Refresh a session's record; a session that moved meanwhile is let go, and so is one that the store forgot
-        (a pause longer than its life), whose client is to identify anew.
+        """Refresh a session's record, and look whether its token still counts. A session that moved meanwhile is
+        let go. One that the store forgot is stored again if the store lost everything; else its life ran out in a
+        pause, and its client is to identify anew.
         """
         session.touched_at = self.clock.now()
-        kept = await self.backend.sessions.touch(session.as_record(), self.config.resume_ttl_s)
-        if kept:
+        if await self.revoking.look_again(session):
             return
-        is_known = await self.backend.sessions.load(session.id) is not None
-        if session.connection is None:
+        if await self.backend.sessions.touch(session.as_record(), self.config.resume_ttl_s):
             return
-        if is_known:
-            self.lifecycle.supersede(session)
-        else:
+        if await self.backend.sessions.load(session.id) is not None:
+            if session.connection is not None:
+                self.lifecycle.supersede(session)
+        elif await self.attendance.store_was_emptied():
+            await self.backend.sessions.create(session.as_record(), self.config.resume_ttl_s)
+        elif session.connection is not None:
             session.connection.close(CloseCode.SESSION_EXPIRED, "session_expired")
 
     def user_bucket(self, user: str) -> TokenBucket:
@@ -179,43 +194,18 @@ class Hub:
     # ------------------------------------------------------------ rooms
 
     async def open_room(self, ch: str) -> Room:
-        """The room of a channel, opened if it was not. Two who open it at once get the same."""
-        while (room := self.rooms.get(ch)) is None:
-            waiting = self._opening.get(ch)
-            if waiting is not None:
-                await waiting.wait()
-                continue
-            await self._open_room(ch)
-        return room
-
-    async def _open_room(self, ch: str) -> None:
-        done = self._opening[ch] = asyncio.Event()
-        try:
-            config = self.authority.namespace(ch)
-            await self.backend.bus.subscribe(self.life, ch)
-            room = Room(self, ch, config, await self.backend.log.top(ch, config.limits))
-            if config.presence:
-                room.presence = RoomPresence(room, await self.backend.presence.members(ch))
-            self.rooms[ch] = room
-            self.metrics.rooms += 1
-            if config.audience is Audience.GATEWAY:
-                await self.system.opened(room)
-        finally:
-            del self._opening[ch]
-            done.set()
+        """The room of a channel, opened if it was not."""
+        return self.rooms.get(ch) or await self.opening.open(ch)
 
     def close_room(self, room: Room) -> None:
         """Close a room that nobody needs."""
-        if room.is_idle and self.rooms.get(room.ch) is room:
-            del self.rooms[room.ch]
-            self.metrics.rooms -= 1
-            self.run(self.backend.bus.unsubscribe(self.life, room.ch), "bus unsubscribe")
+        self.opening.close(room)
 
-    async def document(self, room: Room) -> Document:
-        """A room's document, read from the store on first need."""
+    async def document(self, room: Room, *, afresh: bool = False) -> Document:
+        """A room's document, read from the store on first need, or `afresh`."""
         if room.document is None:
             room.document = Document(room)
-        if not room.document.is_loaded:
+        if afresh or not room.document.is_loaded:
             await room.document.load()
         return room.document
 
@@ -226,44 +216,10 @@ class Hub:
             await (await self.document(room)).checkpoint()
         self.close_room(room)
 
-    # ------------------------------------------------------------ the bus
-
-    def on_entry(self, ch: str, epoch: str, entry: Entry) -> None:
-        """Another node appended."""
-        room = self.rooms.get(ch)
-        if room is not None:
-            room.receive(epoch, entry)
-
-    def on_presence(self, news: PresenceNews) -> None:
-        """A member of another node."""
+    def note_presence(self, news: PresenceNews) -> None:
+        """A member came, changed or left, here or elsewhere."""
         room = self.rooms.get(news.ch)
-        if room is not None and room.presence is not None:
+        if room is None:
+            self.opening.keep_news(news)
+        elif room.presence is not None:
             room.presence.note(news)
-
-    def on_fence(self, session: str, generation: int) -> None:
-        """A session moved to another node."""
-        self.resuming.heard_fence(session, generation)
-        here = self.sessions.get(session)
-        if here is not None and here.generation < generation:
-            self.lifecycle.supersede(here)
-
-    def on_gap(self, ch: str | None = None) -> None:
-        """The bus lost touch: every open channel (or the one named) is compared with its log."""
-        for room in list(self.rooms.values()):
-            if ch in (None, room.ch):
-                self.run(room.verify(), "comparison with the log")
-
-    def on_watch(self, ch: str) -> None:
-        """Monitors listen to a system channel elsewhere."""
-
-    def on_user_updated(self, user: str, name: str) -> None:
-        """A user has another name."""
-
-    def on_revoked(self, revocation: Revocation) -> None:
-        """Tokens were taken back."""
-
-    def on_kick(self, session: str, code: int, cause: str) -> None:
-        """Another node's admin."""
-        here = self.sessions.get(session)
-        if here is not None:
-            self.lifecycle.kick(here, code, cause)

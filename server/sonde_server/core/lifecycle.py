@@ -57,6 +57,7 @@ class Lifecycle:
         """
         hub, config = self._hub, self._hub.config
         claims = self.claims(connection, frame.token)
+        await hub.revoking.check(claims)
         hub.check_meta(frame.presence.meta if frame.presence else None)
         await self._make_room(claims.sub)
         secret = hub.entropy.token(SECRET_BYTES)
@@ -78,6 +79,7 @@ class Lifecycle:
                 channels=[own],
             )
         )
+        hub.drain.tell_late(connection)
 
     def claims(self, connection: Connection, token: str | None) -> Claims:
         """Who is there: by the token of the frame, else by the one of the upgrade, if that still counts."""
@@ -127,8 +129,7 @@ class Lifecycle:
 
     def seat(self, record: SessionRecord, claims: Claims, connection: Connection) -> Session:
         """Make a session of a record and let an open connection carry it."""
-        session = Session(record, claims.exp, self._hub.shared_roles(claims.roles))
-        session.name = claims.name
+        session = Session(record, claims, self._hub.shared_roles(claims.roles))
         session.touched_at = self._hub.clock.now()
         session.connection = connection
         self._hub.sessions[session.id] = session

@@ -26,6 +26,8 @@ HELP: Final[Mapping[str, str]] = MappingProxyType(
         "sessions": "Sessions with a connection on this node.",
         "sessions_detached": "Dropped sessions within their grace on this node.",
         "rooms": "Channels open on this node.",
+        "store_up": "Whether the store can be used (1) or not (0).",
+        "bus_up": "Whether the bus can be used (1) or not (0).",
         "subscriptions": "Subscriptions of this node's sessions.",
         "taps": "Taps in place.",
         "connections_total": "WebSocket connections accepted.",
@@ -78,6 +80,8 @@ class Metrics:
     sessions: int = 0
     sessions_detached: int = 0
     rooms: int = 0
+    store_up: int = 1
+    bus_up: int = 1
     subscriptions: int = 0
     taps: int = 0
     connections_total: int = 0

@@ -302,6 +302,10 @@ class Bus(Protocol):
         """Tell `node` to end a session's connection."""
         ...
 
+    async def nudge(self, node: str, ch: str) -> None:
+        """Tell the other nodes to compare this channel with its log."""
+        ...
+
     async def watch(self, node: str, ch: str) -> None:
         """Tell the other nodes that this channel of the gateway's own has listeners here."""
         ...

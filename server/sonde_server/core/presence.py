@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from sonde_protocol.codec import Codec
 from sonde_protocol.codes import LeaveReason
 from sonde_protocol.frames import Leave, Member, Presence
+from sonde_server.core.ports import PresenceNews
 
 if TYPE_CHECKING:
-    from sonde_server.core.ports import PresenceNews
     from sonde_server.core.records import Attendees
     from sonde_server.core.rooms import Room, Subscription
 
@@ -94,6 +94,19 @@ class RoomPresence:
         born = self._stamp if came and session not in self._shown else (before.born if before else 0)
         reason: Reason = LeaveReason(news.reason or LeaveReason.LEFT).value
         self._batch[session] = _Change(news.user, member, reason, self._stamp, born)
+
+    def catch_up(self, attendees: Attendees) -> None:
+        """News may have been missed: take over what the store says, as far as it is newer."""
+        ch, present = self._room.ch, set()
+        for member, version in attendees.seats:
+            present.add(member.session)
+            self.note(PresenceNews(ch, member.session, member.user, member, None, version))
+        for member in self.members():
+            if member.session not in present:
+                gone = PresenceNews(
+                    ch, member.session, member.user, None, LeaveReason.LEFT.value, attendees.version
+                )
+                self.note(gone)
 
     # ------------------------------------------------------------ telling
 

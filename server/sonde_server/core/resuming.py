@@ -142,7 +142,7 @@ class Resuming:
             raise ResumeRefused(ResumeCause.SESSION_EXPIRED)
         if digest(frame.resume) not in (record.secret, record.previous):
             raise ResumeRefused(ResumeCause.BAD_SECRET)
-        if not hub.is_started or hub.is_draining:
+        if not hub.is_ready:
             raise ResumeRefused(ResumeCause.NOT_READY)
         try:
             claims = hub.lifecycle.claims(connection, frame.token)
@@ -150,6 +150,10 @@ class Resuming:
             raise ResumeRefused(ResumeCause.UNAUTHORIZED) from None
         if claims.sub != record.user:
             raise ResumeRefused(ResumeCause.UNAUTHORIZED)
+        try:
+            await hub.revoking.check(claims)
+        except Refused:
+            raise ResumeRefused(ResumeCause.UNAUTHORIZED) from None
         return claims
 
     # ------------------------------------------------------------ step 2

@@ -82,6 +82,7 @@ class Room:
 
     __slots__ = (
         "_fanout",
+        "_rebasing",
         "_reorder",
         "_repairing",
         "ch",
@@ -106,6 +107,7 @@ class Room:
         self._fanout: list[Subscription] | None = None
         self._reorder: ReorderBuffer[Entry] | None = None
         self._repairing = False
+        self._rebasing = False  # what comes meanwhile is read from the log after
 
     def __repr__(self) -> str:
         return f"<Room {self.ch} #{self.seq} with {len(self.subscriptions)}>"
@@ -113,7 +115,9 @@ class Room:
     @property
     def is_idle(self) -> bool:
         """Nobody listens and nothing is under way: it may be closed."""
-        return not self.subscriptions and (self.document is None or not self.document.is_busy)
+        if self.subscriptions or self.hub.system.is_watched(self.ch):
+            return False
+        return self.document is None or not self.document.is_busy
 
     # ------------------------------------------------------------ listeners
 
@@ -156,6 +160,8 @@ class Room:
         """An entry was appended, here or elsewhere; or a volatile event passes."""
         if entry.seq == VOLATILE_SEQ:
             self.deliver(entry)
+        elif self._rebasing:
+            return
         elif epoch != self.epoch:
             self.hub.run(self._rebase(Cause.EPOCH_CHANGED), "rebase")
         elif entry.seq == self.seq + 1 and self._reorder is None:
@@ -249,18 +255,30 @@ class Room:
         top = await self.hub.backend.log.top(self.ch, self.config.limits)
         if top.epoch != self.epoch:
             await self._rebase(Cause.EPOCH_CHANGED)
-        elif top.seq > self.seq and not self._repairing:
+        elif top.seq > self.seq and not self._repairing and not self._rebasing:
             await self._repair()
 
     async def _rebase(self, cause: Cause) -> None:
         """The log has another life, or lost what was between: every listener gets a snapshot that says so."""
-        top = await self.hub.backend.log.top(self.ch, self.config.limits)
-        if top.epoch == self.epoch and top.seq <= self.seq:
+        if self._rebasing:
             return
-        self.epoch, self.seq = top.epoch, top.seq
+        self._rebasing = True
+        try:
+            top = await self.hub.backend.log.top(self.ch, self.config.limits)
+            if top.epoch == self.epoch and top.seq <= self.seq:
+                return
+            if self.config.state:
+                await self.hub.document(self, afresh=True)
+            if self.epoch != top.epoch or self.seq < top.seq:  # the document may have moved the room already
+                self.stand_at(top.epoch, top.seq, cause)
+        finally:
+            self._rebasing = False
+        await self.verify()  # what came meanwhile
+
+    def stand_at(self, epoch: str, seq: int, cause: Cause) -> None:
+        """The room is at this position now, whatever was before: its listeners are told by snapshots."""
+        self.epoch, self.seq = epoch, seq
         self._reorder = None
-        if self.document is not None:
-            await self.document.load()
         for subscription in list(self.listeners()):
             self.hub.recovery.resnapshot(subscription, cause)
 

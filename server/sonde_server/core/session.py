@@ -9,6 +9,7 @@ from sonde_protocol.states import SESSION, SessionState, SessionTrigger, advance
 from sonde_server.core.records import CommandKey, SessionRecord
 
 if TYPE_CHECKING:
+    from sonde_server.core.auth import Claims
     from sonde_server.core.connection import Connection
     from sonde_server.core.rooms import Subscription
 
@@ -27,13 +28,17 @@ class Session:
         "expires",
         "generation",
         "id",
+        "issued",
+        "jti",
         "last_command",
         "life",
         "meta",
         "name",
+        "previous",
         "roles",
         "rtt_at",
         "rtt_ms",
+        "secret",
         "state",
         "status",
         "subscriptions",
@@ -42,11 +47,15 @@ class Session:
         "user",
     )
 
-    def __init__(self, record: SessionRecord, expires: int, roles: frozenset[str]) -> None:
+    def __init__(self, record: SessionRecord, claims: Claims, roles: frozenset[str]) -> None:
         self.id = record.session
         self.user = record.user
-        self.name = record.name
+        self.name = claims.name
         self.roles = roles
+        self.secret = record.secret  # digests, kept for a store that loses everything
+        self.previous = record.previous
+        self.jti = claims.jti
+        self.issued = claims.iat
         self.device = record.device
         self.client = record.client
         self.client_version = record.client_version
@@ -57,7 +66,7 @@ class Session:
         self.activity = record.activity
         self.meta = record.meta
         self.last_command = record.last_command
-        self.expires = expires  # unix s
+        self.expires = claims.exp  # unix s
         self.connection: Connection | None = None
         self.subscriptions: dict[str, Subscription] = {}
         self.away: tuple[str, ...] = ()  # channels that it was in when it dropped
@@ -103,7 +112,7 @@ class Session:
         )
 
     def as_record(self) -> SessionRecord:
-        """What the store is to refresh; the secrets are the store's own and stay as they are."""
+        """What the store is to refresh; the secrets are the store's own and stay as they are, if it has any."""
         return SessionRecord(
             session=self.id,
             user=self.user,
@@ -111,8 +120,8 @@ class Session:
             roles=self.roles,
             generation=self.generation,
             node=self.life,
-            secret="",
-            previous=None,
+            secret=self.secret,
+            previous=self.previous,
             created=self.created,
             client=self.client,
             client_version=self.client_version,

@@ -16,12 +16,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sonde_protocol.codes import ErrorCode
+from sonde_protocol.codes import Cause, ErrorCode
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.errors import Refused
 from sonde_protocol.merge import apply, diff, state_hash
 from sonde_server.core.authority import PLAYERS_KEY
-from sonde_server.core.records import CommandKey, Entry, NewDelta, StaleDelta, VoidContributions
+from sonde_server.core.records import (
+    CommandKey,
+    Entry,
+    NewDelta,
+    StaleDelta,
+    StoreUnavailable,
+    VoidContributions,
+)
 
 if TYPE_CHECKING:
     from sonde_server.core.connection import Connection
@@ -102,9 +109,8 @@ class Document:
         return bool(self._tick) or self._committing
 
     async def load(self) -> None:
-        """Read the document from the store, whatever is held here."""
+        """Read the document from the store. What was held here lives on until that has come."""
         async with self._loading:
-            self.is_loaded = False
             self._missed = []
             stored = await self._room.hub.backend.log.state(self._room.ch, self._room.config.limits)
             value = {} if stored.document is None else stored.document
@@ -116,16 +122,18 @@ class Document:
             self._size_bytes = len(msgspec.json.encode(value))
             self.is_loaded = True
             missed, self._missed = self._missed, []
-            for entry in missed:
-                self.fold(entry)
+        room = self._room
+        if room.epoch != self.epoch:  # the log has another life: nobody may be shown this under the old one
+            room.stand_at(self.epoch, self.at, Cause.EPOCH_CHANGED)
+        for entry in missed:
+            self.fold(entry)
 
     def fold(self, entry: Entry) -> None:
         """A delta was handed out."""
-        if self.is_loaded:
-            if entry.seq > self.at:
-                self._take(apply(self.value, entry.d), entry.seq)
-        elif self._loading.locked():
+        if self._loading.locked():
             self._missed.append(entry)
+        if self.is_loaded and entry.seq > self.at:
+            self._take(apply(self.value, entry.d), entry.seq)
 
     def hash(self) -> str:
         """The canonical hash of the document as it stands; made once for all snapshots of one state."""
@@ -229,19 +237,23 @@ class Document:
         self._committing, self._is_counted = True, False
         try:
             await self._append(tick)
+        except StoreUnavailable:
+            self._room.hub.continuity.unsure(self._room.ch)
+            self._refuse_all(tick, ErrorCode.OVERLOADED, "the store is slow or away")
         except Exception:
             log.exception("a state tick could not be written")
-            unknown = Refused(
-                ErrorCode.INTERNAL, "the tick could not be written", temporary=True, retry_ms=_RETRY_MS
-            )
-            for contribution in tick:
-                contribution.refuse(unknown)
+            self._refuse_all(tick, ErrorCode.INTERNAL, "the tick could not be written")
         finally:
             self._committing = False
         if self._tick:
             self._schedule()
         elif self._room.is_idle:
             self._room.hub.close_room(self._room)
+
+    def _refuse_all(self, tick: list[Contribution], code: ErrorCode, message: str) -> None:
+        unknown = Refused(code, message, temporary=True, retry_ms=_RETRY_MS)
+        for contribution in tick:
+            contribution.refuse(unknown)
 
     async def _append(self, tick: list[Contribution]) -> None:
         for _ in range(MAX_ATTEMPTS):
@@ -289,7 +301,8 @@ class Document:
         room.hub.metrics.patches_total += len(tick)
         if appended.entry is not None:
             room.hub.metrics.entries_total += 1
-            self._take(after, appended.seq)
+            if appended.seq > self.at:  # else a repair was faster and folded it already
+                self._take(after, appended.seq)
             room.receive(appended.epoch, appended.entry)
             await bus.publish(room.hub.life, room.ch, appended.epoch, appended.entry)
             await self._keep_checkpoint()

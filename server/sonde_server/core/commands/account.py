@@ -21,8 +21,9 @@ async def auth(
     claims = hub.authenticator.verify(frame.token)
     if claims.sub != session.user:
         raise Refused(ErrorCode.UNAUTHORIZED, "the token is somebody else's")
+    await hub.revoking.check(claims)
     renamed = claims.name != session.name
-    session.expires = claims.exp
+    session.expires, session.jti, session.issued = claims.exp, claims.jti, claims.iat
     session.name = claims.name
     session.roles = hub.shared_roles(claims.roles)
     await _take_out(hub, session, connection)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sonde_protocol.codes import DeliveryClass, Role
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Patch, Publish
-from sonde_server.core.records import VOLATILE_SEQ, Entry, Fenced, NewEvent
+from sonde_server.core.records import VOLATILE_SEQ, Entry, Fenced, NewEvent, StoreUnavailable
 from sonde_server.core.state import Contribution
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ async def publish(
         entry = Entry(frame.ch, VOLATILE_SEQ, frame.type, frame.d, session.user, ts, class_=frame.class_)
         await _hand_out(hub, "", entry)
         return {}
+    hub.continuity.require()
     event = NewEvent(frame.type, frame.d, session.user, ts, frame.class_, frame.key)
     try:
         appended = await hub.backend.log.append(frame.ch, config.limits, event, session.key(frame.id))
+    except StoreUnavailable:
+        hub.continuity.unsure(frame.ch)
+        raise
     except Fenced:
         hub.lifecycle.supersede(session)  # void: it has moved, and asks again where it lives now
         return None
@@ -53,6 +57,7 @@ async def _hand_out(hub: Hub, epoch: str, entry: Entry) -> None:
 async def patch(hub: Hub, session: Session, connection: Connection, frame: Patch, repeat: bool) -> None:
     """Join the room's open tick; the answer comes when it is committed."""
     hub.authority.to_patch(session, frame.ch, frame.d)
+    hub.continuity.require()
     room = await hub.open_room(frame.ch)
     try:
         document = await hub.document(room)

@@ -1,0 +1,3 @@
+local m = opened()
+trim(m, now_ms())
+return top_of(m)
