@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sonde_server.adapters.memory_backend import memory_backend
 from sonde_server.adapters.memory_bus import MemoryBus
@@ -19,6 +19,7 @@ from sonde_server.adapters.system import SystemEntropy
 from sonde_server.core.ports import Backend, Entropy
 from support.clocks import HandClock, SeededEntropy
 from support.fleet import Program
+from support.nats import LinkEach, shared_nats
 from support.servers import has_debian_redis, shared_debian_redis, shared_redis
 
 
@@ -42,6 +43,15 @@ async def memory() -> AsyncIterator[Store]:
     """The adapters of one process."""
     clock = HandClock()
     yield Store(memory_backend(clock, SeededEntropy(), resume_ttl_s=120.0), clock.move)
+
+
+@asynccontextmanager
+async def nats() -> AsyncIterator[Store]:
+    """The stores of one process, and the bus over a real nats-server, a link for each node."""
+    clock, bus = HandClock(), LinkEach(shared_nats())
+    backend = replace(memory_backend(clock, SeededEntropy(), resume_ttl_s=120.0), bus=bus)
+    yield Store(backend, clock.move)
+    await bus.close()
 
 
 def redis_stores(link: RedisLink, entropy: Entropy) -> Backend:
@@ -77,6 +87,6 @@ async def redis_store(start: Callable[[], Program]) -> AsyncIterator[Store]:
         yield Store(backend, clock.move)
 
 
-FACTORIES: dict[str, Factory] = {"memory": memory, "valkey": lambda: redis_store(shared_redis)}
+FACTORIES: dict[str, Factory] = {"memory": memory, "nats": nats, "valkey": lambda: redis_store(shared_redis)}
 if has_debian_redis():
     FACTORIES["redis"] = lambda: redis_store(shared_debian_redis)
