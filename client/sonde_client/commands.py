@@ -149,7 +149,7 @@ class Commands:
         assert frame.id is not None
         if frame.temporary:
             wait_s = DEFAULT_RETRY_S if frame.retry_ms is None else max(0.0, frame.retry_ms / 1000.0)
-            if self.queue.postpone(frame.id, now + min(wait_s, MAX_RETRY_S)):
+            if self.queue.postpone(frame.id, now, min(wait_s, MAX_RETRY_S)):
                 return None
         pending = self.queue.answer(frame.id)
         if pending is not None:

@@ -16,7 +16,10 @@ from sonde_protocol.errors import Refused
 from sonde_protocol.frames import Command, Patch, Publish, op_of
 
 WINDOW: Final = 64
-MAX_ATTEMPTS: Final = 10
+PATIENCE_S: Final = (
+    120.0  # a command that is refused for now is tried for so long: as long as a session may wait
+)
+MOST_PATIENT_WAIT: Final = 4  # times the gateway's own hint, reached by doubling
 DEFAULT_LIMIT: Final = 1_000
 
 Settle = Callable[[Any, Exception | None], None]
@@ -28,14 +31,15 @@ class Pending:
 
     Attributes:
         settle: told the reply's `d`, or an exception; `None` when nobody waits (restored from a file).
-        attempts: how often it was written to a socket. retry_at: when a temporary refusal is tried again.
+        refusals: how often it was refused for now, since `refused_at`. retry_at: when it is tried again.
         own: the session's own command (restoring a subscription, sync, auth): not reported as unknown.
     """
 
     command: Command
     settle: Settle | None = None
     own: bool = False
-    attempts: int = 0
+    refusals: int = 0
+    refused_at: float = 0.0
     retry_at: float | None = None
 
     @property
@@ -134,7 +138,6 @@ class CommandQueue:
             pending.command.id = self.next_number
             self.next_number += 1
             self._sent[pending.command.id] = pending
-            pending.attempts += 1
             self.dirty |= pending.is_recorded
             ready.append(pending)
         return ready
@@ -147,7 +150,6 @@ class CommandQueue:
         due = [pending for pending in self._sent.values() if pending.retry_at is not None]
         for pending in due:
             pending.retry_at = None
-            pending.attempts += 1
         return due
 
     def answer(self, number: int) -> Pending | None:
@@ -159,12 +161,19 @@ class CommandQueue:
                 self._recompute_retry()
         return pending
 
-    def postpone(self, number: int, until: float) -> bool:
-        """Temporarily refused: keep it, under its number. False when it is unknown or was tried too often."""
+    def postpone(self, number: int, now: float, wait_s: float) -> bool:
+        """Temporarily refused: keep it, under its number, and wait longer each time. False when it is unknown, or
+        was refused for too long.
+        """
         pending = self._sent.get(number)
-        if pending is None or pending.attempts >= MAX_ATTEMPTS or pending.is_volatile:
+        if pending is None or pending.is_volatile:
             return False
-        pending.retry_at = until
+        if not pending.refusals:
+            pending.refused_at = now
+        elif now - pending.refused_at >= PATIENCE_S:
+            return False
+        pending.retry_at = now + wait_s * min(2**pending.refusals, MOST_PATIENT_WAIT)
+        pending.refusals += 1
         self._recompute_retry()
         return True
 
@@ -181,7 +190,6 @@ class CommandQueue:
         self._retry_at = None
         for pending in self._sent.values():
             pending.retry_at = None
-            pending.attempts += 1
         return list(self._sent.values())
 
     def take_volatile(self) -> list[Pending]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sonde_client.queue import MAX_ATTEMPTS, WINDOW, CommandQueue, Pending
+from sonde_client.queue import MOST_PATIENT_WAIT, PATIENCE_S, WINDOW, CommandQueue, Pending
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import Patch, Publish, Sync
 
@@ -60,8 +60,8 @@ def test_postponed_commands_come_back_in_order_and_nothing_overtakes_them():
     for _ in range(3):
         queue.submit(publish())
     queue.take_sendable(0)
-    assert queue.postpone(2, 5.0)
-    assert queue.postpone(1, 4.0)
+    assert queue.postpone(2, 0.0, 5.0)
+    assert queue.postpone(1, 0.0, 4.0)
     queue.submit(publish())
     assert queue.next_deadline() == 5.0
     assert queue.take_sendable(4.5) == []
@@ -69,20 +69,25 @@ def test_postponed_commands_come_back_in_order_and_nothing_overtakes_them():
     assert numbers(queue.take_sendable(5.0)) == [4]
 
 
-def test_a_command_is_not_postponed_for_ever():
-    queue = CommandQueue()
+def test_a_command_is_postponed_for_as_long_as_a_session_may_wait_and_not_for_ever():
+    queue, now = CommandQueue(), 10.0
     queue.submit(publish())
-    queue.take_sendable(0)
-    for n in range(MAX_ATTEMPTS - 1):
-        assert queue.postpone(1, n)
-        queue.take_sendable(n)
-    assert not queue.postpone(1, 99)
+    queue.take_sendable(now)
+    waits = []
+    while queue.postpone(1, now, 0.5):
+        due = queue.next_deadline()
+        assert due is not None
+        waits.append(due - now)
+        now = due
+        assert numbers(queue.take_sendable(now)) == [1]
+    assert waits[:4] == [0.5, 1.0, 0.5 * MOST_PATIENT_WAIT, 0.5 * MOST_PATIENT_WAIT]
+    assert PATIENCE_S <= now - 10.0 < PATIENCE_S + 0.5 * MOST_PATIENT_WAIT
 
 
 def test_unknown_numbers_are_nobodys():
     queue = CommandQueue()
     assert queue.answer(7) is None
-    assert not queue.postpone(7, 1.0)
+    assert not queue.postpone(7, 0.0, 1.0)
 
 
 def test_an_answered_command_no_longer_holds_the_others_back():
@@ -90,7 +95,7 @@ def test_an_answered_command_no_longer_holds_the_others_back():
     queue.submit(publish())
     queue.submit(publish())
     queue.take_sendable(0)
-    queue.postpone(1, 100.0)
+    queue.postpone(1, 0.0, 100.0)
     queue.answer(1)
     assert queue.next_deadline() is None
 
@@ -100,7 +105,7 @@ def test_resending_keeps_order_numbers_and_forgets_waits():
     for _ in range(3):
         queue.submit(publish())
     queue.take_sendable(0)
-    queue.postpone(2, 100.0)
+    queue.postpone(2, 0.0, 100.0)
     queue.answer(1)
     assert numbers(queue.resend()) == [2, 3]
     assert queue.next_deadline() is None

@@ -116,6 +116,9 @@ class Attendance:
         if lease is Lease.CLAIMED or (lease is Lease.NEW and known):
             await self._register_again()
             self._hub.continuity.look_for_gaps()
+        if lease is Lease.NEW and known:
+            for session in list(self._hub.sessions.values()):
+                await self._hub.touch(session)
 
     async def store_was_emptied(self) -> bool:
         """Whether the store lost everything within the life of a session: a lease that is gone betrays it."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 8
 _RETRY_MS: Final = 100
+AWAY_RETRY_MS: Final = 500
 
 log: Final = logging.getLogger("sonde.gateway")
 
@@ -239,7 +240,7 @@ class Document:
             await self._append(tick)
         except StoreUnavailable:
             self._room.hub.continuity.unsure(self._room.ch)
-            self._refuse_all(tick, ErrorCode.OVERLOADED, "the store is slow or away")
+            self._refuse_all(tick, ErrorCode.OVERLOADED, "the store is slow or away", AWAY_RETRY_MS)
         except Exception:
             log.exception("a state tick could not be written")
             self._refuse_all(tick, ErrorCode.INTERNAL, "the tick could not be written")
@@ -250,8 +251,10 @@ class Document:
         elif self._room.is_idle:
             self._room.hub.close_room(self._room)
 
-    def _refuse_all(self, tick: list[Contribution], code: ErrorCode, message: str) -> None:
-        unknown = Refused(code, message, temporary=True, retry_ms=_RETRY_MS)
+    def _refuse_all(
+        self, tick: list[Contribution], code: ErrorCode, message: str, retry_ms: int = _RETRY_MS
+    ) -> None:
+        unknown = Refused(code, message, temporary=True, retry_ms=retry_ms)
         for contribution in tick:
             contribution.refuse(unknown)
 
