@@ -329,9 +329,11 @@ def _backend(settings: Settings, world: World, config: GatewayConfig) -> Backend
         )
     except ImportError as error:
         raise ConfigInvalid(f"Redis and NATS need pip install 'sonde[cluster]' ({error})") from None
-    return fleet_backend(
-        settings.redis.get_secret_value(), settings.nats.get_secret_value(), world.entropy, config
-    )
+    redis, nats = settings.redis.get_secret_value(), settings.nats.get_secret_value()
+    try:
+        return fleet_backend(redis, nats, world.entropy, config)
+    except ValueError as error:
+        raise ConfigInvalid(str(error)) from None
 
 
 def _token_rules(settings: Settings) -> TokenRules:

@@ -20,7 +20,7 @@ from sonde_client import Client
 from sonde_client.events import SessionLost, SessionResumed, StatusChanged
 from sonde_protocol.states import ConnectionState
 from support.fleet import Fleet, running_fleet
-from support.history import Recorder, check
+from support.history import Acknowledged, Recorder, check
 from support.storm import Outcome, run_storm
 from support.tokens import mint
 
@@ -76,7 +76,7 @@ async def crowd_under(fleet: Fleet, act: Callable[[Fleet], Awaitable[None]], wha
     members = [Member(fleet.url, number) for number in range(CROWD)]
     for start in range(0, CROWD, 100):
         await asyncio.gather(*(member.enter() for member in members[start : start + 100]))
-    published: list[str] = []
+    published: list[Acknowledged] = []
     stop = asyncio.Event()
     publishing = asyncio.create_task(_publish(members, published, stop))
     await asyncio.sleep(1.0)
@@ -105,13 +105,14 @@ async def crowd_under(fleet: Fleet, act: Callable[[Fleet], Awaitable[None]], wha
     return 1 if findings.wrong or lost else 0
 
 
-async def _publish(members: list[Member], published: list[str], stop: asyncio.Event) -> None:
+async def _publish(members: list[Member], published: list[Acknowledged], stop: asyncio.Event) -> None:
     number = 0
     under_way: set[asyncio.Task[None]] = set()
 
     async def one(member: Member, text: str) -> None:
-        await member.client.channels[member.room].publish("note", text)
-        published.append(text)
+        seq = await member.client.channels[member.room].publish("note", text)
+        assert seq is not None
+        published.append(Acknowledged(member.room, seq, text))
 
     while not stop.is_set():
         number += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sonde_protocol.codes import LeaveReason
 from sonde_protocol.frames import Member
 from sonde_protocol.merge import apply
 from sonde_server.adapters.memory_log import MemoryLog
@@ -272,11 +273,12 @@ def test_a_claimer_does_not_give_up_a_member_whose_node_woke_up() -> None:
     other = rig.add_gateway("n2")
     eve, bob = watcher(rig), watcher(rig, "bob", gateway=other)
     rig.move(0.2)
-    rig.gateways.remove(other)  # paused
+    rig.stop_gateway(other)  # paused
     rig.move(14.0)
     updates = [m for f in all_of(eve.frames(), "presence") for m in f.get("updates") or ()]
     assert [m["status"] for m in updates] == ["reconnecting"]
     bob.pong()
+    run_now(rig.backend.bus.join(other._hub.life, other._hub.hearing))
     rig.gateways.append(other)
     rig.move(8.0)
     bob.pong()
@@ -436,3 +438,31 @@ def test_a_drain_tells_a_socket_that_identifies_late() -> None:
     late = rig.peer()
     rig.gateway.start_drain(10.0)
     assert "reconnect" in ops(late.send(op="identify", client={"name": "rig", "version": "1"}, token="ada"))
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_member_that_another_node_took_for_lost_is_shown_again_by_the_node_that_has_it(
+    is_gone: bool,
+) -> None:
+    rig = Rig()
+    other = rig.add_gateway("n2")
+    eve, bob = watcher(rig), watcher(rig, "bob", gateway=other)
+    rig.move(0.2)
+    eve.frames()
+    session = bob.connection.session
+    assert session is not None
+    attendance = rig.gateway._hub.attendance
+    if is_gone:
+        run_now(attendance._remove(CH, session.id, "bob", 1, LeaveReason.NODE_LOST))
+    else:
+        run_now(attendance._put(CH, session.as_member(5, "reconnecting"), 1))
+    rig.move(0.3)
+    seats = {
+        seat.member.session: seat.member.status for seat in run_now(rig.backend.presence.members(CH)).seats
+    }
+    assert seats[bob.session] == "online"
+    roster = rig.gateway._hub.rooms[CH].presence
+    assert roster is not None
+    member = roster.member(bob.session)
+    assert member is not None
+    assert member.status == "online"

@@ -233,7 +233,8 @@ class Rig:
         run_now(self.backend.bus.leave(gateway._hub.life))
 
     def stop_gateway(self, gateway: Gateway) -> None:
-        """As a crash: it is never ticked again."""
+        """As a crash: it is never ticked again, and hears nothing."""
+        self.deafen(gateway)
         self.gateways.remove(gateway)
 
 

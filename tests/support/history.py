@@ -33,6 +33,14 @@ class Told(NamedTuple):
     cause: str | None
 
 
+class Acknowledged(NamedTuple):
+    """A published event that was answered, with its place."""
+
+    ch: str
+    seq: int
+    text: str
+
+
 @dataclass(slots=True)
 class History:
     """What one client was told of one channel, in its order."""
@@ -101,19 +109,20 @@ class Findings:
 
 
 def check(
-    histories: Iterable[History], published: Iterable[str], patched: Iterable[tuple[str, int]]
+    histories: Iterable[History], published: Iterable[Acknowledged], patched: Iterable[tuple[str, int]]
 ) -> Findings:
     """Compare.
 
     Args:
-        published: the texts of acknowledged events; each text was sent by one command.
+        published: acknowledged events; each text was sent by one command.
         patched: (user, number) of acknowledged patches; a user's numbers only ever rise.
     """
     findings, every = Findings(), list(histories)
     for history in every:
         _check_order(history, findings)
     _check_agreement(every, findings)
-    _check_commands(every, set(published), dict(_highest(patched)), findings)
+    _check_events(every, published, findings)
+    _check_patches(every, dict(_highest(patched)), findings)
     return findings
 
 
@@ -152,25 +161,46 @@ def _check_agreement(histories: list[History], findings: Findings) -> None:
     ]
 
 
-def _check_commands(
-    histories: list[History], published: set[str], highest: dict[str, int], findings: Findings
-) -> None:
-    seen = {entry.mark for history in histories for entry in history.entries()}
-    has_jumped = any(_jumps(history) for history in histories)
-    if not has_jumped:  # a declared snapshot stands for the entries before it
-        findings.unapplied += [f"event {text!r}" for text in sorted(published - seen)]
+def _check_events(histories: list[History], published: Iterable[Acknowledged], findings: Findings) -> None:
+    """An acknowledged event was told to everybody, but to those whom a declared snapshot moved past its place."""
+    told = {
+        (history.client, history.ch): {entry.mark for entry in history.entries()} for history in histories
+    }
+    for ch, seq, text in published:
+        for history in histories:
+            if history.ch != ch or text in told[history.client, ch] or _was_moved_past(history, seq):
+                continue
+            findings.unapplied.append(f"{text!r}, #{seq} of {ch}, never reached {history.client}")
+
+
+def _was_moved_past(history: History, seq: int) -> bool:
+    """Whether a snapshot after the first entry stood for this place. A count that began anew stands for all."""
+    at: int | None = None
+    for item in history.items:
+        if isinstance(item, Told) and (at is None or item.seq < at or at < seq <= item.seq):
+            if at is None and seq > item.seq:
+                at = item.seq
+                continue
+            return True
+        at = item.seq
+    return False
+
+
+def _check_patches(histories: list[History], highest: dict[str, int], findings: Findings) -> None:
     for history in histories:
         _check_rising(history, findings)
+    if any(_jumps(history) for history in histories):
+        return  # a snapshot may stand for them: the documents at the end tell
     newest: dict[str, int] = {}
-    for mark in seen:
-        for user, number in _numbers(mark):
-            newest[user] = max(newest.get(user, 0), number)
-    if not has_jumped:
-        findings.unapplied += [
-            f"patch {number} of {user}: {newest.get(user, 0)} is the newest"
-            for user, number in highest.items()
-            if newest.get(user, 0) < number
-        ]
+    for history in histories:
+        for entry in history.entries():
+            for user, number in _numbers(entry.mark):
+                newest[user] = max(newest.get(user, 0), number)
+    findings.unapplied += [
+        f"patch {number} of {user}: {newest.get(user, 0)} is the newest"
+        for user, number in highest.items()
+        if newest.get(user, 0) < number
+    ]
 
 
 def _check_rising(history: History, findings: Findings) -> None:

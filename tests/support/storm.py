@@ -11,14 +11,15 @@ import json
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from sonde_client import Channel, Client
-from sonde_client.errors import NotSent, OutcomeUnknown, Refused
+from sonde_client.errors import NotSent, OutcomeUnknown
 from sonde_client.events import SessionLost, SessionResumed
+from sonde_protocol.errors import Refused
 from support.fleet import Fleet
-from support.history import Findings, Recorder, check
+from support.history import Acknowledged, Findings, Recorder, check
 from support.tokens import mint
 
 ROOMS = ("room:red", "room:green", "room:blue")
@@ -55,7 +56,7 @@ class Player:
         self.name, self.room = name, room
         self.client = Client(url, mint(name), name="storm", codec=_codec(name), measure_every_s=2.0)
         self.recorder = Recorder(self.client, name, room)
-        self.published: list[str] = []
+        self.published: list[Acknowledged] = []
         self.patched: list[tuple[str, int]] = []
         self.unknown = 0
         self.lost = 0
@@ -82,8 +83,9 @@ class Player:
             number += 1
             text = f"{self.name}#{number}"
             assert self.channel is not None
-            if await self._try(self.channel.publish("note", text)):
-                self.published.append(text)
+            seq = await self._try(self.channel.publish("note", text))
+            if seq is not None:
+                self.published.append(Acknowledged(self.room, seq, text))
             await asyncio.sleep(chance.random() * 2 * PUBLISH_EVERY_S)
 
     async def patch(self, until: float, chance: random.Random) -> None:
@@ -91,18 +93,19 @@ class Player:
         while time.monotonic() < until:
             self._number += 1
             assert self.channel is not None
-            if await self._try(self.channel.patch({"players": {self.name: {"n": self._number}}})):
+            patch = self.channel.patch({"players": {self.name: {"n": self._number}}})
+            if await self._try(patch) is not None:
                 self.patched.append((self.name, self._number))
             await asyncio.sleep(chance.random() * 2 * PATCH_EVERY_S)
 
-    async def _try(self, command: object) -> bool:
+    async def _try(self, command: Awaitable[int | None]) -> int | None:
+        """The acknowledged place; None where nobody knows."""
         try:
-            await command  # type: ignore[misc]
+            return await command
         except (OutcomeUnknown, NotSent):
-            return False
+            return None
         except Refused as refused:
             raise AssertionError(f"{self.name} was refused: {refused}") from refused
-        return True
 
 
 def _codec(name: str) -> str:
@@ -205,7 +208,7 @@ async def _judge(players: list[Player], seed: int, said: list[str]) -> Outcome:
             while not _is_settled(players):
                 await asyncio.sleep(0.2)
     histories = [player.recorder.history for player in players]
-    published = [text for player in players for text in player.published]
+    published = [event for player in players for event in player.published]
     patched = [pair for player in players for pair in player.patched]
     return Outcome(
         seed,

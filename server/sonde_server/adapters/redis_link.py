@@ -80,7 +80,7 @@ class RedisLink:
     @property
     def is_up(self) -> bool:
         """Whether calls are taken."""
-        return self._is_up
+        return self._is_up and self._socket is not None and not self._socket.has_ended
 
     async def open(self, on_change: Callable[[bool], None]) -> None:
         """Connect once; from then on the link comes back by itself.
@@ -172,7 +172,7 @@ class RedisLink:
             StoreFault: Redis refused the command.
         """
         socket = self._socket
-        if socket is None or not self._is_up:
+        if socket is None or not self.is_up:
             raise StoreUnavailable(f"{self.name} is away")
         try:
             reply = await socket.ask(arguments)

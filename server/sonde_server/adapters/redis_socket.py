@@ -59,6 +59,11 @@ class RedisSocket(asyncio.Protocol):
         """Wait for the end; why it came."""
         return await asyncio.shield(self._end)
 
+    @property
+    def has_ended(self) -> bool:
+        """Nothing is sent or answered any more."""
+        return self._end.done()
+
     def abort(self, why: str) -> None:
         """End it now; whoever waits is told that the outcome is unknown."""
         if self._end.done():

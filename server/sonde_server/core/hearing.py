@@ -30,8 +30,15 @@ class Hearing:
             self._hub.opening.keep_entry(ch, epoch, entry)
 
     def on_presence(self, news: PresenceNews) -> None:
-        """A member of another node."""
+        """A member came, changed or left elsewhere. Who is connected here is not waiting, whatever others took them
+        for while this node was not heard of.
+        """
         self._hub.note_presence(news)
+        here = self._hub.sessions.get(news.session)
+        if here is not None and here.connection is not None and news.says_away:
+            subscription = here.subscriptions.get(news.ch)
+            if subscription is not None and subscription.since:
+                self._hub.run(self._hub.attendance.join(subscription), "presence of a member that is here")
 
     def on_fence(self, session: str, generation: int) -> None:
         """A session moved to another node."""

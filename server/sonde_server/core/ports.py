@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from sonde_protocol.codes import Status
 from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import Member
 from sonde_server.core.records import (
@@ -226,6 +227,11 @@ class PresenceNews:
     member: Member | None
     reason: str | None
     version: int  # of the change in the store
+
+    @property
+    def says_away(self) -> bool:
+        """The member is said to be gone, or to be waited for."""
+        return self.member is None or self.member.status == Status.RECONNECTING
 
 
 class BusReceiver(Protocol):
