@@ -77,7 +77,8 @@ class Backdoor:
         peer = self.rig.peer()
         heard = peer.send(op="identify", client={"name": "rig", "version": "1"}, token=name)
         await until(lambda: heard.extend(peer.frames()) or all_of(heard, "ready"))
-        peer.session = only(heard, "ready")["session"]
+        ready = only(heard, "ready")
+        peer.session, peer.secret = ready["session"], ready["resume"]
         seen = peer.subscribe()
         await until(lambda: seen.extend(peer.frames()) or all_of(seen, "live"))
         return peer
@@ -224,6 +225,25 @@ async def test_services_hear_what_clients_publish_and_how_sessions_fare() -> Non
         assert (event["ch"], event["seq"], event["d"], event["from"]) == ("room:arena", 1, {"n": 1}, "ada")
         assert event["session"] == peer.session
         assert heard[3][1]["reason"] == "timeout"
+
+
+async def test_a_resume_and_an_end_on_purpose_are_told_too() -> None:
+    async with backdoor() as door:
+        heard: list[str] = []
+
+        async def note(message: Any) -> None:
+            heard.append(message.subject.rpartition(".")[2])
+
+        await door.client.subscribe("sonde.v1.lifecycle.*", cb=note)
+        await door.client.flush()
+        peer = await door.player("ada")
+        peer.drop()
+        back = door.rig.peer()
+        back.resume(peer)
+        await until(lambda: "resumed" in heard)
+        back.drop(1000)
+        await until(lambda: len(heard) == 4)
+        assert heard == ["connected", "dropped", "resumed", "left"]
 
 
 async def test_the_example_keeps_the_score() -> None:
