@@ -110,3 +110,13 @@ async def test_that_a_channel_is_watched_reaches_the_other_nodes(store: Store) -
     await until(lambda: bool(second.heard))
     assert second.heard == [("watch", "$stats")]
     assert first.heard == []
+
+
+async def test_a_nudge_reaches_the_other_nodes_that_listen(store: Store) -> None:
+    first, second = await two(store)
+    for node in ("n1", "n2"):
+        await store.backend.bus.subscribe(node, "room:arena")
+    await store.backend.bus.nudge("n1", "room:arena")
+    await until(lambda: bool(second.heard))
+    assert second.heard == [("gap", "room:arena")]
+    assert first.heard == []

@@ -150,3 +150,6 @@ class LinkEach:
 
     async def watch(self, node: str, ch: str) -> None:
         await self._buses[node].watch(node, ch)
+
+    async def nudge(self, node: str, ch: str) -> None:
+        await self._buses[node].nudge(node, ch)

@@ -221,6 +221,12 @@ class NatsBus:
         else:
             self._tell(node_subject(node), _KickTold(session, code, cause), None)
 
+    async def nudge(self, node: str, ch: str) -> None:
+        """To all others that listen to the channel."""
+        self._tell(self._subject(ch), _GapTold(ch), None)
+        for receiver in self._siblings(node, ch):
+            receiver.on_gap(ch)
+
     async def watch(self, node: str, ch: str) -> None:
         """To all others."""
         self._tell(EVERYBODY, _WatchTold(ch), None)
