@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from support.nats import SESSION_LONG
 from support.processes import GatewayProcess, running_gateway, wait_until_gone
 from support.servers import shared_pids
 
@@ -53,7 +52,7 @@ def nothing_left_running() -> Iterator[None]:
     processes_before = own_children()
     threads_before = set(threading.enumerate())
     yield
-    new = own_children() - processes_before - shared_pids() - SESSION_LONG
+    new = own_children() - processes_before - shared_pids()
     alive = wait_until_gone([psutil.Process(pid) for pid in new if psutil.pid_exists(pid)], 3.0)
     for process in alive:
         process.kill()

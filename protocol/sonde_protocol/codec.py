@@ -32,6 +32,7 @@ __all__ = [
     "Decoder",
     "check_value",
     "choose",
+    "request_decoder",
 ]
 
 MAX_INBOUND_BYTES: Final = 64 * 1024
@@ -47,6 +48,7 @@ _WITH_ONE_FREE_VALUE: Final = frozenset({Publish, Patch, Event, Delta, Reply})
 _FOREIGN_TYPES: Final = (bytes, bytearray, memoryview, datetime)
 
 F = TypeVar("F", covariant=True)
+R = TypeVar("R")
 
 
 class Decoder(Protocol[F]):
@@ -139,6 +141,16 @@ class _StrictJsonDecoder(_FrameDecoder[F]):
         return super()._explain(data, error)
 
 
+class _RequestDecoder(_StrictJsonDecoder[F]):
+    """For objects without an `op`: where they come in says what they are."""
+
+    __slots__ = ()
+
+    def _explain(self, data: bytes, error: msgspec.ValidationError) -> MalformedFrame | UnknownOp | BadValue:
+        explained = super()._explain(data, error)
+        return BadValue(excerpt(str(error), 200)) if isinstance(explained, BadValue) else explained
+
+
 def _check_frame(frame: Any, max_depth: int) -> None:
     """Hold the free values of a decoded frame to the rules of every value."""
     try:
@@ -220,6 +232,13 @@ class Codec:
             packed = msgspec.msgpack.Decoder(union).decode
             return _FrameDecoder(packed, msgspec.msgpack.Decoder().decode, max_bytes, max_depth)
         return kind(msgspec.json.Decoder(union).decode, msgspec.json.Decoder().decode, max_bytes, max_depth)
+
+
+def request_decoder(kind: type[R], max_bytes: int = MAX_INBOUND_BYTES) -> Decoder[R]:
+    """For one kind of JSON object that comes another way than over a WebSocket, held to what frames are held to."""
+    return _RequestDecoder(
+        msgspec.json.Decoder(kind).decode, msgspec.json.Decoder().decode, max_bytes, MAX_DEPTH
+    )
 
 
 JSON: Final = Codec(SUBPROTOCOL_JSON, False, _encode_json)

@@ -30,7 +30,8 @@ from sonde_server.adapters.nats_subjects import (
 )
 from sonde_server.core.ports import PresenceNews
 from sonde_server.core.records import Entry, Revocation, StoreUnavailable
-from support.nats import NatsServer, free_port, open_link, private_nats, shared_nats
+from support.fleet import free_port
+from support.nats import NatsServer, open_link, private_nats, shared_nats
 
 CH = "room:arena"
 

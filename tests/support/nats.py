@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sonde_server.adapters.nats_bus import NatsBus
 from sonde_server.adapters.nats_link import NatsLink
 from sonde_server.core.ports import BusReceiver, PresenceNews
 from sonde_server.core.records import Entry
-
-SESSION_LONG: set[int] = set()  # pids that are meant to outlive a test
+from support import servers
+from support.fleet import free_port, nats_binary
 
 
 @dataclass(slots=True)
@@ -38,16 +34,8 @@ class NatsServer:
 
     def start(self) -> None:
         """Start it and wait until it takes connections (at most 10 s)."""
-        program = Path(sys.executable).with_name("nats-server")
         self.process = subprocess.Popen(
-            [
-                str(program if program.exists() else shutil.which("nats-server")),
-                "-a",
-                "127.0.0.1",
-                "-p",
-                str(self.port),
-                *self.arguments,
-            ],
+            [nats_binary(), "-a", "127.0.0.1", "-p", str(self.port), *self.arguments],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -84,13 +72,6 @@ def _answers(port: int) -> bool:
     return False
 
 
-def free_port() -> int:
-    """A loopback port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def private_nats(*arguments: str) -> Iterator[NatsServer]:
     """A server for the length of a block."""
@@ -102,19 +83,9 @@ def private_nats(*arguments: str) -> Iterator[NatsServer]:
         server.kill()
 
 
-_shared: list[NatsServer] = []
-
-
 def shared_nats() -> NatsServer:
-    """The session's server, started by whoever asks first and ended with the interpreter."""
-    if not _shared:
-        server = NatsServer(free_port())
-        server.start()
-        assert server.process is not None
-        SESSION_LONG.add(server.process.pid)
-        atexit.register(server.kill)
-        _shared.append(server)
-    return _shared[0]
+    """The session's server."""
+    return NatsServer(servers.shared_nats().port)
 
 
 @asynccontextmanager

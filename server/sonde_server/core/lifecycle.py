@@ -19,6 +19,8 @@ from sonde_protocol.frames import (
     Ready,
 )
 from sonde_protocol.states import SessionState, SessionTrigger
+from sonde_server.core.heralding import tell_lifecycle
+from sonde_server.core.ports import NOBODY
 from sonde_server.core.records import SessionRecord
 from sonde_server.core.rooms import Subscription
 from sonde_server.core.session import Session
@@ -79,6 +81,7 @@ class Lifecycle:
                 channels=[own],
             )
         )
+        tell_lifecycle(hub, "connected", session)
         hub.drain.tell_late(connection)
 
     def claims(self, connection: Connection, token: str | None) -> Claims:
@@ -175,7 +178,8 @@ class Lifecycle:
         session.connection = None
         session.advance(SessionTrigger.DROPPED)
         hub.run(hub.touch(session), "session touch")
-        if not session.away or session.status == Status.INVISIBLE:
+        tell_lifecycle(hub, "dropped", session)
+        if (not session.away or session.status == Status.INVISIBLE) and hub.backend.herald is NOBODY:
             hub.sessions.pop(session.id, None)
             return
         hub.metrics.sessions_detached += 1
@@ -192,6 +196,7 @@ class Lifecycle:
             session.advance(SessionTrigger.ENDED)
             self._hub.sessions.pop(session.id, None)
             self._hub.system.note(session)
+            tell_lifecycle(self._hub, "left", session, reason)
             await self._hub.attendance.leave(session, session.away, reason)
 
     def end(self, session: Session, reason: LeaveReason) -> None:
@@ -204,6 +209,7 @@ class Lifecycle:
             session.connection = None
             session.advance(SessionTrigger.ENDED)
             self._hub.sessions.pop(session.id, None)
+            tell_lifecycle(self._hub, "left", session, reason)
             self._hub.run(self._hub.attendance.leave(session, channels, reason), "leave")
         self._hub.run(self._forget(session), "end of a session")
 

@@ -13,6 +13,7 @@ from sonde_protocol.cursor import Cursor
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import ChannelVerdict, ChannelWish, Resume, Resumed, ResumeFailed
 from sonde_protocol.states import SessionState
+from sonde_server.core.heralding import tell_lifecycle
 from sonde_server.core.lifecycle import SECRET_BYTES, digest
 from sonde_server.core.metrics import count
 from sonde_server.core.records import Fenced, SessionRecord, StoreUnavailable
@@ -130,6 +131,7 @@ class Resuming:
             await hub.attendance.join(subscription)
         self._answer(connection, session, secret, entered)
         await self._settle(session)
+        tell_lifecycle(hub, "resumed", session)
         return "ok"
 
     # ------------------------------------------------------------ step 1

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -31,7 +31,6 @@ from sonde_server.core.records import (
 )
 
 if TYPE_CHECKING:
-    from sonde_server.core.connection import Connection
     from sonde_server.core.rooms import Room
 
 MAX_ATTEMPTS: Final = 8
@@ -41,15 +40,27 @@ AWAY_RETRY_MS: Final = 500
 log: Final = logging.getLogger("sonde.gateway")
 
 
+class Asker(Protocol):
+    """Who is told what became of a patch: a connection, or a backend service's request."""
+
+    def reply(self, number: int, d: Any) -> None:
+        """It was done."""
+        ...
+
+    def refuse(self, refused: Refused, number: int | None) -> None:
+        """It was not done."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Contribution:
     """One patch in a tick."""
 
     key: CommandKey
-    user: str
+    user: str | None  # None: a backend service
     patch: dict[str, Any]
     base: Cursor | None
-    connection: Connection  # who is answered: the newest connection that sent it
+    asker: Asker  # who is answered: the newest that sent it
     is_limited: bool = True  # a player, whose own part has a limit
 
     def is_outdated(self, epoch: str, delta_seq: int) -> bool:
@@ -59,11 +70,11 @@ class Contribution:
 
     def answer(self, seq: int) -> None:
         """Committed."""
-        self.connection.reply(self.key.id, {"seq": seq})
+        self.asker.reply(self.key.id, {"seq": seq})
 
     def refuse(self, refused: Refused) -> None:
         """Not applied."""
-        self.connection.refuse(refused, self.key.id)
+        self.asker.refuse(refused, self.key.id)
 
 
 class Document:
@@ -165,7 +176,7 @@ class Document:
     async def _answered_before(self, contribution: Contribution) -> bool:
         for waiting in self._tick:
             if waiting.key.session == contribution.key.session and waiting.key.id == contribution.key.id:
-                waiting.key, waiting.connection = contribution.key, contribution.connection
+                waiting.key, waiting.asker = contribution.key, contribution.asker
                 return True
         seq = await self._room.hub.backend.log.recorded(self._room.ch, contribution.key)
         if seq is None:
@@ -360,7 +371,7 @@ class Document:
             await self._room.hub.backend.log.checkpoint(self._room.ch, self.epoch, self.at, self.value)
 
 
-def _part(document: Any, user: str) -> Any:
+def _part(document: Any, user: str | None) -> Any:
     """A player's own part, wherever the document has one."""
     players = document.get(PLAYERS_KEY) if isinstance(document, dict) else None
     return players.get(user) if isinstance(players, dict) else None

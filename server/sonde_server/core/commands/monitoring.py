@@ -8,7 +8,6 @@ from sonde_protocol.codes import CloseCode, ErrorCode, Role
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import Fault, Kick, Tap, Untap
 from sonde_server.core.authority import require_role
-from sonde_server.core.records import SessionRecord
 from sonde_server.core.taps import Tap as PlacedTap
 from sonde_server.core.taps import TapKey
 
@@ -40,21 +39,26 @@ async def kick(
 ) -> dict[str, Any]:
     """End a session's connection, wherever it is; a code of 4400 and above ends the session."""
     require_role(session, Role.ADMIN)
-    local = hub.sessions.get(frame.session)
-    if local is not None:
-        hub.lifecycle.kick(local, frame.code, frame.cause)
-        return {}
-    record = await hub.backend.sessions.load(frame.session)
-    if record is None:
-        raise Refused(ErrorCode.BAD_REQUEST, "there is no such session")
-    await _kick_elsewhere(hub, record, frame)
+    await kick_session(hub, frame.session, frame.code, frame.cause)
     return {}
 
 
-async def _kick_elsewhere(hub: Hub, record: SessionRecord, frame: Kick) -> None:
+async def kick_session(hub: Hub, session: str, code: int, cause: str) -> None:
+    """End a session's connection for whoever was found to be allowed that.
+
+    Raises:
+        Refused: there is no such session.
+    """
+    local = hub.sessions.get(session)
+    if local is not None:
+        hub.lifecycle.kick(local, code, cause)
+        return
+    record = await hub.backend.sessions.load(session)
+    if record is None:
+        raise Refused(ErrorCode.BAD_REQUEST, "there is no such session")
     if record.node != hub.life:
-        await hub.backend.bus.kick(record.node, record.session, frame.code, frame.cause)
-    if frame.code >= CloseCode.BAD_FRAME:
+        await hub.backend.bus.kick(record.node, record.session, code, cause)
+    if code >= CloseCode.BAD_FRAME:
         await hub.backend.sessions.end(record.session, record.generation)
 
 
