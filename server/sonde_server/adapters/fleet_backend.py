@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sonde_server.adapters.nats_bus import NatsBus
 from sonde_server.adapters.nats_link import NatsLink
+from sonde_server.adapters.nats_services import NatsHerald, NatsServices
 from sonde_server.adapters.redis_link import RedisLink
 from sonde_server.adapters.redis_log import RedisLog
 from sonde_server.adapters.redis_presence import RedisPresence
@@ -27,6 +30,8 @@ def fleet_backend(redis: str, nats: str, entropy: Entropy, config: GatewayConfig
         log=RedisLog(store, entropy, command_ttl_s=2 * config.resume_ttl_s),
         presence=RedisPresence(store),
         bus=NatsBus(link, personal),
+        herald=NatsHerald(link),
+        serve=partial(NatsServices, link),
         store_door=store,
         bus_door=link,
     )

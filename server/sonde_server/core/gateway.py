@@ -18,8 +18,9 @@ from sonde_server.core.connection import Connection
 from sonde_server.core.driving import Spawn
 from sonde_server.core.hub import Hub, TokenVerifier
 from sonde_server.core.metrics import Metrics
-from sonde_server.core.ports import Backend, Clock, Entropy, Wire
+from sonde_server.core.ports import Backend, Clock, Entropy, ServiceDoor, Wire
 from sonde_server.core.records import StoreUnavailable
+from sonde_server.core.services import Services
 
 if TYPE_CHECKING:
     from sonde_server.core.auth import Claims
@@ -39,7 +40,7 @@ class Admitted(Protocol):
 class Gateway:
     """The whole server side of the protocol on one node."""
 
-    __slots__ = ("_hub",)
+    __slots__ = ("_hub", "_services")
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Gateway:
     ) -> None:
         """`spawn` continues a coroutine that really had to wait for a store; memory adapters never need it."""
         self._hub = Hub(config, clock, entropy, authenticator, backend, spawn)
+        self._services: ServiceDoor | None = None
 
     @property
     def config(self) -> GatewayConfig:
@@ -84,6 +86,9 @@ class Gateway:
         await hub.attendance.renew_lease()
         hub.is_started = True
         await hub.system.announce()
+        if hub.backend.serve is not None:
+            self._services = hub.backend.serve(Services(hub))
+            await self._services.start()
 
     def on_store(self, is_up: bool) -> None:
         """The store went or came back."""
@@ -99,6 +104,8 @@ class Gateway:
         """
         hub = self._hub
         hub.is_draining = True
+        if self._services is not None:
+            await self._services.stop()
         for connection in list(hub.connections):
             connection.close(CloseCode.DRAINING, "draining")
         for room in list(hub.rooms.values()):

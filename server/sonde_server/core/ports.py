@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from sonde_protocol.codes import Status
 from sonde_protocol.cursor import Cursor
@@ -30,6 +30,9 @@ from sonde_server.core.records import (
     StoredState,
     Top,
 )
+
+if TYPE_CHECKING:
+    from sonde_server.core.services import Services
 
 
 class Clock(Protocol):
@@ -367,6 +370,18 @@ class Door(Protocol):
         ...
 
 
+class ServiceDoor(Protocol):
+    """Lets backend services ask one node, and tell it their news (section 12 of the protocol)."""
+
+    async def start(self) -> None:
+        """Take part. Raises: StoreUnavailable: the bus is away."""
+        ...
+
+    async def stop(self) -> None:
+        """Leave requests to other nodes."""
+        ...
+
+
 @dataclass(slots=True, frozen=True)
 class Backend:
     """The stores and the bus that gateways of one cluster share, and the doors to them (none for memory)."""
@@ -376,5 +391,6 @@ class Backend:
     presence: PresenceStore
     bus: Bus
     herald: Herald = NOBODY
+    serve: Callable[[Services], ServiceDoor] | None = None
     store_door: Door | None = None
     bus_door: Door | None = None
