@@ -193,6 +193,30 @@ async def test_a_hung_server_is_noticed_and_what_waits_fails(server: Program) ->
         assert await link.call("PING") == b"PONG"
 
 
+async def test_a_server_that_hangs_while_nobody_asks_is_noticed_too(server: Program) -> None:
+    async with opened(url_of(server)) as (link, changes):
+        server.pause()
+        await until(lambda: not link.is_up)
+        server.resume()
+        await until(lambda: changes == [True, False, True])
+
+
+async def test_a_primary_that_becomes_a_replica_is_left(server: Program) -> None:
+    async with opened(url_of(server)) as (link, changes):
+        former = link.identity
+        await link.call("REPLICAOF", "127.0.0.1", free_port())
+        await until(lambda: changes == [True, False])
+        promoting = RedisLink(url_of(server))
+        with pytest.raises(StoreUnavailable, match="replica"):
+            await promoting.open(lambda _: None)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"REPLICAOF NO ONE\r\n")
+        assert await reader.readline() == b"+OK\r\n"
+        writer.close()
+        await until(lambda: changes == [True, False, True])
+        assert link.identity != former
+
+
 async def test_a_server_that_speaks_something_else_is_refused() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)

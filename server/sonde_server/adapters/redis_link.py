@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Argument = bytes | str | int
 OPEN_LIMIT_S: Final = 3.0
+BEAT_S: Final = 1.0
 BACKOFF_S: Final = (0.05, 1.0)
 OLDEST_VERSION: Final = (6, 2)
 
@@ -112,13 +113,29 @@ class RedisLink:
 
     async def _keep(self, socket: RedisSocket) -> None:
         while True:
-            why = await socket.ended()
+            why = await self._watch(socket)
             self._is_up = False
             log.info("lost", extra={"door": self.name, "why": why})
             if self._on_change is not None:
                 self._on_change(False)
             socket = await self._reconnect()
             self._stand_on(socket)
+
+    async def _watch(self, socket: RedisSocket) -> str:
+        """Until it ends: a beat finds a server that hangs, and a primary that was demoted meanwhile."""
+        while not socket.has_ended:
+            try:
+                return await asyncio.wait_for(socket.ended(), BEAT_S)
+            except TimeoutError:
+                pass
+            try:
+                facts = _facts(await _expect(socket, "INFO", "replication"))
+            except Lost as lost:
+                socket.abort(str(lost))
+                break
+            if facts.get("role") != "master" or facts.get("master_replid") != self.identity.partition(":")[2]:
+                socket.abort("it is not the primary that it was")
+        return await socket.ended()
 
     async def _reconnect(self) -> RedisSocket:
         """Full jitter between tries, for ever."""
