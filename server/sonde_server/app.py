@@ -240,6 +240,7 @@ class App:
             limits,
             is_loopback=settings.is_loopback,
             count_addresses=settings.max_connections_per_address is not None,
+            forwarding=settings.forwarding(),
         )
 
     async def _start_keys(self) -> None:

@@ -53,6 +53,8 @@ class GatewayFigures(Collector):
         )
         late = "Sockets that sent no request in time."
         yield Sample("sonde_handshake_timeouts_total", "counter", late, (), edge.handshake_timeouts)
+        wrong = "Connections of trusted balancers without a PROXY header, or with a wrong one."
+        yield Sample("sonde_bad_introductions_total", "counter", wrong, (), edge.bad_introductions)
         for status, number in sorted(edge.refusals.items()):
             labels = (("status", str(status)),)
             yield Sample("sonde_upgrades_refused_total", "counter", "Upgrades refused.", labels, number)

@@ -13,9 +13,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from websockets.http11 import Request
+
 from sonde_server.core.admission import Admission, HttpRefusal, Occupancy, UpgradeRequest
 from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.ports import Wire
+from sonde_server.forwarding import Forwarding
 from sonde_server.framing import Framer
 from sonde_server.transport import Receiver, Socket
 
@@ -46,6 +49,7 @@ class EdgeCounters:
     sockets_total: int = 0
     sockets_cut_total: int = 0  # over max_sockets
     handshake_timeouts: int = 0
+    bad_introductions: int = 0  # trusted balancers without a PROXY header, or with a wrong one
     refusals: Counter[int] = field(default_factory=Counter)
     violations: Counter[int] = field(default_factory=Counter)
 
@@ -82,11 +86,13 @@ class Listener:
         *,
         is_loopback: bool = True,
         count_addresses: bool = False,
+        forwarding: Forwarding | None = None,
     ) -> None:
         """Args:
         now: monotonic seconds.
         is_loopback: whether only this machine can reach the address.
         count_addresses: whether `Occupancy.from_address` is wanted (it costs memory).
+        forwarding: which peers speak for others; nobody.
         """
         self.limits = limits or SocketLimits()
         self.now = now
@@ -96,6 +102,7 @@ class Listener:
         self.counters = EdgeCounters()
         self.on_earlier_deadline: Callable[[float], None] | None = None
         self._house = house
+        self._forwarding = forwarding or Forwarding()
         self._admit = admit
         self._wheel: TimingWheel[Socket] = TimingWheel(0.25)
         self._sockets: set[Socket] = set()
@@ -154,6 +161,31 @@ class Listener:
             )
         return verdict
 
+    @property
+    def must_introduce(self) -> bool:
+        """Whether a trusted balancer's connection without a PROXY header is cut."""
+        return self._forwarding.proxy_protocol == "require"
+
+    def is_introduced(self, peer: str) -> bool:
+        """Whether a PROXY header is looked for at the start of this peer's connection."""
+        return self._forwarding.may_introduce(_host(peer))
+
+    def client_of(self, peer: str, request: Request) -> str:
+        """The peer, or whoever a trusted peer forwards."""
+        return self._forwarding.client_of(peer, request.headers.get_all("X-Forwarded-For"))
+
+    def rename(self, socket: Socket, peer: str) -> None:
+        """A trusted peer said whose connection this is."""
+        if self._by_address is not None:
+            self._uncount(socket.peer)
+            self._by_address[_host(peer)] += 1
+        socket.peer = peer
+
+    def count_bad_introduction(self, peer: str, why: str) -> None:
+        """A trusted balancer sent no PROXY header, or a wrong one."""
+        self.counters.bad_introductions += 1
+        log.debug("not introduced", extra={"peer": peer, "why": why})
+
     def opened(self, socket: Socket) -> None:
         """The handshake is done: nothing waits for this socket any more."""
         self._wheel.cancel(socket)
@@ -172,10 +204,7 @@ class Listener:
         self._sockets.discard(socket)
         self.counters.sockets = len(self._sockets)
         if self._by_address is not None:
-            host = _host(socket.peer)
-            self._by_address[host] -= 1
-            if not self._by_address[host]:
-                del self._by_address[host]
+            self._uncount(socket.peer)
 
     def count_refusal(self, status: int) -> None:
         """One more upgrade refused with this HTTP status."""
@@ -184,6 +213,13 @@ class Listener:
     def count_violation(self, code: int) -> None:
         """One more connection failed with this close code."""
         self.counters.violations[code] += 1
+
+    def _uncount(self, peer: str) -> None:
+        counts, host = self._by_address, _host(peer)
+        if counts is not None:
+            counts[host] -= 1
+            if not counts[host]:
+                del counts[host]
 
     def _schedule(self, socket: Socket, delay_s: float) -> None:
         at = self.now() + delay_s

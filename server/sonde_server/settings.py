@@ -13,6 +13,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -32,6 +33,7 @@ from sonde_server.config_file import ConfigFile, ConfigInvalid, read_config_file
 from sonde_server.core.admission import AdmissionRules
 from sonde_server.core.auth import MAX_LIFETIME_S, MIN_SECRET_BYTES
 from sonde_server.core.config import DEFAULT_NAMESPACES, GatewayConfig, NamespaceConfig
+from sonde_server.forwarding import Forwarding, ProxyProtocol
 
 DEFAULT_PORT: Final = 8765
 DEFAULT_ADMIN_PORT: Final = 8766
@@ -112,6 +114,14 @@ class Settings(BaseSettings):
     nats: SecretStr | None = Field(None, description="URL of the NATS that nodes share; with `redis`")
     wait_s: Annotated[float, Field(ge=0, le=86_400)] = Field(
         0.0, description="time to wait for both at the start"
+    )
+
+    # balancers in front
+    trusted_proxies: frozenset[IPv4Network | IPv6Network] = Field(
+        frozenset(), description="addresses and CIDRs of balancers whose word about a client's address counts"
+    )
+    proxy_protocol: ProxyProtocol = Field(
+        "off", description="PROXY header from trusted proxies: `off`, `accept`, or `require`"
     )
 
     # what it tells
@@ -240,6 +250,8 @@ class Settings(BaseSettings):
         if (self.redis is None) is not (self.nats is None):
             missing = "nats" if self.nats is None else "redis"
             raise ValueError(f"several nodes need both Redis and NATS: set SONDE_{missing.upper()} as well")
+        if self.proxy_protocol != "off" and not self.trusted_proxies:
+            raise ValueError("proxy_protocol needs trusted_proxies: the addresses of the balancers")
         if self.max_buffered_bytes <= self.slow_bytes:
             raise ValueError("max_buffered_bytes must be above slow_bytes")
         return self
@@ -253,6 +265,10 @@ class Settings(BaseSettings):
     def is_shared(self) -> bool:
         """Whether stores and bus are shared with other nodes."""
         return self.redis is not None
+
+    def forwarding(self) -> Forwarding:
+        """Whose word about a client's address counts."""
+        return Forwarding(tuple(self.trusted_proxies), self.proxy_protocol)
 
     def gateway_config(self) -> GatewayConfig:
         """The core's own view."""

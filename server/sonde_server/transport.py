@@ -24,6 +24,7 @@ from sonde_protocol.codes import CloseCode
 from sonde_protocol.states import advance
 from sonde_server.core.admission import HttpRefusal
 from sonde_server.core.limits import TokenBucket
+from sonde_server.forwarding import written
 from sonde_server.framing import Framer, Library, first_slice, is_utf8, read_plain
 from sonde_server.handshake import (
     HEADERS_TOO_LARGE,
@@ -33,6 +34,7 @@ from sonde_server.handshake import (
     refusal_response,
     upgrade_request,
 )
+from sonde_server.proxy_protocol import SIGNATURE, NoProxyHeader, read_proxy_header
 
 if TYPE_CHECKING:
     from sonde_server.listener import Listener
@@ -102,6 +104,7 @@ class Socket(asyncio.Protocol):
         "_listener",
         "_odd_frames",  # bucket for control frames and fragments; made with the first one
         "_phase",
+        "_prelude",  # bytes of a PROXY header still to come; None when none is looked for
         "_transport",
         "_write",
         "peer",
@@ -117,6 +120,7 @@ class Socket(asyncio.Protocol):
         self._library: Library | None = None
         self._odd_frames: TokenBucket | None = None
         self._phase = Phase.NEW
+        self._prelude: bytes | None = None
         self.peer = ""
 
     # ------------------------------------------------------------ what asyncio calls
@@ -130,11 +134,15 @@ class Socket(asyncio.Protocol):
         limits = self._listener.limits
         self._transport.set_write_buffer_limits(limits.slow_bytes, limits.slow_bytes // 2)
         self._library = Library(LibraryState.CONNECTING, limits.max_message_bytes)
+        if self._listener.is_introduced(self.peer):
+            self._prelude = b""
         if not self._listener.enter(self):
             self.abort()
 
     def data_received(self, data: bytes) -> None:
         """Bytes came: whole plain frames inline, anything else through the library, one odd frame at a time."""
+        if self._prelude is not None:
+            data = self._read_prelude(self._prelude + data)
         while data and self._phase is not Phase.GONE:
             if self._library is None:
                 data = data[self._read_inline(data) :]
@@ -204,6 +212,24 @@ class Socket(asyncio.Protocol):
 
     # ------------------------------------------------------------ reading
 
+    def _read_prelude(self, data: bytes) -> bytes:
+        """Look for the PROXY header that a trusted balancer sends first; what follows it is the request."""
+        try:
+            header = read_proxy_header(data)
+        except NoProxyHeader as wrong:
+            self._prelude = None
+            if self._listener.must_introduce or data.startswith((b"PROXY ", SIGNATURE)):
+                self._listener.count_bad_introduction(self.peer, str(wrong))
+                self.abort()
+            return data
+        if header is None:
+            self._prelude = data
+            return b""
+        self._prelude = None
+        if header.client is not None:
+            self._listener.rename(self, written(*header.client))
+        return data[header.size_bytes :]
+
     def _read_inline(self, data: bytes) -> int:
         return read_plain(data, self._listener.limits.max_message_bytes, self._deliver)
 
@@ -268,6 +294,7 @@ class Socket(asyncio.Protocol):
         ):
             self._refuse(library, TOO_EARLY)
             return
+        self._listener.rename(self, self._listener.client_of(self.peer, request))
         asked = upgrade_request(request, self.peer, self._listener.is_loopback)
         verdict = self._listener.admit(asked)
         if isinstance(verdict, HttpRefusal):

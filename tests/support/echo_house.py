@@ -12,6 +12,7 @@ from typing import Any
 from sonde_server.core.admission import Admission, AdmissionRules, Admissions
 from sonde_server.core.auth import Authenticator, SharedSecret
 from sonde_server.core.ports import Wire
+from sonde_server.forwarding import Forwarding
 from sonde_server.listener import Listener, SocketLimits
 from support.clocks import HandClock
 from support.processes import SECRET
@@ -88,12 +89,17 @@ class EchoServer:
 
 @asynccontextmanager
 async def echo_server(
-    limits: SocketLimits | None = None, rules: AdmissionRules | None = None, count_addresses: bool = False
+    limits: SocketLimits | None = None,
+    rules: AdmissionRules | None = None,
+    count_addresses: bool = False,
+    forwarding: Forwarding | None = None,
 ) -> AsyncIterator[EchoServer]:
     """Listen for the length of a block."""
     loop, house = asyncio.get_running_loop(), EchoHouse()
     admissions = Admissions(Authenticator(SharedSecret(SECRET.encode()), HandClock()), rules)
-    listener = Listener(house, admissions.admit, loop.time, limits, count_addresses=count_addresses)
+    listener = Listener(
+        house, admissions.admit, loop.time, limits, count_addresses=count_addresses, forwarding=forwarding
+    )
 
     async def listen(factory: Callable[[], asyncio.BaseProtocol]) -> Any:
         return await loop.create_server(factory, "127.0.0.1", 0)
