@@ -52,8 +52,9 @@ class Child:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         on_end: Callable[[int], None],
+        own_group: bool = False,
     ) -> Child:
-        """Start a module of this installation.
+        """Start a module of this installation. `own_group`: a terminal's Ctrl+C does not reach it.
 
         Raises:
             OSError: it cannot be started.
@@ -67,6 +68,7 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=environment(env),
+            start_new_session=own_group,
         )
         return cls(process, on_line, on_end)
 
