@@ -15,7 +15,7 @@ from sonde_protocol.codes import Role
 from sonde_server.config_file import ConfigInvalid
 from sonde_server.settings import ENV_PREFIX, Settings, load_settings
 
-_FLAGS: Final = ("host", "port", "admin_port", "node", "redis", "nats", "wait_s")
+_FLAGS: Final = ("host", "port", "admin_port", "node", "redis", "nats", "wait_s", "workers")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -48,6 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     gateway.add_argument(
         "--wait", dest="wait_s", metavar="SECONDS", help="wait this long for Redis and NATS at the start (0)"
     )
+    gateway.add_argument("--workers", metavar="N", help="processes on the one port (1)")
+    gateway.add_argument(
+        "--shares-port", action="store_true", help=argparse.SUPPRESS
+    )  # said by the supervisor
     gateway.add_argument(
         "--parent-pipe",
         action="store_true",
@@ -70,10 +74,25 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _serve(settings: Settings, arguments: argparse.Namespace) -> int:
     from sonde_server.logs import configure_logs
-    from sonde_server.serving import run
+    from sonde_server.serving import run, with_fastest_loop
+    from sonde_server.workers import supervise
 
     configure_logs(settings.log_format, settings.log_level)
-    return run(settings, arguments.parent_pipe)
+    if settings.workers > 1:
+        return with_fastest_loop(supervise(settings, _for_workers(arguments), arguments.parent_pipe))
+    return run(settings, arguments.parent_pipe, shares_port=arguments.shares_port)
+
+
+def _for_workers(arguments: argparse.Namespace) -> list[str]:
+    """What every worker is told as this process was; node and ports are its own. Addresses with passwords go by the
+    environment, which others cannot read.
+    """
+    told = ["--config", str(arguments.config.resolve())] if arguments.config is not None else []
+    for flag in ("host", "wait_s"):
+        value = getattr(arguments, flag)
+        if value is not None:
+            told += [f"--{flag.removesuffix('_s')}", value]
+    return told
 
 
 def _mint(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -63,6 +63,13 @@ async def listen_on_loop(factory: Callable[[], asyncio.BaseProtocol], host: str,
     return await loop.create_server(factory, str(found[0][4][0]), port, backlog=BACKLOG)
 
 
+async def listen_together(factory: Callable[[], asyncio.BaseProtocol], host: str, port: int) -> Server:
+    """The same, on a port that several processes listen on: the system spreads connections over them."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=1)
+    return await loop.create_server(factory, str(found[0][4][0]), port, backlog=BACKLOG, reuse_port=True)
+
+
 @dataclass(slots=True, frozen=True)
 class World:
     """What a gateway is handed instead of reaching for it."""
@@ -70,6 +77,7 @@ class World:
     clock: Clock
     entropy: Entropy
     listen: Listen = listen_on_loop
+    listen_admin: Listen = listen_on_loop
     backend: Backend | None = None  # None: memory of its own
     max_descriptors: int = 20_000
 
@@ -256,7 +264,7 @@ class App:
     async def _start_admin(self) -> int:
         settings = self._settings
         self._admin_server = await _listening(
-            self._world.listen, self._admin.new_socket, settings.admin_host, settings.admin_port
+            self._world.listen_admin, self._admin.new_socket, settings.admin_host, settings.admin_port
         )
         return _port_of(self._admin_server, settings.admin_port)
 

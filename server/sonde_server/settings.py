@@ -124,6 +124,10 @@ class Settings(BaseSettings):
         "off", description="PROXY header from trusted proxies: `off`, `accept`, or `require`"
     )
 
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="processes on the one port; more than one needs `redis` and `nats`"
+    )
+
     # what it tells
     log_format: Literal["text", "json"] = Field("text", description="key=value lines or JSON lines on stderr")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -252,6 +256,10 @@ class Settings(BaseSettings):
             raise ValueError(f"several nodes need both Redis and NATS: set SONDE_{missing.upper()} as well")
         if self.proxy_protocol != "off" and not self.trusted_proxies:
             raise ValueError("proxy_protocol needs trusted_proxies: the addresses of the balancers")
+        if self.workers > 1 and self.redis is None:
+            raise ValueError(
+                "several workers share nothing without Redis and NATS: set SONDE_REDIS and SONDE_NATS"
+            )
         if self.max_buffered_bytes <= self.slow_bytes:
             raise ValueError("max_buffered_bytes must be above slow_bytes")
         return self
