@@ -220,6 +220,26 @@ def test_news_of_members_that_the_bus_lost_are_read_from_the_store() -> None:
     assert [leave["user"] for leave in diff["leaves"]] == ["bob"]
 
 
+def test_members_of_a_lost_node_whose_claim_was_cut_short_are_adopted_and_leave_in_time() -> None:
+    rig = Rig(grace_s=5.0)
+    other = rig.add_gateway("n2")
+    eve = watcher(rig)
+    watcher(rig, "bob", gateway=other)
+    rig.move(0.2)
+    rig.stop_gateway(other)
+    rig.clock.move(11.0)
+    run_now(rig.backend.presence.claim_lost(rig.gateway._hub.life))  # the outcome never reached the node
+    eve.pong()
+    rig.gateway.on_store(False)
+    rig.gateway.on_store(True)
+    rig.move(1.0)
+    updates = [m["status"] for f in all_of(eve.frames(), "presence") for m in f.get("updates") or ()]
+    assert updates == ["reconnecting"]
+    rig.move(5.0)
+    leaves = [leave for f in all_of(eve.frames(), "presence") for leave in f.get("leaves") or ()]
+    assert [(leave["user"], leave["reason"]) for leave in leaves] == [("bob", "node_lost")]
+
+
 # ------------------------------------------------------------ a store that lost everything
 
 

@@ -58,9 +58,7 @@ class RedisPresence:
             here = await self._kept_in(ch, node, "")
             kept += here
             if not here:
-                await self._link.call("SREM", kept_key(node), ch)
-                if await self._kept_in(ch, node, ""):  # somebody was put in at that moment
-                    await self._note_kept(node, ch)
+                await self._forget_kept(node, ch)
         return kept
 
     async def renew_lease(self, node: str, lease_s: float) -> Lease:
@@ -85,7 +83,7 @@ class RedisPresence:
         for ch in await self._kept_channels(life):
             await self._note_kept(node, ch)
             taken += await self._kept_in(ch, life, node)
-        await self._link.call("DEL", kept_key(life))
+            await self._forget_kept(life, ch)
         await self._lease("lease_done", node, life)
         return taken
 
@@ -93,6 +91,12 @@ class RedisPresence:
         """Before the seat itself: the index may name too many channels, never too few."""
         await self._link.call("SADD", kept_key(node), ch)
         await self._link.call("EXPIRE", kept_key(node), INDEX_LIFE_S)
+
+    async def _forget_kept(self, node: str, ch: str) -> None:
+        """Nobody is kept there any more; unless somebody was put in at that very moment, by a node that woke up."""
+        await self._link.call("SREM", kept_key(node), ch)
+        if await self._kept_in(ch, node, ""):
+            await self._note_kept(node, ch)
 
     async def _kept_channels(self, node: str) -> list[str]:
         return sorted(ch.decode() for ch in await self._link.call("SMEMBERS", kept_key(node)))

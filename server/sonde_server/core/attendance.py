@@ -127,14 +127,19 @@ class Attendance:
         return emptied_at is not None and self._hub.clock.now() - emptied_at < self._hub.config.resume_ttl_s
 
     async def reconcile(self) -> None:
-        """The store was away: changes may not have reached it. Whom this node answers for without knowing them
-        is taken out; whoever is here is put in.
+        """The store was away: changes may not have reached it. Whoever is here is put in. Whom this node answers
+        for without knowing them is taken out, if it was this node's own; a lost node's member whose claim was cut
+        short is adopted now.
         """
         await self._register_again()
         hub = self._hub
         for claim in await hub.backend.presence.kept_by(hub.life):
             ch, member = claim.ch, claim.member
-            if not self._knows(ch, member.session, claim.generation):
+            if self._knows(ch, member.session, claim.generation):
+                continue
+            if member.node != hub.node:
+                await self._adopt(ch, member, claim.generation)
+            else:
                 await self._remove(
                     ch, member.session, member.user, claim.generation, LeaveReason.LEFT, hub.life
                 )
