@@ -54,6 +54,16 @@ class Cluster:
         return tuple(f"ws://127.0.0.1:{port}/v1/ws" for port in ports)
 
     @property
+    def redis_url(self) -> str:
+        """Where Redis is, with its password."""
+        return f"redis://:{self._password}@127.0.0.1:{self.redis.port}/0"
+
+    @property
+    def nats_url(self) -> str:
+        """Where NATS is, with its password."""
+        return f"nats://sonde:{self._password}@127.0.0.1:{self.nats.port}"
+
+    @property
     def parts(self) -> tuple[PartStatus, ...]:
         """Every part as a value: nodes, Redis, NATS, proxy."""
         others = [self.redis, self.nats, *([self.proxy] if self.proxy else [])]
@@ -165,8 +175,8 @@ class Cluster:
         """Secrets travel in the environment: arguments can be read by everybody on the machine."""
         return {
             "SONDE_JWT_SECRET": self.secret,
-            "SONDE_REDIS": f"redis://:{self._password}@127.0.0.1:{self.redis.port}/0",
-            "SONDE_NATS": f"nats://sonde:{self._password}@127.0.0.1:{self.nats.port}",
+            "SONDE_REDIS": self.redis_url,
+            "SONDE_NATS": self.nats_url,
             "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),
         }
 

@@ -134,6 +134,25 @@ def mint(context: typer.Context) -> None:
     _serve("token", context.args)
 
 
+@app.command()
+def cluster(
+    nodes: Annotated[int, typer.Option(min=1, max=9, help="How many gateways.")] = 2,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port of HAProxy in front; 0 takes a free one.")
+    ] = 0,
+    no_proxy: Annotated[
+        bool, typer.Option("--no-proxy", help="Without HAProxy: clients know every node.")
+    ] = False,
+    players: Annotated[int, typer.Option(min=0, max=500, help="How many simulated players.")] = 0,
+) -> None:
+    """Run Redis, NATS and several gateways on this machine, and break them by lines on standard input."""
+    import asyncio
+
+    from sonde_lab.cluster_console import run  # late: only this command needs it
+
+    raise typer.Exit(asyncio.run(run(nodes, port, proxy=not no_proxy, players=players)))
+
+
 def _serve(command: str, arguments: list[str]) -> None:
     from sonde_server.__main__ import main as serve  # late: the window does not need it
 
