@@ -9,7 +9,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -51,7 +51,8 @@ class Client:
     """A connection to one gateway that recovers by itself.
 
     Args:
-        url: `ws://host:port/v1/ws` or `wss://…`.
+        url: `ws://host:port/v1/ws` or `wss://…`; or several, of nodes of one fleet without a balancer: when one
+            is lost or does not answer, the next is tried.
         token: a token, or an async callable that gets one; it is asked again when one is refused or ends.
         name, version: what this program is, for the gateway's lists. device: shown in presence.
         codec: `sonde.v1.json` or `sonde.v1.msgpack`.
@@ -65,7 +66,7 @@ class Client:
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         token: TokenSource = None,
         *,
         name: str = "sonde",
@@ -81,6 +82,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        url, *others = (url,) if isinstance(url, str) else url
         self.url = url
         self.metrics = Metrics()
         self.bus = EventBus()
@@ -88,6 +90,7 @@ class Client:
         self.open_timeout_s = open_timeout_s
         settings = SessionSettings(
             url,
+            tuple(others),
             client_name=name[:64],
             client_version=version[:64],
             codec=CODECS[codec],

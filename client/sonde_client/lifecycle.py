@@ -15,7 +15,7 @@ from sonde_client.actions import AbandonLink, Action, CloseLink, Dial, DialFailu
 from sonde_client.errors import Failure, failure
 from sonde_client.events import AnyEvent, Failed, StatusChanged
 from sonde_client.identity import MAX_IDENTIFY_REFUSALS, Identity, Token
-from sonde_client.links import Course, Link, LinkPhase, after_close, after_dial, closed, moved_url
+from sonde_client.links import Course, Link, LinkPhase, after_close, after_dial, closed, moved_url, next_url
 from sonde_client.metrics import Metrics
 from sonde_client.status import Closed, ConnectionStatus
 from sonde_protocol.backoff import Backoff
@@ -36,6 +36,7 @@ class SessionSettings:
     """What a session is told once. Times are seconds."""
 
     url: str
+    other_urls: tuple[str, ...] = ()  # further nodes of the same fleet, where no balancer stands in front
     client_name: str = "sonde"
     client_version: str = ""
     codec: Codec = JSON
@@ -349,11 +350,16 @@ class Lifecycle(ABC):
         if self.standby is not None:
             self._promote_early(now)
             return
-        if course.failure.cause.startswith("dial_"):
-            self._target = self.settings.url  # a new house that does not answer: back to the known address
+        if self.settings.other_urls or course.failure.cause.startswith("dial_"):
+            self._target = self._elsewhere(
+                self._target
+            )  # of one address: back to it from a house that is new
         self._abandon_standby()
         self.retry_at = now + self.backoff.next_delay_s(course.hint_s)
         self._tell()
+
+    def _elsewhere(self, tried: str) -> str:
+        return next_url((self.settings.url, *self.settings.other_urls), tried)
 
     # ------------------------------------------------------------ moving house
 
@@ -361,7 +367,7 @@ class Lifecycle(ABC):
         """Make a second connection after `in_s`, and drop the first once the session lives there."""
         if link is not self.link or not self.is_live:
             return
-        self._target = moved_url(self.settings.url, url)
+        self._target = moved_url(self._elsewhere(link.url), url)
         self.draining = True
         self._drain_until = now + deadline_s
         if self.standby is None:

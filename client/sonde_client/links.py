@@ -7,7 +7,7 @@ functions from what happened to a `Course`. Refuses to act: the session follows 
 from __future__ import annotations
 
 import enum
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -146,6 +146,11 @@ def _after_status(failed: DialFailure, status: int, at: float) -> Course:
     if 400 <= status < 500 and status not in (404, 405, 426):
         return Course(failure("http_refused", failed.detail, at, status), stop=True)
     return Course(failure("not_websocket", failed.detail, at, status), stop=True)
+
+
+def next_url(known: Sequence[str], tried: str) -> str:
+    """Where to try after `tried`: the address after it, in a ring; the first after one that is not known."""
+    return known[(known.index(tried) + 1) % len(known)] if tried in known else known[0]
 
 
 def moved_url(present: str, offered: str | None) -> str:
