@@ -23,6 +23,12 @@ class Act(enum.StrEnum):
     DROP = "drop"
     KICK = "kick"
     RESTART_GATEWAY = "restart_gateway"
+    KILL_NODE = "kill_node"
+    START_NODE = "start_node"
+    PAUSE_NODE = "pause_node"
+    CONTINUE_NODE = "continue_node"
+    RESTART_NATS = "restart_nats"
+    RESTART_REDIS = "restart_redis"
     REFUSE = "refuse"
     SEND = "send"
     SET_PLAYERS = "set_players"
@@ -110,7 +116,7 @@ class GatewayState(enum.StrEnum):
 class GatewayStatus:
     """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
 
-    kind: str = ""  # "embedded" or "remote"
+    kind: str = ""  # "embedded", "cluster" or "remote"
     state: GatewayState = GatewayState.NONE
     pid: int | None = None
     url: str = ""
@@ -118,6 +124,7 @@ class GatewayStatus:
     node: str = ""
     log_tail: tuple[str, ...] = ()
     players: int = 0  # simulated players asked for; 0 when they are off
+    progress: str = ""  # in words, while a cluster starts
 
 
 @dataclass(slots=True, frozen=True)
@@ -139,6 +146,22 @@ class SessionRow:
     status: str = ""  # presence: "online", "away" …
     device: str = ""
     client: str = ""  # the program and its version
+
+
+@dataclass(slots=True, frozen=True)
+class FleetRow:
+    """One node of the gateway, or a part that nodes stand on. `pid` and `port` are known of our own only."""
+
+    name: str
+    kind: str  # "node", "redis", "nats", "proxy"
+    state: str  # "ready", "live", "draining", "starting", "paused", "dead", "none", "unknown"
+    connections: int | None = None
+    sessions: int | None = None
+    since: float | None = None  # unix s
+    port: int = 0
+    pid: int | None = None
+    carries_you: bool = False  # the current client's session is there
+    is_ours: bool = False  # a process of this workbench's cluster
 
 
 @dataclass(slots=True, frozen=True)
@@ -169,6 +192,7 @@ class Changes:
     promises: Promises = field(default_factory=Promises)
     gateway: GatewayStatus = field(default_factory=GatewayStatus)
     sessions: tuple[SessionRow, ...] | None = None  # None: as before, or no monitor role
+    fleet: tuple[FleetRow, ...] | None = None  # nodes and what they stand on; None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     promises_changed: bool = False
     gateway_changed: bool = False
@@ -186,6 +210,7 @@ class Changes:
             or self.throughput
             or self.notices
             or self.sessions is not None
+            or self.fleet is not None
             or self.sent_types is not None
             or self.promises_changed
             or self.gateway_changed

@@ -41,7 +41,7 @@ async def run(nodes: int, port: int, *, proxy: bool, players: int) -> int:
         if not await _started(starting, lines):
             return 0
         if players:
-            await crowd.start(cluster.urls[0], cluster.secret, players, 1, ROOM)
+            await crowd.start(cluster.urls, cluster.secret, players, 1, ROOM)
         await _announce(cluster)
         await _serve(cluster, lines)
     except (PartFailed, OSError) as error:

@@ -10,9 +10,20 @@ from typing import Final
 
 from sonde_client import Client
 from sonde_lab import monitoring
-from sonde_lab.changes import Changes, Document, GatewayState, GatewayStatus, Promises, SessionRow, Throughput
+from sonde_lab.changes import (
+    Changes,
+    Document,
+    FleetRow,
+    GatewayState,
+    GatewayStatus,
+    Promises,
+    SessionRow,
+    Throughput,
+)
+from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.embedded import EmbeddedGateway
 from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.fleet import fleet_rows
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import PromiseMeter, Tally
 from sonde_lab.rowlog import RowLog
@@ -25,11 +36,17 @@ class Collector:
     """Makes `Changes`. One endpoint lies between `begin` and `end`."""
 
     def __init__(
-        self, log: RowLog, board: NoticeBoard, gateway: EmbeddedGateway, figures_every_s: float = 1.0
+        self,
+        log: RowLog,
+        board: NoticeBoard,
+        gateway: EmbeddedGateway,
+        cluster: ClusterActs,
+        figures_every_s: float = 1.0,
     ) -> None:
         self._log = log
         self._board = board
         self._gateway = gateway
+        self._cluster = cluster
         self._figures_every_s = figures_every_s
         self._endpoint: Endpoint | None = None
         self._watches: dict[str, ClientWatch] = {}
@@ -39,6 +56,8 @@ class Collector:
         self._types_told = 0
         self._endpoint_changed = False
         self._gateway_changed = False
+        self._fleet_changed = False
+        self._fleet: tuple[FleetRow, ...] = ()
         self.tally = Tally()
         self._meter = PromiseMeter()
 
@@ -67,7 +86,7 @@ class Collector:
 
     def gateway_changed(self) -> None:
         """The gateway or its players have another state."""
-        self._gateway_changed = True
+        self._gateway_changed = self._fleet_changed = True
 
     # ------------------------------------------------------------ a batch
 
@@ -81,6 +100,7 @@ class Collector:
             self._figures_at = now
             self._take_figures(changes, now, current)
         self._take_gateway(changes, players)
+        self._take_fleet(changes, current)
         changes.promises = self._promises
         changes.rows = self._log.take_new_rows()
         changes.notices = self._board.take()
@@ -103,6 +123,8 @@ class Collector:
             self._take_document(changes, client, ch, paths)
         if monitoring.SESSIONS in batch.documents or self._is_first_status(watch, changes):
             changes.sessions = self._sessions(client)
+        if monitoring.NODES in batch.documents or batch.status is not None:
+            self._fleet_changed = True
         if len(watch.recorder.types_seen) != self._types_told:
             self._types_told = len(watch.recorder.types_seen)
             changes.sent_types = tuple(watch.recorder.types_seen)
@@ -140,7 +162,7 @@ class Collector:
             each.count_entries()
         stats = watch.client.store.channel(monitoring.STATS)
         connections = None if stats is None else monitoring.total(stats.document, "connections")
-        if self._gateway.state is GatewayState.DEAD:
+        if GatewayState.DEAD in (self._gateway.state, self._cluster.state):
             connections = 0  # its last figures outlive it
         self._meter.sample(now, self.tally, connections)
         promises = self._meter.promises(monitored=stats is not None)
@@ -155,6 +177,17 @@ class Collector:
             self._status = status
         changes.gateway = self._status
 
+    def _take_fleet(self, changes: Changes, current: str) -> None:
+        if not self._fleet_changed and not changes.endpoint_changed:
+            return
+        self._fleet_changed = False
+        watch = self._watches.get(current)
+        view = None if watch is None else watch.client.store.channel(monitoring.NODES)
+        carrier = "" if watch is None else watch.client.status.node or ""
+        fleet = fleet_rows(self._cluster.parts, None if view is None else view.document, carrier)
+        if fleet != self._fleet or changes.endpoint_changed:
+            self._fleet = changes.fleet = fleet
+
     def _gateway_status(self, players: int) -> GatewayStatus:
         endpoint, gateway = self._endpoint, self._gateway
         if endpoint is None:
@@ -165,6 +198,19 @@ class Collector:
         node = (client.status.node or "") if client is not None else ""
         if endpoint.kind is EndpointKind.REMOTE:
             return GatewayStatus("remote", GatewayState.REMOTE, None, endpoint.url, sessions, node)
+        if endpoint.kind is EndpointKind.CLUSTER:
+            cluster = self._cluster
+            url = cluster.urls[0] if cluster.urls else ""
+            return GatewayStatus(
+                "cluster",
+                cluster.state,
+                None,
+                url,
+                sessions,
+                node,
+                players=players,
+                progress=cluster.progress,
+            )
         return GatewayStatus(
             "embedded", gateway.state, gateway.pid, gateway.url, sessions, node, gateway.log_tail, players
         )

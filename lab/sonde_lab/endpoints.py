@@ -1,4 +1,4 @@
-"""Where to connect to: the embedded gateway or a remote one, kept in a TOML file of the person's own.
+"""Where to connect to: the embedded gateway, a cluster of our own or a remote gateway, the last kept in a TOML file of the person's own.
 
 Owns the endpoint values and their file. A broken file is an error *value* that names line and key, the
 defaults are used and the file stays as it is. Pasted tokens are never written.
@@ -38,13 +38,14 @@ class EndpointKind(enum.StrEnum):
     """Whose process the gateway is."""
 
     EMBEDDED = "embedded"
+    CLUSTER = "cluster"
     REMOTE = "remote"
 
 
 class TokenKind(enum.StrEnum):
     """Where an endpoint's token comes from."""
 
-    EMBEDDED = "embedded"  # minted with the embedded gateway's secret
+    EMBEDDED = "embedded"  # minted with the secret of our own gateway
     PASTE = "paste"  # a token typed in; nothing refreshes it
     COMMAND = "command"  # standard output of a program
     URL = "url"  # the answer of an HTTP request
@@ -76,6 +77,8 @@ class Endpoint:
 
 
 EMBEDDED: Final = Endpoint("Embedded gateway", EndpointKind.EMBEDDED)
+CLUSTER: Final = Endpoint("Cluster of 2 nodes", EndpointKind.CLUSTER)
+OWN: Final = (EMBEDDED, CLUSTER)  # processes of ours, always on offer
 
 
 @dataclass(slots=True, frozen=True)
@@ -93,7 +96,7 @@ class EndpointFileError:
 
 @dataclass(slots=True, frozen=True)
 class LoadedEndpoints:
-    """What may be connected to: always the embedded gateway first. `error` says why the file was not used."""
+    """What may be connected to: always our own gateways first. `error` says why the file was not used."""
 
     endpoints: tuple[Endpoint, ...]
     error: EndpointFileError | None = None
@@ -147,7 +150,7 @@ def remote(url: str, token: TokenSource, name: str = "", production: bool = Fals
 
 
 def load(path: Path | None = None) -> LoadedEndpoints:
-    """Read the file; without one there is the embedded gateway alone. Never raises for what is in it."""
+    """Read the file; without one there are our own alone. Never raises for what is in it."""
     path = path or default_path()
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
@@ -155,7 +158,7 @@ def load(path: Path | None = None) -> LoadedEndpoints:
         text = path.read_bytes().decode("utf-8")
         table = tomllib.loads(text)
     except FileNotFoundError:
-        return LoadedEndpoints((EMBEDDED,))
+        return LoadedEndpoints(OWN)
     except OSError as error:
         return _refused(path, 0, f"it cannot be read: {error.strerror or error}")
     except UnicodeDecodeError as error:
@@ -163,7 +166,7 @@ def load(path: Path | None = None) -> LoadedEndpoints:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return _refused(path, _line_of_error(str(error), text), f"no valid TOML: {excerpt(str(error), 160)}")
     try:
-        return LoadedEndpoints((EMBEDDED, *_endpoints(table)))
+        return LoadedEndpoints((*OWN, *_endpoints(table)))
     except EndpointInvalid as error:
         return _refused(path, _line_of_key(text, error.index, error.key), str(error))
 
@@ -188,7 +191,7 @@ def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
 
 
 def _refused(path: Path, line: int, message: str) -> LoadedEndpoints:
-    return LoadedEndpoints((EMBEDDED,), EndpointFileError(path, line, message))
+    return LoadedEndpoints(OWN, EndpointFileError(path, line, message))
 
 
 def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
@@ -206,7 +209,7 @@ def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
             made.append(_endpoint(entry))
         except EndpointInvalid as error:
             raise EndpointInvalid(str(error), error.key, index) from None
-        if made[-1].name in (EMBEDDED.name, *(other.name for other in made[:-1])):
+        if made[-1].name in (*(own.name for own in OWN), *(other.name for other in made[:-1])):
             raise EndpointInvalid(f"the name '{excerpt(made[-1].name)}' is taken", "name", index)
     return made
 

@@ -1,4 +1,4 @@
-"""What the gateway says of itself in `$sessions` and `$stats`, read without trusting its shape."""
+"""What the gateway says of itself in `$sessions`, `$stats` and `$nodes`, read without trusting its shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sonde_lab.changes import SessionRow
 
 SESSIONS: Final = "$sessions"
 STATS: Final = "$stats"
-CHANNELS: Final = (SESSIONS, STATS)
+NODES: Final = "$nodes"
+CHANNELS: Final = (SESSIONS, STATS, NODES)
 MAX_SESSIONS_SHOWN: Final = 5_000
 _STATES: Final[Mapping[str, str]] = {"active": "connected"}
 
@@ -25,24 +26,24 @@ def session_rows(document: Any, own: Collection[str]) -> tuple[SessionRow, ...]:
 
 def _session(key: str, row: Mapping[str, Any], own: Collection[str]) -> SessionRow:
     roles = row.get("roles")
-    state = _text(row, "state")
-    since, rtt = _number(row, "since"), _number(row, "rtt_ms")
+    state = text_of(row, "state")
+    since, rtt = number_of(row, "since"), number_of(row, "rtt_ms")
     return SessionRow(
         session=key,
-        user=_text(row, "user"),
-        name=_text(row, "name") or _text(row, "user"),
+        user=text_of(row, "user"),
+        name=text_of(row, "name") or text_of(row, "user"),
         state=_STATES.get(state, state),
-        node=_text(row, "node"),
-        peer=_text(row, "peer"),
+        node=text_of(row, "node"),
+        peer=text_of(row, "peer"),
         since=None if since is None else since / 1000,
         rtt_ms=rtt,
         own=key in own,
-        generation=int(_number(row, "generation") or 1),
+        generation=int(number_of(row, "generation") or 1),
         roles=tuple(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else (),
-        channels=int(_number(row, "channels") or 0),
-        status=_text(row, "status"),
-        device=_text(row, "device"),
-        client=_text(row, "client"),
+        channels=int(number_of(row, "channels") or 0),
+        status=text_of(row, "status"),
+        device=text_of(row, "device"),
+        client=text_of(row, "client"),
     )
 
 
@@ -50,16 +51,18 @@ def total(document: Any, figure: str) -> int | None:
     """A figure of `$stats` summed over its nodes; `None` when no node tells it."""
     if not isinstance(document, dict):
         return None
-    values = [_number(row, figure) for row in document.values() if isinstance(row, dict)]
+    values = [number_of(row, figure) for row in document.values() if isinstance(row, dict)]
     told = [value for value in values if value is not None]
     return int(sum(told)) if told else None
 
 
-def _text(row: Mapping[str, Any], key: str) -> str:
+def text_of(row: Mapping[str, Any], key: str) -> str:
+    """A text of a row; empty when there is none."""
     value = row.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _number(row: Mapping[str, Any], key: str) -> float | None:
+def number_of(row: Mapping[str, Any], key: str) -> float | None:
+    """A number of a row; `None` when there is none."""
     value = row.get(key)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sonde_lab.child import Child
@@ -28,7 +28,7 @@ class PlayerProcess:
         """The last lines of its log."""
         return () if self._child is None else self._child.log_tail
 
-    async def start(self, url: str, secret: str, count: int, seed: int, room: str) -> None:
+    async def start(self, urls: Sequence[str], secret: str, count: int, seed: int, room: str) -> None:
         """Start `count` players; nothing happens when they are there already.
 
         Raises:
@@ -39,7 +39,8 @@ class PlayerProcess:
         self._is_wanted = True
         self._child = await Child.start(
             "sonde_lab.players",
-            *("--url", url, "--count", str(count), "--seed", str(seed), "--room", room, "--parent-pipe"),
+            *(argument for url in urls for argument in ("--url", url)),
+            *("--count", str(count), "--seed", str(seed), "--room", room, "--parent-pipe"),
             env={"SONDE_JWT_SECRET": secret},
             on_line=lambda _line: None,
             on_end=self._on_end,

@@ -40,12 +40,12 @@ _HARD_EXIT_S: Final = 3.0
 class PlayerShell:
     """One player's client, and the loop that makes it act."""
 
-    def __init__(self, player: Player, url: str, secret: str, codec: str, room: str) -> None:
+    def __init__(self, player: Player, urls: list[str], secret: str, codec: str, room: str) -> None:
         self.player = player
         self._room_name = room
         token = minted(secret, player.name, ["player"], player.name, TOKEN_LIFETIME_S)
         self.client = Client(
-            url, token, name="sonde-player", codec=codec, device="simulated", measure_every_s=5.0
+            urls, token, name="sonde-player", codec=codec, device="simulated", measure_every_s=5.0
         )
         self._waiting: list[Deed] = []
         self.client.on(EntryArrived, self._on_entry)
@@ -136,7 +136,11 @@ async def play(arguments: argparse.Namespace, secret: str, stop: asyncio.Event) 
     """Run all players until `stop`; 1 when every one of them was told to stop by the gateway."""
     shells = [
         PlayerShell(
-            Player(name_of(index), arguments.seed), arguments.url, secret, arguments.codec, arguments.room
+            Player(name_of(index), arguments.seed),
+            _from(arguments.url, index),
+            secret,
+            arguments.codec,
+            arguments.room,
         )
         for index in range(arguments.count)
     ]
@@ -152,6 +156,12 @@ async def play(arguments: argparse.Namespace, secret: str, stop: asyncio.Event) 
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(asyncio.gather(*(shell.client.close() for shell in shells)), GOODBYE_S)
     return 0 if stop.is_set() else 1
+
+
+def _from(urls: list[str], index: int) -> list[str]:
+    """The addresses, beginning with another one for every player: a crowd spreads over the nodes."""
+    start = index % len(urls)
+    return [*urls[start:], *urls[:start]]
 
 
 async def _everybody(shells: list[PlayerShell]) -> None:
@@ -198,7 +208,9 @@ async def _serve(arguments: argparse.Namespace, secret: str) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Parse arguments and play. Exit code 2 and a sentence on stderr when they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m sonde_lab.players", description=__doc__)
-    parser.add_argument("--url", required=True, help="ws://host:port/v1/ws")
+    parser.add_argument(
+        "--url", required=True, action="append", help="ws://host:port/v1/ws; one for each node"
+    )
     parser.add_argument("--count", type=int, default=6, help="how many players (6)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed walks the same ways")
     parser.add_argument("--room", default="room:arena", help="channel to play in")

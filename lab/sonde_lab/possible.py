@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Final
 
 from sonde_client import ConnectionStatus
+from sonde_lab import cluster_acts
 from sonde_lab.changes import Act, GatewayState
 from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.guarded import PartStatus
 from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
 
@@ -26,6 +28,12 @@ class Situation:
     endpoint: Endpoint | None
     gateway: GatewayState
     status: ConnectionStatus | None
+    parts: tuple[PartStatus, ...] = ()  # of the cluster
+
+    @property
+    def carrier(self) -> str:
+        """The node of the current client."""
+        return "" if self.status is None else self.status.node or ""
 
 
 def why_not(act: Act, now: Situation) -> str | None:
@@ -36,23 +44,29 @@ def why_not(act: Act, now: Situation) -> str | None:
         return "No endpoint is open."
     if now.endpoint.production and act in _LOCKED_ON_PRODUCTION:
         return f"{now.endpoint.name} is marked as production: this act is locked there."
+    if act in cluster_acts.CLUSTER_ACTS:
+        if now.endpoint.kind is not EndpointKind.CLUSTER:
+            return "Only a cluster has nodes: choose it as the endpoint."
+        return cluster_acts.why_not(act, now.parts, now.carrier)
     if act in _OF_GATEWAY:
         return _OF_GATEWAY[act](now.endpoint, now.gateway)
     if now.status is None:
-        return "There is no client: the embedded gateway has not started."
+        return "There is no client: the gateway has not started."
     return _OF_CLIENT[act](now.status)
 
 
 def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
+    if endpoint.kind is EndpointKind.CLUSTER:
+        return "On a cluster, kill a node and start it again."
     if endpoint.kind is not EndpointKind.EMBEDDED:
         return "Only the embedded gateway can be restarted from here."
     return "The gateway is starting." if gateway is GatewayState.STARTING else None
 
 
 def _players(endpoint: Endpoint, gateway: GatewayState) -> str | None:
-    if endpoint.kind is not EndpointKind.EMBEDDED:
-        return "Simulated players live on the embedded gateway only."
-    return None if gateway is GatewayState.LIVE else "The embedded gateway is not running."
+    if endpoint.kind is EndpointKind.REMOTE:
+        return "Simulated players live on our own gateways only."
+    return None if gateway is GatewayState.LIVE else "The gateway is not running."
 
 
 def _connect(status: ConnectionStatus) -> str | None:

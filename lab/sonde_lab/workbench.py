@@ -10,18 +10,20 @@ import asyncio
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused, Severity
 from sonde_client.client import Status
-from sonde_lab import monitoring, tokens
+from sonde_lab import cluster_acts, monitoring, tokens
 from sonde_lab.changes import Act, Changes, GatewayState
+from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.collecting import Collector
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
 from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
+from sonde_lab.guarded import PartFailed
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.player_process import PlayerProcess
 from sonde_lab.possible import Situation, why_not
@@ -74,7 +76,10 @@ class Workbench:
         self._board = NoticeBoard(self._log.wall)
         self._gateway = EmbeddedGateway(self._on_gateway)
         self._players = PlayerProcess(self._on_players_died)
-        self._collector = Collector(self._log, self._board, self._gateway, self.config.figures_every_s)
+        self._cluster = ClusterActs(self._on_cluster)
+        self._collector = Collector(
+            self._log, self._board, self._gateway, self._cluster, self.config.figures_every_s
+        )
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -93,11 +98,13 @@ class Workbench:
             await self._leave()
             self.endpoint = endpoint
             self._wanted_players = players or DEFAULT_PLAYERS
-            self.players = players if endpoint.kind is EndpointKind.EMBEDDED else 0
+            self.players = 0 if endpoint.kind is EndpointKind.REMOTE else players
             self._collector.begin(endpoint, self.players)
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
                 self._join(endpoint.url, _remote_token(endpoint.token))
+            elif endpoint.kind is EndpointKind.CLUSTER:
+                await self._start_cluster()
             else:
                 await self._start_gateway(self._gateway.start)
 
@@ -118,6 +125,7 @@ class Workbench:
         self.endpoint = None
         self.players = 0
         await self._gateway.stop()
+        await self._cluster.stop()
 
     async def _start_gateway(self, start: Callable[[], Coroutine[Any, Any, str]]) -> None:
         """Bring the embedded gateway up, then whoever lives on it."""
@@ -131,24 +139,40 @@ class Workbench:
                 _last_words(error.log_tail),
             )
             return
+        await self._populate((url,), self._gateway.secret)
+
+    async def _start_cluster(self) -> None:
+        """Bring a cluster up, then whoever lives on it."""
+        try:
+            urls = await self._cluster.start()
+        except (PartFailed, OSError) as error:
+            words = _last_words(getattr(error, "log_tail", ()))
+            self._notice("cluster_failed", "The cluster did not start", str(error), words)
+            await self._cluster.stop()
+            self._collector.gateway_changed()
+            return
+        await self._populate(urls, self._cluster.secret)
+
+    async def _populate(self, urls: Sequence[str], secret: str) -> None:
         if self.endpoint is not None and YOU not in self.clients:
             roles = [role.value for role in YOUR_ROLES]
-            self._join(url, tokens.source(self.endpoint.token, self._gateway.secret, YOU, roles))
+            self._join(urls, tokens.source(self.endpoint.token, secret, YOU, roles))
         if self.players:
             await self._start_players()
 
     async def _start_players(self) -> None:
-        config = self.config
+        config, cluster = self.config, self._cluster
+        urls, secret = (
+            (cluster.urls, cluster.secret) if cluster.urls else ((self._gateway.url,), self._gateway.secret)
+        )
         try:
-            await self._players.start(
-                self._gateway.url, self._gateway.secret, self.players, config.players_seed, config.room
-            )
+            await self._players.start(urls, secret, self.players, config.players_seed, config.room)
         except OSError as error:
             self._notice(
                 "players_failed", "The players cannot be started", str(error), "Try again from the menu."
             )
 
-    def _join(self, url: str, token: str | tokens.TokenCall) -> None:
+    def _join(self, url: str | Sequence[str], token: str | tokens.TokenCall) -> None:
         client = Client(
             url,
             token,
@@ -194,10 +218,15 @@ class Workbench:
             act,
             Situation(
                 endpoint=self.endpoint,
-                gateway=self._gateway.state,
+                gateway=self._own_gateway_state(),
                 status=None if client is None else client.status,
+                parts=self._cluster.parts,
             ),
         )
+
+    def _own_gateway_state(self) -> GatewayState:
+        is_cluster = self.endpoint is not None and self.endpoint.kind is EndpointKind.CLUSTER
+        return self._cluster.state if is_cluster else self._gateway.state
 
     def connect(self) -> None:
         """Connect the current client."""
@@ -253,6 +282,31 @@ class Workbench:
         async with self._moving:
             self._act(Act.RESTART_GATEWAY, "restart the embedded gateway", injected=True)
             await self._start_gateway(self._gateway.restart)
+
+    def can_to(self, act: Act, node: str) -> str | None:
+        """Why an act on one node of the cluster is not possible now, in words; `None` when it is."""
+        is_on_cluster = self.endpoint is not None and self.endpoint.kind is EndpointKind.CLUSTER
+        if not is_on_cluster:
+            return self.can(act)
+        return cluster_acts.why_not(act, self._cluster.parts, "", node)
+
+    async def act_on_cluster(self, act: Act, node: str = "") -> None:
+        """Break or mend a part of the cluster: the named node, else the one that carries the current client."""
+        if not self._may(act):
+            return
+        client = self.clients.get(self.current)
+        carrier = "" if client is None else client.status.node or ""
+        restarts = act in (Act.RESTART_NATS, Act.RESTART_REDIS)
+        names = [] if restarts else cluster_acts.targets(act, self._cluster.parts, carrier, node)
+        if not names and not restarts:
+            return
+        mends = act in (Act.START_NODE, Act.CONTINUE_NODE)
+        self._act(act, cluster_acts.in_words(act, names), injected=not mends)
+        try:
+            await self._cluster.do(act, names)
+        except (PartFailed, OSError) as error:
+            words = _last_words(getattr(error, "log_tail", ()))
+            self._notice("part_failed", "A part of the cluster did not come up", str(error), words)
 
     def set_players(self, on: bool) -> None:
         """Start or end the simulated players."""
@@ -320,6 +374,9 @@ class Workbench:
                 await client.close(code, reason)
 
     # ------------------------------------------------------------ what children tell
+
+    def _on_cluster(self) -> None:
+        self._collector.gateway_changed()
 
     def _on_gateway(self) -> None:
         self._collector.gateway_changed()

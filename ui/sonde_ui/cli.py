@@ -96,6 +96,10 @@ def ui(
     token: Annotated[
         str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")
     ] = "",
+    cluster: Annotated[
+        bool,
+        typer.Option("--cluster", help="A cluster of two nodes of its own, instead of the embedded gateway."),
+    ] = False,
     perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
@@ -109,8 +113,11 @@ def ui(
     data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
+    if cluster and connect:
+        _refuse("--cluster and --connect: choose one of them")
     open_window(
         connect=connect,
+        cluster=cluster,
         token=token,
         perspective=perspective.value if perspective else None,
         theme=theme.value if theme else None,
@@ -162,6 +169,7 @@ def _serve(command: str, arguments: list[str]) -> None:
 def open_window(
     *,
     connect: str = "",
+    cluster: bool = False,
     token: str = "",
     perspective: str | None = None,
     theme: str | None = None,
@@ -182,7 +190,7 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_remote(connect, token) if connect else None,
+        endpoint=_endpoint(connect, token, cluster),
         perspective=perspective,
         theme=theme,
         size=size,
@@ -192,6 +200,15 @@ def open_window(
         data_dir=data_dir,
     )
     raise typer.Exit(run(options))
+
+
+def _endpoint(connect: str, token: str, cluster: bool) -> Endpoint | None:
+    """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
+    if cluster:
+        from sonde_lab.endpoints import CLUSTER  # late: see above
+
+        return CLUSTER
+    return _remote(connect, token) if connect else None
 
 
 def _remote(url: str, token: str) -> Endpoint:

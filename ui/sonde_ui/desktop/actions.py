@@ -43,6 +43,7 @@ VIEWS: Final = {
     "traffic": "Traffic",
     "detail": "Detail",
     "connections": "Connections",
+    "nodes": "Nodes",
     "presence": "Presence",
     "latency": "Latency",
     "state": "State",
@@ -97,6 +98,12 @@ _ACTS = (
     Action("act.kick", "Acts", "Kick session", "kick", icon="kick", act=Act.KICK, danger=True, tip="Have the gateway end this session (admin role)"),
     Action("act.restart_gateway", "Acts", "Restart gateway", "restart_gateway", icon="restart", act=Act.RESTART_GATEWAY, danger=True, tip="Kill the embedded gateway and start it again on the same port"),
     Action("act.refuse", "Acts", "Refuse dials for 10 s", "refuse", icon="refuse", act=Act.REFUSE, danger=True, tip="Let own dials fail as refused for ten seconds"),
+    Action("act.kill_node", "Acts", "Kill node", "act_on_cluster", "kill_node", icon="close", act=Act.KILL_NODE, danger=True, tip="kill -9 of the cluster's node that carries the current client", starts_group=True),
+    Action("act.start_node", "Acts", "Start node", "act_on_cluster", "start_node", icon="play", act=Act.START_NODE, tip="Start the cluster's nodes that have ended"),
+    Action("act.pause_node", "Acts", "Pause node", "act_on_cluster", "pause_node", icon="pause", act=Act.PAUSE_NODE, danger=True, tip="Halt the node that carries the current client, as a machine that hangs"),
+    Action("act.continue_node", "Acts", "Continue node", "act_on_cluster", "continue_node", icon="play", act=Act.CONTINUE_NODE, tip="Let the cluster's paused nodes go on"),
+    Action("act.restart_nats", "Acts", "Restart NATS", "act_on_cluster", "restart_nats", icon="restart", act=Act.RESTART_NATS, danger=True, tip="Kill the cluster's bus and start it again"),
+    Action("act.restart_redis", "Acts", "Restart Redis", "act_on_cluster", "restart_redis", icon="restart", act=Act.RESTART_REDIS, danger=True, tip="Kill the cluster's store and start it again with what is on disk"),
 )
 
 _VIEW = (

@@ -12,7 +12,8 @@ from typing import Any, Literal, cast
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
-from sonde_lab.endpoints import EMBEDDED, Endpoint
+from sonde_lab.changes import Act
+from sonde_lab.endpoints import CLUSTER, EMBEDDED, Endpoint, EndpointKind
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
@@ -83,9 +84,14 @@ class Commands(QObject):
         """Open the embedded gateway."""
         self.open_endpoint(EMBEDDED)
 
+    def open_cluster(self) -> None:
+        """Open a cluster of our own."""
+        self.open_endpoint(CLUSTER)
+
     def open_endpoint(self, endpoint: Endpoint) -> None:
         """Leave the endpoint that is open and go to another."""
-        self._settings.endpoint = "" if endpoint == EMBEDDED else endpoint.name[:200]
+        is_remote = endpoint.kind is EndpointKind.REMOTE  # a window starts with what is there at once
+        self._settings.endpoint = endpoint.name[:200] if is_remote else ""
         self._start(f"open {endpoint.name}", self._workbench.open(endpoint, self._settings.players))
 
     def new_endpoint(self) -> None:
@@ -125,6 +131,10 @@ class Commands(QObject):
     def restart_gateway(self) -> None:
         """Kill the embedded gateway and start it again."""
         self._start("restart the gateway", self._workbench.restart_gateway())
+
+    def act_on_cluster(self, act: str) -> None:
+        """Break or mend a part of the cluster."""
+        self._start(act.replace("_", " "), self._workbench.act_on_cluster(Act(act)))
 
     def refuse(self) -> None:
         """Let own dials fail for ten seconds."""

@@ -62,14 +62,18 @@ def look_of(status: ConnectionStatus | None, gateway: GatewayStatus, now: float)
 
 def _idle(status: ConnectionStatus | None, gateway: GatewayStatus) -> Look:
     if gateway.state is GatewayState.STARTING:
-        return Look("Starting", Shape.RING, "accent", "the embedded gateway is starting")
+        return Look("Starting", Shape.RING, "accent", gateway.progress or f"{_own(gateway)} is starting")
     if gateway.state is GatewayState.DEAD:
-        return Look("Disconnected", Shape.CROSS, "bad", "the embedded gateway has ended")
+        return Look("Disconnected", Shape.CROSS, "bad", f"{_own(gateway)} has ended")
     if gateway.state is GatewayState.NONE:
         return Look("No endpoint", Shape.DASH, "dim", "choose where to connect")
     if status is not None and status.last_close is not None:
         return Look("Disconnected", Shape.DASH, "dim", f"closed {by_whom(status)}")
     return Look("Disconnected", Shape.DASH, "dim", "not connected and not trying")
+
+
+def _own(gateway: GatewayStatus) -> str:
+    return "the cluster" if gateway.kind == "cluster" else "the embedded gateway"
 
 
 def _live(status: ConnectionStatus, now: float) -> str:

@@ -1,4 +1,4 @@
-"""The endpoints a person can choose from: the embedded gateway, and the saved remote ones.
+"""The endpoints a person can choose from: gateways of our own, and the saved remote ones.
 
 Owns the list while the window is open; reading and writing the file is the lab's.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from sonde_lab import endpoints as store
-from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointFileError, EndpointKind
+from sonde_lab.endpoints import Endpoint, EndpointFileError, EndpointKind
 
 
 class EndpointBook(QObject):
@@ -42,7 +42,7 @@ class EndpointBook(QObject):
 
     def remember(self, endpoint: Endpoint) -> None:
         """List an endpoint for this run only, such as one from the command line."""
-        if endpoint not in self.endpoints and endpoint.kind is not EndpointKind.EMBEDDED:
+        if endpoint not in self.endpoints and endpoint.kind is EndpointKind.REMOTE:
             self.endpoints = (*(known for known in self.endpoints if known.name != endpoint.name), endpoint)
             self.changed.emit()
 
@@ -51,7 +51,7 @@ class EndpointBook(QObject):
             if self.error is not None:  # what could not be read is kept, not overwritten
                 self._path.replace(self._path.with_suffix(".broken.toml"))
                 self.error = None
-            store.save([known for known in self.endpoints if known is not EMBEDDED], self._path)
+            store.save(self.endpoints, self._path)
         except OSError as error:
             return f"{self._path}: {error.strerror or error}"
         return None

@@ -14,6 +14,7 @@ from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.nodes_view import NodesView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
@@ -30,6 +31,7 @@ class Views:
         self.pills: QuickFilters = self.traffic.quick_filters()
         self.detail = DetailView(workbench, bridge)
         self.connections = ConnectionsView(workbench, bridge)
+        self.nodes = NodesView(workbench, bridge)
         self.presence = PresenceView(workbench, bridge)
         self.latency = LatencyView(workbench, bridge)
         self.state = StateView(workbench, bridge)
@@ -44,6 +46,7 @@ class Views:
             "traffic": self.traffic,
             "detail": self.detail,
             "connections": self.connections,
+            "nodes": self.nodes,
             "presence": self.presence,
             "latency": self.latency,
             "state": self.state,

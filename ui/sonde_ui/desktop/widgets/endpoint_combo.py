@@ -14,6 +14,11 @@ from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
 _NEW = "New remote endpoint…"
+_STARTS = {
+    EndpointKind.EMBEDDED: "One gateway that starts beside the window",
+    EndpointKind.CLUSTER: "Redis, NATS, two nodes and a balancer that start beside the window",
+    EndpointKind.REMOTE: "",
+}
 
 
 class EndpointCombo(QComboBox):
@@ -48,7 +53,7 @@ class EndpointCombo(QComboBox):
             production = " · production" if endpoint.production else ""
             self.addItem(_sign(endpoint), one_line(endpoint.name, 60) + production, endpoint)
             self.setItemData(
-                self.count() - 1, endpoint.url or "starts beside the window", Qt.ItemDataRole.ToolTipRole
+                self.count() - 1, endpoint.url or _STARTS[endpoint.kind], Qt.ItemDataRole.ToolTipRole
             )
         self.insertSeparator(self.count())
         self.addItem(icon("plus", "dim", 14), _NEW)
@@ -69,9 +74,9 @@ class EndpointCombo(QComboBox):
 
 
 def _sign(endpoint: Endpoint) -> QIcon:
-    """A square: accent for the embedded one, dim for others, the warning colour for production."""
+    """A square: accent for our own, dim for others, the warning colour for production."""
     theme = themes.current()
-    color = theme.accent if endpoint.kind is EndpointKind.EMBEDDED else theme.dim
+    color = theme.dim if endpoint.kind is EndpointKind.REMOTE else theme.accent
     picture = QPixmap(28, 28)
     picture.fill(QColor(Qt.GlobalColor.transparent))
     painter = QPainter(picture)

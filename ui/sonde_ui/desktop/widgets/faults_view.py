@@ -1,4 +1,4 @@
-"""Four acts that make trouble on purpose, each with what it does, or why it cannot be done now.
+"""Acts that make trouble on purpose, each with what it does, or why it cannot be done now.
 
 Owns the sentences. Refuses rules: whether an act is possible says the workbench.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Act, Changes
+from sonde_lab.cluster_acts import CLUSTER_ACTS
+from sonde_lab.endpoints import EndpointKind
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.icons import tinted_pixmap
@@ -22,6 +25,8 @@ from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 
 CHECK_EVERY_TICKS: Final = 3
 REFUSE_S: Final = 10.0
+_CLUSTER: Final = EndpointKind.CLUSTER
+_OTHERS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE)
 
 
 @dataclass(slots=True, frozen=True)
@@ -33,12 +38,19 @@ class Fault:
     name: str
     button: str
     sentence: str
+    shown_on: tuple[EndpointKind, ...] = tuple(EndpointKind)
 
 
 FAULTS: Final = (
     Fault(Act.DROP, "drop", "Drop connection", "Drop", "Cuts the current client's socket without a goodbye. It should resume by itself and miss nothing."),
     Fault(Act.KICK, "kick", "Kick me", "Kick", "The gateway ends this session with 4410. The client stops and says so; Connect starts a new session."),
-    Fault(Act.RESTART_GATEWAY, "restart", "Restart gateway", "Restart", "Kills the embedded gateway and starts it again on the same port. Sessions are lost: everybody identifies anew."),
+    Fault(Act.RESTART_GATEWAY, "restart", "Restart gateway", "Restart", "Kills the embedded gateway and starts it again on the same port. Sessions are lost: everybody identifies anew.", _OTHERS),
+    Fault(Act.KILL_NODE, "close", "Kill node", "Kill", "kill -9 of the node that carries the current client. It should resume on another node and miss nothing.", (_CLUSTER,)),
+    Fault(Act.START_NODE, "play", "Start node", "Start", "Starts the nodes that have ended, on their old ports.", (_CLUSTER,)),
+    Fault(Act.PAUSE_NODE, "pause", "Pause node", "Pause", "Halts the node that carries the current client, as a machine that hangs. The missed heartbeat gives it away.", (_CLUSTER,)),
+    Fault(Act.CONTINUE_NODE, "play", "Continue node", "Continue", "Lets paused nodes go on. What they still want to say of sessions that moved is void.", (_CLUSTER,)),
+    Fault(Act.RESTART_NATS, "restart", "Restart NATS", "Restart", "Kills the bus and starts it again. Entries still arrive, read from the logs; changes wait for it.", (_CLUSTER,)),
+    Fault(Act.RESTART_REDIS, "restart", "Restart Redis", "Restart", "Kills the store and starts it again with what is on disk. Every channel begins another epoch, declared by a snapshot.", (_CLUSTER,)),
     Fault(Act.REFUSE, "refuse", "Refuse 10 s", "Refuse", "For ten seconds every dial of the current client fails as refused. With a drop, it shows how backing off behaves."),
 )  # fmt: skip
 
@@ -141,11 +153,15 @@ class FaultsView(QWidget):
             Act.KICK: bench.kick,
             Act.RESTART_GATEWAY: bench.restart_gateway,
             Act.REFUSE: lambda: bench.refuse(REFUSE_S),
+            **{act: partial(bench.act_on_cluster, act) for act in CLUSTER_ACTS},
         }
 
     def check(self) -> None:
-        """Ask the workbench what is possible."""
+        """Ask the workbench what is possible. Acts on nodes are only offered where there are some."""
+        endpoint = self._workbench.endpoint
+        kind = EndpointKind.EMBEDDED if endpoint is None else endpoint.kind
         for act, card in self.cards.items():
+            card.setVisible(kind in card.fault.shown_on)
             card.show_reason(self._workbench.can(act))
 
     def _say(self, sentence: str) -> None:

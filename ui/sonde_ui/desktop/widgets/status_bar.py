@@ -85,11 +85,12 @@ def gateway_words(gateway: GatewayStatus) -> str:
         case GatewayState.NONE:
             return "no endpoint"
         case GatewayState.STARTING:
-            return "embedded gateway is starting"
+            return gateway.progress or f"{_named(gateway)} is starting"
         case GatewayState.DEAD:
-            return "embedded gateway has ended"
+            return f"{_named(gateway)} has ended"
         case GatewayState.LIVE:
-            parts.append(f"embedded gateway, process {gateway.pid}")
+            process = "" if gateway.pid is None else f", process {gateway.pid}"
+            parts.append(f"{_named(gateway)}{process}")
         case GatewayState.REMOTE:
             parts.append(gateway.url)
     if gateway.node:
@@ -97,6 +98,10 @@ def gateway_words(gateway: GatewayStatus) -> str:
     if gateway.sessions is not None:
         parts.append(f"{gateway.sessions} sessions")
     return " · ".join(parts)
+
+
+def _named(gateway: GatewayStatus) -> str:
+    return "cluster" if gateway.kind == "cluster" else "embedded gateway"
 
 
 def _figure(align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> ElidedLabel:

@@ -119,6 +119,7 @@ class Desk(QObject):
         self.views.pills.changed.connect(self._refresh_actions)
         self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
+        self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         for view in (traffic, self.views.presence, self.views.connections):
             view.filter_suggested.connect(bar.set_text)
 

@@ -47,7 +47,7 @@ ARRANGEMENTS: Final = {
                 Split(
                     "left",
                     False,
-                    (Place("connections", ("connections",), 308), Place("presence", ("presence",))),
+                    (Place("connections", ("connections", "nodes"), 308), Place("presence", ("presence",))),
                     264,
                 ),
                 Split(
@@ -78,7 +78,10 @@ ARRANGEMENTS: Final = {
                 Split(
                     "left",
                     False,
-                    (Place("faults", ("faults",)), Place("people", ("connections", "presence"), 212)),
+                    (
+                        Place("faults", ("faults",)),
+                        Place("people", ("nodes", "connections", "presence"), 248),
+                    ),
                     312,
                 ),
                 Split(
@@ -110,7 +113,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("latency", ("latency",)),
-                        Place("more", ("notices", "connections", "faults"), 440),
+                        Place("more", ("notices", "nodes", "connections", "faults"), 440),
                     ),
                     244,
                 ),
