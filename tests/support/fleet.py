@@ -125,6 +125,7 @@ class Fleet:
             "SONDE_HEARTBEAT_S": "4",
             "SONDE_LOG_LEVEL": "info",
             "SONDE_DRAIN_WINDOW_S": "4",
+            "SONDE_TRUSTED_PROXIES": '["127.0.0.1/32"]',
             **{f"SONDE_{name.upper()}": value for name, value in settings.items()},
         }
         self.redis = redis_program(folder)
