@@ -36,23 +36,26 @@ requirepass {password}
 _NATS: Final = """listen: "127.0.0.1:{port}"
 authorization {{ user: "sonde", password: "{password}" }}
 """
-_PROXY: Final = """global
-    maxconn 4096
-defaults
+# As server/deploy/haproxy.cfg, which says why: a dead, hung or unready node is passed at once, and what it holds it keeps.
+_PROXY: Final = """defaults
     mode http
-    timeout connect 2s
-    timeout client 1m
-    timeout server 1m
+    timeout connect 1s
+    timeout http-request 10s
+    timeout client 1h
+    timeout server 1500ms
     timeout tunnel 1h
-    option redispatch
     retries 3
+    option redispatch 1
+    retry-on conn-failure empty-response response-timeout 503
 frontend gateways
     bind 127.0.0.1:{port}
     default_backend nodes
 backend nodes
     balance leastconn
-    option httpchk GET /readyz
-    default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+    option httpchk
+    http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host localhost
+    http-check expect status 200
+    default-server check inter 500ms fall 2 rise 1
 """
 
 

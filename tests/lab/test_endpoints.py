@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sonde_lab.endpoints import (
     EMBEDDED,
+    OWN,
     Endpoint,
     EndpointInvalid,
     EndpointKind,
@@ -25,7 +26,7 @@ from sonde_lab.endpoints import (
 
 def test_without_a_file_there_is_the_embedded_gateway(tmp_path: Path) -> None:
     loaded = load(tmp_path / "none.toml")
-    assert loaded.endpoints == (EMBEDDED,)
+    assert loaded.endpoints == OWN
     assert loaded.error is None
 
 
@@ -47,10 +48,10 @@ def test_what_is_saved_is_what_is_loaded(
 ) -> None:
     path = tmp_path_factory.mktemp("endpoints") / "deep" / "endpoints.toml"
     wanted = [remote("wss://h:1/v1/ws", token, name, live) for name, token, live in entries]
-    save([EMBEDDED, *wanted], path)
+    save([*OWN, *wanted], path)
     loaded = load(path)
     assert loaded.error is None
-    assert loaded.endpoints == (EMBEDDED, *wanted)
+    assert loaded.endpoints == (*OWN, *wanted)
 
 
 def test_saved_file_is_readable_by_the_person_only_and_holds_no_pasted_token(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_broken_file_is_named_by_line_and_key_and_left_alone(
     path = tmp_path / "endpoints.toml"
     path.write_text(text)
     loaded = load(path)
-    assert loaded.endpoints == (EMBEDDED,)
+    assert loaded.endpoints == OWN
     assert loaded.error is not None
     assert words in str(loaded.error)
     assert loaded.error.line == line

@@ -8,6 +8,7 @@ import pytest
 
 from sonde_client import ConnectionStatus
 from sonde_lab.changes import Act, GatewayState
+from sonde_lab.cluster_acts import CLUSTER_ACTS
 from sonde_lab.endpoints import EMBEDDED, TokenKind, TokenSource, remote
 from sonde_lab.possible import Situation, why_not
 from sonde_protocol.states import ConnectionState
@@ -26,6 +27,7 @@ POSSIBLE = {
     Act.RESTART_GATEWAY: set(ConnectionState),
     Act.SET_PLAYERS: set(ConnectionState),
     Act.MARK: set(ConnectionState),
+    **{act: set() for act in CLUSTER_ACTS},  # see test_cluster_acts.py
 }
 
 
@@ -47,7 +49,7 @@ def test_without_an_endpoint_only_a_mark_is_possible(act: Act) -> None:
 def test_without_a_client_the_gateway_can_still_be_restarted() -> None:
     situation = Situation(EMBEDDED, GatewayState.DEAD, None)
     assert why_not(Act.RESTART_GATEWAY, situation) is None
-    assert why_not(Act.SET_PLAYERS, situation) == "The embedded gateway is not running."
+    assert why_not(Act.SET_PLAYERS, situation) == "The gateway is not running."
     assert "no client" in (why_not(Act.SEND, situation) or "")
     assert why_not(Act.RESTART_GATEWAY, Situation(EMBEDDED, GatewayState.STARTING, None)) is not None
 

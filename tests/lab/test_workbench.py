@@ -310,7 +310,7 @@ async def test_remote_without_the_role_monitor_says_what_is_missing_and_makes_no
         assert (
             seen.workbench.can(Act.RESTART_GATEWAY) == "Only the embedded gateway can be restarted from here."
         )
-        assert seen.workbench.can(Act.SET_PLAYERS) == "Simulated players live on the embedded gateway only."
+        assert seen.workbench.can(Act.SET_PLAYERS) == "Simulated players live on our own gateways only."
 
 
 async def test_production_locks_what_others_would_feel(gateway: GatewayProcess) -> None:

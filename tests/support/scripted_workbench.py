@@ -87,6 +87,12 @@ class ScriptedWorkbench:
     async def restart_gateway(self) -> None:
         self.asked.append((Act.RESTART_GATEWAY,))
 
+    def can_to(self, act: Act, node: str) -> str | None:
+        return self.refusals.get(act)
+
+    async def act_on_cluster(self, act: Act, node: str = "") -> None:
+        self.asked.append((act, node))
+
     def refuse(self, seconds: float = 10.0) -> None:
         self.asked.append((Act.REFUSE, seconds))
 

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.endpoints import EMBEDDED, Endpoint, TokenKind, TokenSource, remote
+from sonde_lab.endpoints import EMBEDDED, OWN, Endpoint, TokenKind, TokenSource, remote
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.windows.desk import Desk
@@ -45,8 +45,8 @@ def finish(dialog: EndpointDialog) -> None:
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def test_the_embedded_gateway_is_always_first(book: EndpointBook) -> None:
-    assert book.endpoints == (EMBEDDED,)
+def test_gateways_of_our_own_are_always_first(book: EndpointBook) -> None:
+    assert book.endpoints == OWN
 
 
 def test_an_added_endpoint_is_there_at_the_next_start(book: EndpointBook, tmp_path: Path) -> None:
@@ -58,13 +58,13 @@ def test_an_endpoint_of_the_same_name_takes_its_place(book: EndpointBook) -> Non
     book.add(REMOTE)
     other = remote("ws://127.0.0.1:1/v1/ws", TokenSource(TokenKind.PASTE, "x"), name="game")
     book.add(other)
-    assert book.endpoints == (EMBEDDED, other)
+    assert book.endpoints == (*OWN, other)
 
 
 def test_an_endpoint_of_the_command_line_is_not_written(book: EndpointBook, tmp_path: Path) -> None:
     book.remember(REMOTE)
     assert REMOTE in book.endpoints
-    assert EndpointBook(tmp_path / "endpoints.toml").endpoints == (EMBEDDED,)
+    assert EndpointBook(tmp_path / "endpoints.toml").endpoints == OWN
 
 
 def test_a_broken_file_is_told_and_kept_when_a_new_endpoint_is_saved(tmp_path: Path) -> None:
@@ -89,7 +89,13 @@ def test_a_file_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
 def test_the_combo_lists_endpoints_and_offers_a_new_one(combo: EndpointCombo, book: EndpointBook) -> None:
     book.add(Endpoint("live", REMOTE.kind, REMOTE.url, REMOTE.token, production=True))
     texts = [combo.itemText(place) for place in range(combo.count())]
-    assert texts == ["Embedded gateway", "live · production", "", "New remote endpoint…"]
+    assert texts == [
+        "Embedded gateway",
+        "Cluster of 2 nodes",
+        "live · production",
+        "",
+        "New remote endpoint…",
+    ]
 
 
 def test_the_combo_shows_what_is_open_not_what_was_asked_for(
@@ -98,7 +104,7 @@ def test_the_combo_shows_what_is_open_not_what_was_asked_for(
     book.add(REMOTE)
     combo.show_endpoint(EMBEDDED)
     with qtbot.waitSignal(combo.chosen) as chosen:
-        combo.activated.emit(1)
+        combo.activated.emit(2)
     assert chosen.args == [REMOTE]
     assert combo.currentText() == "Embedded gateway"
     with qtbot.waitSignal(combo.new_asked):

@@ -90,7 +90,7 @@ def test_an_endpoint_of_the_command_line_is_opened_and_listed(
     async def story(played: WindowSession) -> None:
         assert played.desk is not None
         combo = played.desk.top_bar.combo
-        assert [combo.itemText(place) for place in range(2)] == ["Embedded gateway", "there"]
+        assert [combo.itemText(place) for place in (0, 2)] == ["Embedded gateway", "there"]
 
     played = play(WindowOptions(data_dir=tmp_path, endpoint=REMOTE), story)
     assert asked(played)[0][1] == REMOTE

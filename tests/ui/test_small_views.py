@@ -21,6 +21,7 @@ from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
 from sonde_lab.changes import NO_PROMISE, Act, Promise
+from sonde_lab.endpoints import EndpointKind
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.loop import WindowLoop
@@ -193,20 +194,25 @@ def test_an_act_that_is_not_possible_says_why(qtbot: QtBot, bench: ScriptedWorkb
     assert card.sentence.text() == card.fault.sentence
 
 
-def test_each_act_is_one_click(
-    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, window_loop: WindowLoop
+@pytest.mark.parametrize("kind", list(EndpointKind))
+def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_some(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, window_loop: WindowLoop, kind: EndpointKind
 ) -> None:
+    bench.endpoint.kind = kind
     view = FaultsView(bench, bridge)
-    shown(qtbot, view, 340, 500)
+    shown(qtbot, view, 340, 1_000)
+    offered = {act: card for act, card in view.cards.items() if card.isVisible()}
 
     async def click_all() -> None:
-        for card in view.cards.values():
+        for card in offered.values():
             qtbot.mouseClick(card.button, Qt.MouseButton.LeftButton)
         for task in list(view._tasks._running):
             await task
 
     window_loop.run_until_complete(click_all())
-    assert {asked[0] for asked in bench.asked} == set(view.cards)
+    assert {asked[0] for asked in bench.asked} == set(offered)
+    assert (Act.KILL_NODE in offered) == (kind is EndpointKind.CLUSTER)
+    assert (Act.RESTART_GATEWAY in offered) == (kind is not EndpointKind.CLUSTER)
     assert (Act.REFUSE, 10.0) in bench.asked
 
 

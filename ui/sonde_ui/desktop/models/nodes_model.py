@@ -48,7 +48,7 @@ def node_link(row: FleetRow, is_fresh: bool) -> Link:
         note=" · ".join(part for part in parts if part),
         shape=shape,
         tone=tone,
-        figure=figures.NOTHING if row.sessions is None else figures.count(row.sessions),
+        figure="" if row.sessions is None else _sessions(row.sessions),
         filter_text=row.name if row.kind == NODE else "",
         tooltip=tool_tip(_tip(row)),
         is_own=row.is_ours,
@@ -56,10 +56,14 @@ def node_link(row: FleetRow, is_fresh: bool) -> Link:
     )
 
 
+def _sessions(number: int) -> str:
+    return "1 session" if number == 1 else f"{figures.count(number)} sessions"
+
+
 def _tip(row: FleetRow) -> str:
     lines = [f"{one_line(row.name, 60)} · {row.state}"]
     if row.sessions is not None and row.connections is not None:
-        lines.append(f"{figures.count(row.sessions)} sessions, {figures.count(row.connections)} connections")
+        lines.append(f"{_sessions(row.sessions)}, {figures.count(row.connections)} connections")
     if row.since is not None:
         lines.append(f"Up since {figures.wall_clock(row.since)}")
     if row.is_ours and row.pid is not None:
@@ -126,6 +130,5 @@ class NodesModel(KeyedListModel[Link]):
         if role == DISPLAY:
             return link.name
         if role == ACCESSIBLE:
-            sessions = "" if link.figure == figures.NOTHING or link.is_heading else f"{link.figure} sessions"
-            return ", ".join(part for part in (link.name, link.note or "live", sessions) if part)
+            return ", ".join(part for part in (link.name, link.note or "live", link.figure) if part)
         return link.tooltip if role == TOOLTIP and link.tooltip else None
