@@ -9,6 +9,7 @@ STAMPS := .stamps
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PATH := $(PATH):/usr/sbin:/sbin
 
 # soname=package, as Debian and its relatives name them.
 LIBS_OFFSCREEN := libEGL.so.1=libegl1 libGL.so.1=libgl1 libglib-2.0.so.0=libglib2.0-0 \
@@ -63,7 +64,7 @@ $(STAMPS)/run: pyproject.toml constraints.txt $(STAMPS)/venv $(STAMPS)/libs-wind
 	$(BIN)/python -m pip install --quiet -e '.[desktop,cluster]'
 	@touch $@
 
-$(STAMPS)/test: pyproject.toml constraints.txt $(STAMPS)/venv $(STAMPS)/libs-test
+$(STAMPS)/test: pyproject.toml constraints.txt $(STAMPS)/venv $(STAMPS)/libs-test $(STAMPS)/servers
 	$(BIN)/python -m pip install --quiet -e '.[desktop,cluster,test]'
 	@touch $@ $(STAMPS)/run
 
@@ -79,7 +80,7 @@ define need
 	@case "$$(uname -s)" in Linux) ;; *) exit 0 ;; esac; \
 	missing=""; \
 	for pair in $(1); do \
-		PATH="$$PATH:/sbin:/usr/sbin" ldconfig -p | grep -q "$${pair%%=*}" || missing="$$missing $${pair##*=}"; \
+		ldconfig -p | grep -q "$${pair%%=*}" || missing="$$missing $${pair##*=}"; \
 	done; \
 	for pair in $(2); do command -v "$${pair%%=*}" >/dev/null || missing="$$missing $${pair##*=}"; done; \
 	if [ -n "$$missing" ]; then \
@@ -99,4 +100,26 @@ $(STAMPS)/libs-window: | $(STAMPS)
 
 $(STAMPS)/libs-test: | $(STAMPS)
 	$(call need,$(LIBS_WINDOW),Xvfb=xvfb)
+	@touch $@
+
+# What some tests run in earnest and skip without: installed when we may, and neither started nor enabled as services.
+SERVERS := haproxy=haproxy nginx=nginx-light redis-server=redis-server
+POLICY := /usr/sbin/policy-rc.d
+
+$(STAMPS)/servers: $(STAMPS)/libs-test
+	@missing=""; names=""; \
+	for pair in $(SERVERS); do \
+		command -v "$${pair%%=*}" >/dev/null || { missing="$$missing $${pair##*=}"; names="$$names $${pair%%=*}"; }; \
+	done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing$$missing"; \
+		if [ ! -e $(POLICY) ]; then \
+			trap 'rm -f $(POLICY)' EXIT; printf '#!/bin/sh\nexit 101\n' > $(POLICY); chmod +x $(POLICY); \
+		fi; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >/dev/null 2>&1 \
+			|| echo "That did not work; the tests that need them are skipped."; \
+		for name in $$names; do update-rc.d "$$name" disable >/dev/null 2>&1 || true; done; \
+	elif [ -n "$$missing" ]; then \
+		echo "Tests that need$$missing are skipped. Install with: sudo apt-get install$$missing"; \
+	fi
 	@touch $@

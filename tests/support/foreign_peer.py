@@ -83,10 +83,11 @@ class ForeignPeer:
 
 
 @asynccontextmanager
-async def dialled(url: str, **options: Any) -> AsyncIterator[ForeignPeer]:
-    """An open WebSocket for the length of a block."""
+async def dialled(url: str, host: str | None = None, **options: Any) -> AsyncIterator[ForeignPeer]:
+    """An open WebSocket for the length of a block; `host` is the address that it comes from."""
+    connector = None if host is None else aiohttp.TCPConnector(local_addr=(host, 0))
     async with (
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(connector=connector) as session,
         session.ws_connect(url, max_msg_size=0, **options) as socket,
     ):
         yield ForeignPeer(socket)
