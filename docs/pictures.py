@@ -1,4 +1,4 @@
-"""Renders `docs/images/` from the real window with its live embedded gateway: every perspective in both themes.
+"""Renders `docs/images/` from the real window with a live gateway: every perspective, and a cluster, in both themes.
 
 Run by `make pictures`. Starts a virtual screen of its own when there is none.
 """
@@ -15,7 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 IMAGES = Path(__file__).resolve().parent / "images"
-PERSPECTIVES = ("inspect", "break", "watch")
+PICTURES = {  # name: perspective and further arguments
+    "inspect": ("inspect",),
+    "break": ("break",),
+    "watch": ("watch",),
+    "cluster": ("break", "--cluster"),
+}
 THEMES = ("dark", "light")
 
 
@@ -43,15 +48,17 @@ def screen() -> Iterator[dict[str, str]]:
         server.wait(10)
 
 
-def render(perspective: str, theme: str, after: str, environment: dict[str, str]) -> None:
+def render(name: str, theme: str, after: str, environment: dict[str, str]) -> None:
     """One picture, from a first start in an empty data folder, so that no remembered layout shows."""
-    target = IMAGES / f"{perspective}-{theme}.png"
+    target = IMAGES / f"{name}-{theme}.png"
+    perspective, *further = PICTURES[name]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [
                 sys.executable,
                 *("-m", "sonde_ui.cli", "ui", "--screenshot", str(target), "--after", after),
                 *("--perspective", perspective, "--theme", theme, "--size", "1440x900", "--data-dir", folder),
+                *further,
             ],
             env=environment,
             check=True,
@@ -65,9 +72,9 @@ def main() -> None:
     after = sys.argv[sys.argv.index("--after") + 1] if "--after" in sys.argv else "20s"
     IMAGES.mkdir(exist_ok=True)
     with screen() as environment:
-        for perspective in PERSPECTIVES:
+        for name in PICTURES:
             for theme in THEMES:
-                render(perspective, theme, after, environment)
+                render(name, theme, after, environment)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,8 @@ class Cluster:
     async def _start_nats(self) -> None:
         self.nats.port = self.nats.port or programs.free_port()
         file = programs.nats_file(self._files(), self.nats.port, self._password)
-        await self.nats.start([programs.nats_program(), "-c", str(file)], {}, programs.answers(b"", b"INFO "))
+        argv = [programs.nats_program(), "-c", str(file)]
+        await self.nats.start(argv, {}, programs.answers(b"", b"INFO "), tidy=str(self._files()))
 
     async def _start_node(self, node: Guarded) -> None:
         admin_port = urlsplit(self.admins.get(node.name, "")).port or 0

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_lab import tokens
+from sonde_lab.changes import Act
 from sonde_lab.cluster import Cluster
+from sonde_lab.cluster_acts import why_not
 from sonde_lab.guarded import PartFailed, PartState, PartStatus
 from sonde_lab.player_process import PlayerProcess
 
@@ -86,13 +88,17 @@ async def act(cluster: Cluster, line: str) -> None:
     """
     match line.split():
         case ["kill", name]:
+            _may(Act.KILL_NODE, cluster, name)
             cluster.kill(name)
             await cluster.nodes[name].ended()
         case ["start", name]:
+            _may(Act.START_NODE, cluster, name)
             await cluster.start_node(name)
         case ["pause", name]:
+            _may(Act.PAUSE_NODE, cluster, name)
             cluster.pause(name)
         case ["continue", name]:
+            _may(Act.CONTINUE_NODE, cluster, name)
             cluster.go_on(name)
         case ["restart", "nats"]:
             await cluster.restart_nats()
@@ -102,6 +108,14 @@ async def act(cluster: Cluster, line: str) -> None:
             pass
         case _:
             raise ActNotUnderstood(f"'{line[:60]}' is no act; there are: {LINES}")
+
+
+def _may(act: Act, cluster: Cluster, name: str) -> None:
+    if name not in cluster.nodes:
+        raise ActNotUnderstood(f"There is no node '{name[:40]}'; there are {', '.join(cluster.nodes)}.")
+    reason = why_not(act, cluster.parts, "", name)
+    if reason is not None:
+        raise ActNotUnderstood(reason)
 
 
 def in_words(parts: tuple[PartStatus, ...]) -> str:

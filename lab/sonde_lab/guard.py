@@ -10,20 +10,25 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
 PATIENCE_S: Final = 5.0
 _POLL_MS: Final = 200
 _PR_SET_PDEATHSIG: Final = 1
-_USAGE: Final = "usage: python -m sonde_lab.guard [--log] -- program arguments…\n"
+_OTHERS_END_S: Final = 1.0  # until what else stood in a folder has ended too
+_USAGE: Final = "usage: python -m sonde_lab.guard [--log] [--tidy FOLDER] -- program arguments…\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the program behind `--`; with `--log` its standard output counts as log. The program's exit code."""
+    """Run the program behind `--`; with `--log` its standard output counts as log, with `--tidy` a folder is removed
+    once the parent is gone. The program's exit code.
+    """
     if "--" not in arguments or not arguments[arguments.index("--") + 1 :]:
         sys.stderr.write(_USAGE)
         return 2
@@ -41,8 +46,11 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{arguments[cut + 1]} cannot be started: {error.strerror or error}\n")
         return 2
     _tell(event="started", pid=program.pid)
-    _wait(program, asked)
+    is_orphan = _wait(program, asked)
     code = _end(program)
+    if is_orphan and "--tidy" in arguments[:cut]:
+        time.sleep(_OTHERS_END_S)
+        shutil.rmtree(arguments[arguments.index("--tidy") + 1], ignore_errors=True)
     _tell(event="ended", code=code)
     return 0 if code == 0 else 1
 
@@ -69,13 +77,14 @@ def _die_with(guard: int) -> Callable[[], None] | None:
     return arm
 
 
-def _wait(program: subprocess.Popen[bytes], asked: list[int]) -> None:
-    """Until the program ended, the parent is gone, or a signal asked."""
+def _wait(program: subprocess.Popen[bytes], asked: list[int]) -> bool:
+    """Until the program ended, the parent is gone, or a signal asked. Whether the parent is gone."""
     poll = select.poll()
     poll.register(0, select.POLLIN | select.POLLHUP)
     while program.poll() is None and not asked:
         if poll.poll(_POLL_MS) and not os.read(0, 4096):
-            return
+            return True
+    return False
 
 
 def _end(program: subprocess.Popen[bytes]) -> int:

@@ -93,8 +93,9 @@ class Guarded:
         ready: Callable[[Guarded], Awaitable[None]],
         *,
         logs_on_stdout: bool = False,
+        tidy: str = "",
     ) -> None:
-        """Start it and wait until `ready` returns.
+        """Start it and wait until `ready` returns. `tidy`: a folder to be removed once this process is gone.
 
         Raises:
             PartFailed: it cannot be started, ended at once, or was not ready in time.
@@ -103,7 +104,7 @@ class Guarded:
         self.exit_code = None
         self._is_wanted = True
         self._move(PartState.STARTING)
-        flags = ("--log",) if logs_on_stdout else ()
+        flags = [*(("--log",) if logs_on_stdout else ()), *(("--tidy", tidy) if tidy else ())]
         try:
             self._child = await Child.start(
                 "sonde_lab.guard",

@@ -157,6 +157,8 @@ def cluster(
 
     from sonde_lab.cluster_console import run  # late: only this command needs it
 
+    if port and no_proxy:
+        _refuse("--port is HAProxy's: leave out --no-proxy, or the port")
     raise typer.Exit(asyncio.run(run(nodes, port, proxy=not no_proxy, players=players)))
 
 
