@@ -29,6 +29,7 @@ from support.tokens import mint
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow, pytest.mark.timeout(180)]
 ROOM = "room:arena"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "match_service.py"
 _GATEWAY = (sys.executable, "-m", "sonde_server", "gateway", "--port", "0", "--admin-port", "0")
 
 
@@ -284,6 +285,29 @@ async def test_a_rename_shows_in_presence_within_a_second(fleet: Fleet) -> None:
         await _tell_nats(fleet, "sonde.v1.user.updated", {"id": "bob", "name": "Robert"})
         await until(lambda: {m.name for m in eve.room.members if m.user == "bob"} == {"Robert"}, 1.0)
         assert bob.is_live
+
+
+async def test_a_backend_service_sees_goals_of_any_node_and_writes_the_score_for_all(fleet: Fleet) -> None:
+    service = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(EXAMPLE), fleet.nats_url), stdout=asyncio.subprocess.PIPE
+    )
+    assert service.stdout is not None
+    try:
+        assert await asyncio.wait_for(service.stdout.readline(), 10) == b"ready\n"
+        async with Seat(fleet.url_of("n1"), "ada") as ada, Seat(fleet.url_of("n3"), "bob") as bob:
+            await asyncio.gather(
+                *(seat.room.publish("goal", {"n": n}) for n in range(5) for seat in (ada, bob))
+            )
+            await bob.room.publish("goal", {"n": 5})
+            for seat in (ada, bob):
+                await until(lambda seat=seat: (seat.room.state or {}).get("score") == {"ada": 5, "bob": 6})
+                assert {"leader": "bob", "goals": 6} in seat.texts
+            fleet.kill_node("n2")  # whoever answers the service's requests may go; another node does
+            await ada.room.publish("goal", {"n": 6})
+            await until(lambda: (bob.room.state or {}).get("score") == {"ada": 6, "bob": 6})
+    finally:
+        service.kill()
+        await service.communicate()
 
 
 async def _tell_nats(fleet: Fleet, subject: str, news: dict[str, Any]) -> None:

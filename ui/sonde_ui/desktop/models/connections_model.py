@@ -134,7 +134,35 @@ def _session_tip(row: SessionRow) -> str:
     return "\n".join(line for line in lines if line)
 
 
-class ConnectionsModel(KeyedListModel[Link]):
+class LinksModel(KeyedListModel[Link]):
+    """Rows that are links; headings cannot be chosen."""
+
+    @guarded
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        link = self.item(index.row())
+        if link is None or link.is_heading:
+            return Qt.ItemFlag.NoItemFlags
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+
+    @guarded
+    def data(self, index: Index, role: int = DISPLAY) -> Any:
+        link = self.item(index.row())
+        if link is None:
+            return None
+        if role == LINK:
+            return link
+        if role == DISPLAY:
+            return link.name
+        if role == ACCESSIBLE:
+            return ", ".join(
+                part
+                for part in (link.name, link.note or "live", link.figure)
+                if part not in ("", figures.NOTHING)
+            )
+        return link.tooltip if role == TOOLTIP and link.tooltip else None
+
+
+class ConnectionsModel(LinksModel):
     """Links as a list; rows are changed in place where the list stays the same."""
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -186,25 +214,3 @@ class ConnectionsModel(KeyedListModel[Link]):
             links.append(Link("heading", title, "", Shape.DOT, "dim", "", "", is_heading=True))
         show_node = len({row.node for row in self._sessions}) > 1
         return links + [session_link(row, show_node, self._is_fresh) for row in others]
-
-    @guarded
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        link = self.item(index.row())
-        if link is None or link.is_heading:
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-
-    @guarded
-    def data(self, index: Index, role: int = DISPLAY) -> Any:
-        link = self.item(index.row())
-        if link is None:
-            return None
-        if role == LINK:
-            return link
-        if role == DISPLAY:
-            return link.name
-        if role == ACCESSIBLE:
-            return ", ".join(
-                part for part in (link.name, link.note or "live", link.figure) if part != figures.NOTHING
-            )
-        return link.tooltip if role == TOOLTIP and link.tooltip else None

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex
 
 from sonde_lab.changes import FleetRow
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.models.connections_model import ACCESSIBLE, DISPLAY, LINK, TOOLTIP, Link, Shape
-from sonde_ui.desktop.models.guarded import guarded
-from sonde_ui.desktop.models.keyed_list import KeyedListModel
+from sonde_ui.desktop.models.connections_model import Link, LinksModel, Shape
 from sonde_ui.desktop.models.plain import one_line, tool_tip
 
 Index = QModelIndex | QPersistentModelIndex
@@ -71,7 +69,7 @@ def _tip(row: FleetRow) -> str:
     return "\n".join(lines)
 
 
-class NodesModel(KeyedListModel[Link]):
+class NodesModel(LinksModel):
     """Rows of the fleet."""
 
     def __init__(self) -> None:
@@ -112,23 +110,3 @@ class NodesModel(KeyedListModel[Link]):
         others = [node_link(row, self._is_fresh) for row in self.rows if row.kind != NODE]
         heading = Link("heading", "What they stand on", "", Shape.DOT, "dim", "", "", is_heading=True)
         self.set_items([*nodes, *((heading, *others) if others else ())])
-
-    @guarded
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        link = self.item(index.row())
-        if link is None or link.is_heading:
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
-
-    @guarded
-    def data(self, index: Index, role: int = DISPLAY) -> Any:
-        link = self.item(index.row())
-        if link is None:
-            return None
-        if role == LINK:
-            return link
-        if role == DISPLAY:
-            return link.name
-        if role == ACCESSIBLE:
-            return ", ".join(part for part in (link.name, link.note or "live", link.figure) if part)
-        return link.tooltip if role == TOOLTIP and link.tooltip else None
