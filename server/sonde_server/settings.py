@@ -364,7 +364,7 @@ def _sentence(error: Any, flags: Mapping[str, Any], file: ConfigFile | None) -> 
         return what
     name = location[0]
     if name in flags:
-        return f"--{name.replace('_', '-')}: {what}"
+        return f"--{name.removesuffix('_s').replace('_', '-')}: {what}"
     if file is not None and name in file.values and not _in_environment(name):
         dotted = ".".join(location)
         return f"{file.where(dotted)}: '{dotted}': {what}"
