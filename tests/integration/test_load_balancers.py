@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -206,6 +207,19 @@ async def test_a_killed_node_is_passed_at_once_and_found_again(
 
 
 @needs_haproxy
+async def test_two_nodes_killed_at_once_are_passed_though_they_look_idle(site: Site) -> None:
+    site.start_nodes(3)
+    balancer = site.behind(haproxy)
+    await asyncio.gather(*(until_any(balancer, name) for name in site.nodes))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(3):  # least connections: one for each node
+            await stack.enter_async_context(dialled(balancer.url, **bearer("ada")))
+        for name in ("n1", "n3"):
+            site.nodes[name].kill()
+        assert [await node_of(balancer.url) for _ in range(10)] == ["n2"] * 10
+
+
+@needs_haproxy
 async def test_with_no_node_at_all_the_answer_is_503(site: Site) -> None:
     balancer = site.behind(haproxy)
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
@@ -230,12 +244,14 @@ async def test_no_log_holds_a_token_however_it_came(
     async with dialled(balancer.url, protocols=offered) as peer:
         await peer.identify()
     await refused(balancer, secret, 400)
+    for request in MALFORMED:
+        await asyncio.to_thread(knock, balancer, request.format(secret=secret))
     site.nodes["n1"].kill()
     await refused(balancer, secret, 400)  # whichever node it went to first
     site.nodes["n2"].kill()
     await refused(balancer, secret, 502, 503)
     async with asyncio.timeout(5):
-        while balancer.logs().count(" GET /v1/ws") < 2 or not shows_failures(balancer.logs()):
+        while not shows_all(balancer.logs()):
             await asyncio.sleep(0.02)
     written = balancer.logs() + "".join(log.read_text() for log in site.logs.values())
     assert "upgrade refused" in written, "the gateways' own logs are looked at too"
@@ -243,9 +259,27 @@ async def test_no_log_holds_a_token_however_it_came(
         assert part not in written
 
 
-def shows_failures(log: str) -> bool:
-    """Refused upgrades are in the log as well, without their query."""
-    return " 400 " in log and (" 503 " in log or " 502 " in log)
+# What careless or hostile clients make of a URL with a token.
+MALFORMED = [
+    "GET /v1/ws?token={secret} HTTP/1.1 more\r\n\r\n",
+    "GET /v1/ws?token={secret} HTTP/1.1\r\nHo st: x\r\nAuthorization: Bearer {secret}\r\n\r\n",
+    "GET http://x/v1/ws?token={secret} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /v1/ws%3Ftoken={secret} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "GET /v1/ws;token={secret} HTTP/1.1\r\nHost: x\r\n\r\n",
+    "{secret} /v1/ws HTTP/1.1\r\nHost: x\r\n\r\n",
+]
+
+
+def knock(balancer: Balancer, request: str) -> None:
+    """Send that, and wait for whatever is answered."""
+    with socket.create_connection(("127.0.0.1", balancer.port), 5) as peer, contextlib.suppress(OSError):
+        peer.sendall(request.encode())
+        assert peer.recv(4096)
+
+
+def shows_all(log: str) -> bool:
+    """Upgrades, refusals and failures are all written down."""
+    return all(any(f" {status} " in log for status in group) for group in ((101,), (400,), (502, 503)))
 
 
 async def refused(balancer: Balancer, secret: str, *statuses: int) -> None:
