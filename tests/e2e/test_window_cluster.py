@@ -34,6 +34,7 @@ def test_killing_the_node_that_carries_us_is_survived_with_nothing_missed(tell: 
             lambda: rows(person).get("n1") == rows(person).get("n2") == "ready", "both nodes tell"
         )
         assert {"Redis", "NATS"} <= set(rows(person))
+        assert person.views.nodes.isVisible()
         client = person.workbench.clients["you"]
         before = client.status.node
         await person.press(Qt.Key.Key_2, Qt.KeyboardModifier.ControlModifier)

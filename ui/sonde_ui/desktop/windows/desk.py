@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
+from sonde_lab.endpoints import EndpointKind
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
@@ -152,6 +153,8 @@ class Desk(QObject):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed and self._workbench.endpoint is not None:
             self.window.setWindowTitle(one_line(self._workbench.endpoint.name, 60))
+            if self._workbench.endpoint.kind is EndpointKind.CLUSTER:
+                self.host.show_view("nodes")  # what one opens a cluster for
         if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
             self._refresh_actions()
 

@@ -80,7 +80,7 @@ ARRANGEMENTS: Final = {
                     False,
                     (
                         Place("faults", ("faults",)),
-                        Place("people", ("nodes", "connections", "presence"), 248),
+                        Place("people", ("connections", "nodes", "presence"), 248),
                     ),
                     312,
                 ),
