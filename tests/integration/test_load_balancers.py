@@ -8,6 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,12 +46,18 @@ class Site:
     logs: dict[str, Path] = field(default_factory=dict)
 
     def start_nodes(self, number: int, **settings: str) -> None:
-        for name in [f"n{each}" for each in range(1, number + 1)]:
-            self.logs[name] = self.folder / f"{name}.log"
+        names = [f"n{each}" for each in range(1, number + 1)]
+        env = {**TRUSTED, "SONDE_LOG_LEVEL": "debug", "SONDE_DRAIN_WINDOW_S": "6", **settings}
+        self.logs |= {name: self.folder / f"{name}.log" for name in names}
+
+        def start(name: str) -> GatewayProcess:
             with self.logs[name].open("wb") as log:
-                env = {**TRUSTED, "SONDE_LOG_LEVEL": "debug", "SONDE_DRAIN_WINDOW_S": "6", **settings}
-                self.nodes[name] = start_gateway("--node", name, env=env, stderr=log)
-            self.stack.callback(self.stop_node, name)
+                return start_gateway("--node", name, env=env, stderr=log)
+
+        with ThreadPoolExecutor() as pool:  # their imports take half a second each
+            for name, node in zip(names, pool.map(start, names), strict=True):
+                self.nodes[name] = node
+                self.stack.callback(self.stop_node, name)
 
     def stop_node(self, name: str) -> None:
         with contextlib.suppress(ProcessLookupError):
