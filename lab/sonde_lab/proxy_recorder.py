@@ -48,8 +48,18 @@ class ProxyRecorder:
             self._go_blind(number, "The parser failed at these bytes: a fault of Sonde's own", at)
 
     def on_gap(self, number: int, missed_bytes: int, at: float) -> None:
-        """Bytes passed that nobody could be shown in time."""
-        self._go_blind(number, f"{missed_bytes:,} bytes passed unseen, since this side was too slow", at)
+        """Bytes pass that nobody can be shown in time (0), or have passed so until the end (how many)."""
+        if not missed_bytes:
+            self._go_blind(number, "This side is too slow for all the bytes", at)
+            return
+        recorder = self._recorders.get(number)
+        if recorder is not None:
+            recorder.say(Kind.NOTE, "gap", f"{missed_bytes:,} bytes passed unread", at, flags=Flag.MALFORMED)
+
+    def on_unseen(self, connections: int, at: float) -> None:
+        """Connections that nobody could be shown in time."""
+        text = f"{connections:,} connections passed unseen, since this side was too slow"
+        Recorder(self._prefix, self._log).say(Kind.NOTE, "gap", text, at, flags=Flag.MALFORMED)
 
     def on_trouble(self, number: int, cause: str, sentence: str, at: float) -> None:
         """The proxy has refused the connection."""

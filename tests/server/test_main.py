@@ -316,10 +316,15 @@ async def test_tokens_never_stand_in_the_log() -> None:
         (("--wait", "soon"), "--wait: must be a valid number"),
         (("--redis", "redis://127.0.0.1:1/0"), "set SONDE_NATS as well"),
         (("--redis", "http://me:secret-word@h", "--nats", "nats://127.0.0.1:1"), "redis://host:6379/0"),
-        (("--redis", "redis://127.0.0.1:1/0", "--nats", "nats://127.0.0.1:1"), "Redis at 127.0.0.1:1 cannot be used"),
+        (
+            ("--redis", "redis://127.0.0.1:1/0", "--nats", "nats://127.0.0.1:1"),
+            "Redis at 127.0.0.1:1 cannot be used",
+        ),
     ],
 )
-def test_store_and_bus_that_cannot_be_are_said_with_exit_code_2(arguments: tuple[str, ...], said: str) -> None:
+def test_store_and_bus_that_cannot_be_are_said_with_exit_code_2(
+    arguments: tuple[str, ...], said: str
+) -> None:
     code, out, err = ended(*arguments)
     assert (code, out) == (2, "")
     assert said in err
