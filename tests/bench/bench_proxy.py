@@ -1,7 +1,7 @@
 """The idle proxy against a plain asyncio TCP relay: added latency and throughput. Prints; asserts nothing.
 
-Run `python tests/bench/bench_proxy.py` (about 1 min). Each relay is a child process; a server of plain TCP in a
-process of its own echoes, and this process asks. All take turns in interleaved rounds of one run: medians.
+Run `python tests/bench/bench_proxy.py` (about 15 s). Each relay is a child process; a server of plain TCP in a
+process of its own echoes, and this process asks. *Watched*: every byte goes to a parent, too, that reads it. All take turns in interleaved rounds of one run: medians.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BYTES = 96 << 20
 CHUNK = 64 * 1024
 MESSAGE = b"\x82\x7d" + b"x" * 125
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-WAYS = ("direct", "relay", "sonde proxy", "sonde proxy, watched")
+WAYS = ("direct", "relay", "proxy, asyncio's loop", "proxy", "proxy, watched")  # the relay is on asyncio's
 GOAL_ADDED_P50_US = 150
 GOAL_THROUGHPUT = 0.7
 
@@ -177,8 +177,8 @@ async def measure(ports: dict[str, int]) -> None:
     )
 
 
-def bare(upstream: int) -> None:
-    """The proxy as `sonde proxy` runs it: nobody watches."""
+def bare(kind: str, upstream: int) -> None:
+    """The proxy as `sonde proxy` runs it, nobody watches; or on the relay's loop."""
     from sonde_lab.proxy_options import ProxyOptions, started
     from sonde_lab.proxy_process import run_loop
 
@@ -190,7 +190,7 @@ def bare(upstream: int) -> None:
         await proxy.stop()
         return 0
 
-    run_loop(main())
+    (asyncio.run if kind == "slower" else run_loop)(main())
 
 
 def main() -> None:
@@ -199,17 +199,18 @@ def main() -> None:
     with (
         child(__file__, "echo", "0") as echo,
         child(__file__, "relay", str(echo)) as relay,
+        child(__file__, "slower", str(echo)) as slower,
         child(__file__, "bare", str(echo)) as proxy,
         child(*watched, f"--upstream=ws://127.0.0.1:{echo}") as tapped,
     ):
-        uvloop.run(measure(dict(zip(WAYS, (echo, relay, proxy, tapped), strict=True))))
+        uvloop.run(measure(dict(zip(WAYS, (echo, relay, slower, proxy, tapped), strict=True))))
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         main()
-    elif sys.argv[1] == "bare":
-        bare(int(sys.argv[2]))
+    elif sys.argv[1] in ("bare", "slower"):
+        bare(sys.argv[1], int(sys.argv[2]))
     elif sys.argv[1] == "echo":
         uvloop.run(listen("echo", 0))
     else:

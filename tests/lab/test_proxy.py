@@ -24,6 +24,7 @@ from websockets.frames import Frame, Opcode
 
 from sonde_client import Channel, Client
 from sonde_client.events import StatusChanged
+from sonde_lab.proxy import upstream_tls
 from sonde_lab.proxy_connection import TRANSITIONS, Phase
 from sonde_lab.proxy_head import Address, Upstream, foreign_host, parse_listen, parse_upstream, with_host
 from sonde_lab.proxy_side import HIGH_WATER_BYTES
@@ -31,7 +32,7 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_protocol.states import ChannelState, ConnectionState
 from support.echo_house import RawPeer
 from support.processes import GatewayProcess
-from support.proxied import REQUEST, Rows, Seen, proxy_to, send_randomly, sha, tcp_server, until
+from support.proxied import REQUEST, Rows, Seen, free_port, proxy_to, send_randomly, sha, tcp_server, until
 from support.tokens import mint
 
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
@@ -297,11 +298,6 @@ async def refusal(port: int, request: bytes = REQUEST) -> tuple[int, str]:
     return status, body.decode()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
-
-
 async def test_upstream_that_refuses_is_told_to_client_and_observer() -> None:
     seen, port = Seen(), free_port()
     async with proxy_to(port, seen) as proxy:
@@ -328,8 +324,6 @@ async def test_upstream_without_tls_is_a_502_when_tls_was_asked_for() -> None:
         await reader.read(100)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
-
-    from sonde_lab.proxy import upstream_tls
 
     async with tcp_server(plain) as port, proxy_to(port, tls=upstream_tls()) as proxy:
         status, body = await refusal(proxy.port)

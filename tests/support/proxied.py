@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -85,7 +86,9 @@ async def tcp_server(handler: Handler) -> AsyncIterator[int]:
         assert task is not None
         tasks.add(task)
         try:
-            with suppress(ConnectionError):
+            with suppress(
+                ConnectionError, asyncio.CancelledError
+            ):  # streams log a cancelled handler as an error
                 await handler(reader, writer)
         finally:
             writer.close()
@@ -122,3 +125,9 @@ async def send_randomly(writer: asyncio.StreamWriter, data: bytes, seed: int) ->
 
 def sha(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def free_port() -> int:
+    """A port that nobody had a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
