@@ -176,8 +176,10 @@ class ProxiedConnection:
 
     def on_lost(self, side: Side, error: Exception | None) -> None:
         """A side is gone: the other one goes in the same way."""
-        if error is not None:
+        if isinstance(error, ConnectionError):
             self._remember(f"reset by the {self._name(side)}")
+        elif error is not None:
+            self._remember(f"lost on the way to the {self._name(side)}: {excerpt(str(error), 120)}")
         if self.dial is not None:
             self.dial.cancel()
         other = side.other

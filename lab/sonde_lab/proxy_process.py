@@ -25,7 +25,8 @@ from sonde_lab.proxy_tap import Tap, TapGarbled, TapListener, TapReader
 START_LIMIT_S: Final = 15.0
 STOP_PATIENCE_S: Final = 4.0
 LAST_WORDS_S: Final = 1.0
-_MAX_READY_BYTES: Final = 64 * 1024
+BATCH_S: Final = 0.005
+BATCH_BYTES: Final = 64 * 1024
 
 
 class ProxyProcess:
@@ -115,9 +116,9 @@ class ProxyProcess:
 async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
     """Proxy until `stop`; 2 and a sentence on standard error when that cannot be."""
     out, pipe = await _stdout()
-    proxy = None
+    batches, proxy = _Batches(out), None
     try:
-        proxy = options.proxy(Tap(out.write, out.get_write_buffer_size))
+        proxy = options.proxy(Tap(batches.write, batches.unsent))
         await started(proxy)
         ready = {"event": "ready", "url": proxy.url, "port": proxy.port, "pid": os.getpid()}
         out.write(json.dumps(ready).encode() + b"\n")
@@ -130,6 +131,7 @@ async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
     finally:
         if proxy is not None:
             await proxy.stop()
+        batches.flush()
         await _emptied(out, pipe)
 
 
@@ -160,6 +162,39 @@ class _Pipe(asyncio.BaseProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_empty.set()
+
+
+class _Batches:
+    """Writes to the parent a few milliseconds later: waking it for each frame would cost the traffic latency."""
+
+    def __init__(self, out: asyncio.WriteTransport) -> None:
+        self._out = out
+        self._loop = asyncio.get_running_loop()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def unsent(self) -> int:
+        """Bytes that wait here and in the pipe's buffer."""
+        return self._size + self._out.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Take bytes in."""
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= BATCH_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(BATCH_S, self.flush)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        parts, self._parts, self._size = self._parts, [], 0
+        if parts:
+            self._out.write(b"".join(parts))
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:

@@ -137,6 +137,23 @@ async def test_stop_in_the_middle_of_a_dial_leaves_nothing_behind() -> None:
     assert seen.ended == {1: "ended with the proxy"}
 
 
+async def test_client_that_floods_during_a_slow_dial_is_not_read() -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        await reader.read()
+
+    async with tcp_server(silent) as port, proxy_to(port, tls=upstream_tls()) as proxy:
+        _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(REQUEST + b"x" * 40_000_000)
+        last = -1
+        while last != (last := writer.transport.get_write_buffer_size()):
+            await asyncio.sleep(0.1)  # until the kernel's buffers are full and nothing moves
+        (connection,) = proxy._connections
+        assert last > 20_000_000
+        assert len(connection._head) < 600_000
+        writer.transport.abort()
+
+
 async def test_upstream_that_never_answers_the_dial_is_a_504() -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
