@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import select
@@ -15,9 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -26,8 +29,9 @@ from sonde_lab.proxy_options import ProxyFailed, ProxyOptions
 from sonde_lab.proxy_process import ProxyProcess
 from sonde_lab.proxy_tap import Tap, TapGarbled, TapReader
 from sonde_lab.records import Direction, Kind
+from sonde_ui import cli
 from support.processes import stop
-from support.proxied import REQUEST, Rows, until
+from support.proxied import REQUEST, Rows, tcp_server, until
 
 IN, OUT = Direction.IN, Direction.OUT
 
@@ -197,6 +201,46 @@ def test_process_ends_with_its_parents_pipe() -> None:
     process.stdout.close()
 
 
+async def test_parent_that_does_not_read_slows_nothing_and_every_missed_byte_is_counted() -> None:
+    size = 60_000_000
+    data = os.urandom(1_000_000)
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(size // len(data)):
+            writer.write(data)
+            await writer.drain()
+
+    async with tcp_server(flood) as upstream:
+        with subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sonde_lab.proxy_process", "--listen=127.0.0.1:0"),
+                *(f"--upstream=ws://127.0.0.1:{upstream}", "--parent-pipe"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdin is not None
+            port = json.loads(process.stdout.readline())["port"]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST)
+            got = await asyncio.wait_for(reader.readexactly(size), 30)
+            assert got == data * (size // len(data))
+            assert psutil.Process(process.pid).memory_info().rss < 150 << 20
+            assert await reader.read() == b""
+            writer.close()
+            told = Told()
+            rest = asyncio.create_task(asyncio.to_thread(process.stdout.read))
+            process.stdin.close()
+            TapReader(told).feed(await rest)
+    shown = sum(len(call[3]) for call in told.calls if call[0] == "bytes" and call[2] is IN)  # type: ignore[arg-type]
+    missed = sum(call[2] for call in told.calls if call[0] == "gap")  # type: ignore[misc]
+    assert 0 < shown < 20_000_000
+    assert shown + missed == size
+    assert told.calls[-1][0] == "ended"
+
+
 # ------------------------------------------------------------ what is wrong
 
 
@@ -311,6 +355,22 @@ def test_port_in_use_is_a_sentence_and_exit_code_two(flags: tuple[str, ...]) -> 
     assert done.returncode == 2
     assert done.stderr.startswith(f"sonde proxy: cannot listen at {listen}: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--upstream", "http://127.0.0.1"], "is no address of a WebSocket server"),
+        (["--upstream", "ws://x", "--listen", "here"], "is no address to listen at"),
+        (["--upstream", "ws://x", "--listen", "203.0.113.1:0"], "cannot listen at 203.0.113.1:0"),
+        ([], "--upstream"),
+    ],
+)
+def test_bad_arguments_are_a_sentence_and_exit_code_two(arguments: list[str], said: str) -> None:
+    done = CliRunner().invoke(cli.app, ["proxy", *arguments])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.output
 
 
 def test_lines_that_nobody_printed_in_time_are_counted() -> None:
