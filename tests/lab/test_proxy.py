@@ -10,7 +10,7 @@ import random
 import socket
 import struct
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import pairwise
 from typing import Any
 
@@ -478,6 +478,27 @@ async def test_parser_that_fails_makes_one_row_and_disturbs_nothing(
         writer.close()
         await until(lambda: not proxy.connections)
     assert [row.op for row in rows.all()] == ["state", "gap", "close"]
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        test_two_hundred_connections_at_once_get_their_own_bytes,
+        test_slow_reader_holds_the_sender_and_memory_stays_bounded,
+        test_half_close_is_passed_on_and_the_answer_still_comes,
+        test_half_close_of_the_server_lets_the_client_go_on,
+        test_request_cut_off_in_the_middle_reaches_the_server_as_it_is,
+        test_reset_of_the_server_is_a_reset_for_the_client_after_the_bytes_before_it,
+        test_reset_of_the_client_is_a_reset_for_the_server,
+        test_bytes_that_wait_for_a_slow_reader_leave_before_the_reset_does,
+        test_upstream_that_refuses_is_told_to_client_and_observer,
+        test_upstream_that_no_name_server_knows_is_a_502,
+        test_idle_handshake_is_cut,
+        test_one_connection_too_many_is_told_so_and_the_others_stay,
+    ],
+)
+def test_the_same_holds_on_the_other_loop(check: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    uvloop.run(check())  # `sonde proxy` runs on it where there is one
 
 
 def test_every_phase_leads_to_its_end() -> None:
