@@ -30,16 +30,21 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 class Child:
-    """One run of `python -m <module> …`. Made by `Child.start`; `on_line` gets stdout's lines, `on_end` the exit code."""
+    """One run of `python -m <module> …`. Made by `Child.start`; `on_line` gets stdout's lines, `on_end` the exit code.
+
+    A child whose stdout is no text has `on_chunk` instead: it gets the bytes as they come.
+    """
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         on_line: Callable[[str], None],
         on_end: Callable[[int], None],
+        on_chunk: Callable[[bytes], None] | None = None,
     ) -> None:
         self._process = process
         self._on_line = on_line
+        self._on_chunk = on_chunk
         self._on_end = on_end
         self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._watch = asyncio.get_running_loop().create_task(self._follow(), name=f"child {process.pid}")
@@ -52,6 +57,7 @@ class Child:
         env: Mapping[str, str],
         on_line: Callable[[str], None],
         on_end: Callable[[int], None],
+        on_chunk: Callable[[bytes], None] | None = None,
         own_group: bool = False,
     ) -> Child:
         """Start a module of this installation. `own_group`: a terminal's Ctrl+C does not reach it.
@@ -70,7 +76,7 @@ class Child:
             env=environment(env),
             start_new_session=own_group,
         )
-        return cls(process, on_line, on_end)
+        return cls(process, on_line, on_end, on_chunk)
 
     @property
     def pid(self) -> int:
@@ -112,9 +118,9 @@ class Child:
     async def _follow(self) -> None:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        await asyncio.gather(
-            _lines(self._process.stdout, self._on_line), _lines(self._process.stderr, self._remember)
-        )
+        stdout, on_chunk = self._process.stdout, self._on_chunk
+        said = _lines(stdout, self._on_line) if on_chunk is None else _chunks(stdout, on_chunk)
+        await asyncio.gather(said, _lines(self._process.stderr, self._remember))
         self._on_end(await self._process.wait())
 
     def _remember(self, line: str) -> None:
@@ -133,3 +139,10 @@ async def _lines(stream: asyncio.StreamReader, take: Callable[[str], None]) -> N
             take(line.decode(errors="replace").rstrip("\r"))
     if rest:
         take(rest.decode(errors="replace"))
+
+
+async def _chunks(stream: asyncio.StreamReader, take: Callable[[bytes], None]) -> None:
+    """Hand over bytes as they come, and let others have their turn between them."""
+    while chunk := await stream.read(_CHUNK_BYTES):
+        take(chunk)
+        await asyncio.sleep(0)

@@ -16,7 +16,9 @@ import pytest
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 
-from support.echo_house import RawPeer, echo_server, frame
+from sonde_lab.records import Direction
+from support.echo_house import REQUEST, RawPeer, echo_server, frame
+from support.proxied import Rows, Seen, proxy_to, sha, until
 
 TEXT, BINARY, CONT, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 LIMIT = 64 * 1024
@@ -157,6 +159,32 @@ async def test_transport_answers_as_the_library_does(name: str) -> None:
 async def test_transport_answers_the_same_when_bytes_come_one_by_one(name: str) -> None:
     async with echo_server() as server:
         assert await outcome(server.port, CASES[name], step=1) == await outcome(server.port, CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_idle_proxy_changes_no_outcome(name: str) -> None:
+    async with echo_server() as ours, reference_server() as theirs:
+        for port in (ours.port, theirs):
+            async with proxy_to(port, Rows().recorder) as proxy:
+                assert await outcome(proxy.port, CASES[name]) == await outcome(port, CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_idle_proxy_passes_on_and_shows_the_very_bytes(name: str) -> None:
+    inner, outer = Seen(), Seen()  # two in a row: what the outer one has passed on is what the inner one got
+    async with (
+        echo_server() as server,
+        proxy_to(server.port, inner) as near,
+        proxy_to(near.port, outer) as proxy,
+    ):
+        await outcome(proxy.port, CASES[name])
+        await until(lambda: inner.ended and outer.ended)
+    sent = REQUEST.format(path="/v1/ws", more="").encode() + CASES[name].replace(PAUSE, b"")
+    for direction in (Direction.IN, Direction.OUT):
+        assert sha(inner.bytes[1, direction]) == sha(outer.bytes[1, direction])
+    assert sent.startswith(
+        bytes(outer.bytes[1, Direction.OUT])
+    )  # a server may close before it was sent everything
 
 
 async def _whole_table() -> dict[str, Outcome]:

@@ -1,4 +1,4 @@
-"""The command line: `sonde` opens the window, `sonde gateway` runs the gateway, `sonde token` mints a token.
+"""The command line: `sonde` opens the window, `sonde gateway` runs the gateway, `sonde proxy` watches any other.
 
 No Qt is imported here, so that a gateway's container needs none; each command imports what it needs.
 """
@@ -160,6 +160,33 @@ def cluster(
     if port and no_proxy:
         _refuse("--port is HAProxy's: leave out --no-proxy, or the port")
     raise typer.Exit(asyncio.run(run(nodes, port, proxy=not no_proxy, players=players)))
+
+
+@app.command()
+def proxy(
+    upstream: Annotated[
+        str, typer.Option(metavar="URL", help="The WebSocket server: ws://host:port or wss://host.")
+    ],
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0 takes a free one.")
+    ] = "127.0.0.1:9100",
+    print_: Annotated[bool, typer.Option("--print", help="One line for each frame.")] = False,
+    cert: Annotated[str, typer.Option(metavar="FILE", help="Certificate for clients that come by TLS.")] = "",
+    key: Annotated[str, typer.Option(metavar="FILE", help="The certificate's key.")] = "",
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Do not verify the certificate of a wss:// upstream.")
+    ] = False,
+    rewrite_host: Annotated[
+        bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
+    ] = False,
+) -> None:
+    """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
+    from sonde_lab.proxy_console import run  # late: only this command needs them
+    from sonde_lab.proxy_options import ProxyOptions
+    from sonde_lab.proxy_process import run_loop
+
+    options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
+    raise typer.Exit(run_loop(run(options, print_)))
 
 
 def _serve(command: str, arguments: list[str]) -> None:

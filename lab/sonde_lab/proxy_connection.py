@@ -1,0 +1,307 @@
+"""One proxied connection: look at the request's Host, dial the upstream, then pass bytes on as they come.
+
+Owns the order of these steps, the refusals of a connection that comes to nothing, and the one place where bytes
+go over. Refuses to change them (but for the Host, when that is asked for), and to let an observer disturb them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from sonde_client.diagnosis import of_exception
+from sonde_lab.proxy_head import (
+    HEAD_END,
+    MAX_HEAD_BYTES,
+    Upstream,
+    answer,
+    foreign_host,
+    joined,
+    with_host,
+)
+from sonde_lab.proxy_side import Side
+from sonde_lab.records import Direction
+from sonde_protocol.errors import excerpt
+
+HANDSHAKE_S: Final = 10.0
+LINGER_S: Final = 1.0  # a refused client has this long to read why
+
+
+class Phase(enum.Enum):
+    """Where a proxied connection is."""
+
+    HEAD = "reads the request's head"
+    DIALING = "dials the upstream"
+    PASSING = "passes bytes on"
+    ANSWERING = "says why not"
+    GONE = "gone"
+
+
+class Step(enum.Enum):
+    """What moves it on."""
+
+    HEAD_READ = "head read"
+    DIALED = "dialed"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+TRANSITIONS: Final[Mapping[tuple[Phase, Step], Phase]] = {
+    (Phase.HEAD, Step.HEAD_READ): Phase.DIALING,
+    (Phase.HEAD, Step.REFUSED): Phase.ANSWERING,
+    (Phase.HEAD, Step.LOST): Phase.GONE,
+    (Phase.DIALING, Step.DIALED): Phase.PASSING,
+    (Phase.DIALING, Step.REFUSED): Phase.ANSWERING,
+    (Phase.DIALING, Step.LOST): Phase.GONE,
+    (Phase.PASSING, Step.LOST): Phase.GONE,
+    (Phase.ANSWERING, Step.LOST): Phase.GONE,
+}
+
+
+class ProxyObserver(Protocol):
+    """Who sees copies of everything. `at` is monotonic seconds; what it raises is logged and goes no further."""
+
+    def on_opened(self, number: int, peer: str, at: float) -> None:
+        """A client has connected."""
+
+    def on_bytes(self, number: int, direction: Direction, data: bytes, at: float) -> None:
+        """Bytes have come from a side, and have been passed on."""
+
+    def on_trouble(self, number: int, cause: str, sentence: str, at: float) -> None:
+        """The connection came to nothing, and its client was told why."""
+
+    def on_ended(self, number: int, how: str, at: float) -> None:
+        """It is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for every connection. `checks_host`: only clients that name this machine or the upstream."""
+
+    upstream: Upstream
+    tls: ssl.SSLContext | None = None
+    checks_host: bool = True
+    rewrites_host: bool = False
+    handshake_s: float = HANDSHAKE_S
+
+
+@dataclass(slots=True)
+class Figures:
+    """Sums of a proxy's life."""
+
+    accepted: int = 0
+    refused: int = 0
+    bytes_passed: dict[Direction, int] = field(default_factory=lambda: {Direction.IN: 0, Direction.OUT: 0})
+
+
+class House(Protocol):
+    """What a connection needs of its proxy. `observer` does not raise."""
+
+    rules: Rules
+    figures: Figures
+    observer: ProxyObserver | None
+
+    def admit(self, connection: ProxiedConnection) -> bool:
+        """A client has connected: number it. False when it is one too many."""
+
+    def forget(self, connection: ProxiedConnection) -> None:
+        """It is over. Called once for each that was admitted or not."""
+
+
+class ProxiedConnection:
+    """Both sides of one connection; its `number` is 0 until its client is connected, TLS included."""
+
+    def __init__(self, house: House) -> None:
+        self.number = 0
+        self.phase = Phase.HEAD
+        self.client = Side(self, Direction.OUT)
+        self.upstream = Side(self, Direction.IN)
+        self.client.other, self.upstream.other = self.upstream, self.client
+        self.dial: asyncio.Task[None] | None = None
+        self._house = house
+        self._rules = house.rules
+        self._observer = house.observer
+        self._head = bytearray()
+        self._how = ""
+        self._timer: asyncio.TimerHandle | None = None
+
+    # ------------------------------------------------------------ what the sides tell
+
+    def on_made(self, side: Side) -> None:
+        """A side is connected."""
+        if side is self.upstream:
+            self._dialed()
+            return
+        assert side.transport is not None
+        is_welcome = self._house.admit(self)
+        peer = side.transport.get_extra_info("peername")
+        if self._observer is not None:
+            self._observer.on_opened(self.number, joined(peer[0], peer[1]) if peer else "", time.monotonic())
+        if not is_welcome:
+            self._refuse(503, "too_many", "there are too many connections; close some, or try again later")
+            return
+        self._wait(self._rules.handshake_s, self._cut_handshake)
+
+    def on_data(self, side: Side, data: bytes) -> None:
+        """Bytes came: on with them, then a copy for the observer."""
+        at = time.monotonic()
+        if self.phase is Phase.PASSING:
+            self._pass_on(side, data)
+        elif self.phase in (Phase.HEAD, Phase.DIALING):
+            self._head += data
+        else:
+            return  # a refused client's rest
+        if self._observer is not None:
+            self._observer.on_bytes(self.number, side.direction, data, at)
+        if self.phase is Phase.HEAD:
+            self._look_at_head()
+
+    def on_end(self, side: Side) -> None:
+        """A side has sent its FIN: the other one gets it."""
+        self._remember(f"ended by the {self._name(side)}")
+        if self.phase is Phase.PASSING:
+            assert side.other is not None
+            side.other.end()
+            if side.other.has_ended:
+                self._close()
+        elif self.phase is Phase.HEAD and self._head:
+            self._start_dialing()  # what there is of a request is passed on, too
+        elif self.phase is not Phase.DIALING:
+            self._close()
+
+    def on_lost(self, side: Side, error: Exception | None) -> None:
+        """A side is gone: the other one goes in the same way."""
+        if isinstance(error, ConnectionError):
+            self._remember(f"reset by the {self._name(side)}")
+        elif error is not None:
+            self._remember(f"lost on the way to the {self._name(side)}: {excerpt(str(error), 120)}")
+        if self.dial is not None:
+            self.dial.cancel()
+        other = side.other
+        assert other is not None
+        if other.is_open:
+            (other.reset if error is not None else other.close)()
+        elif other.transport is None or other.is_lost:
+            self._finish()
+
+    def abort(self) -> None:
+        """The proxy itself ends."""
+        self._remember("ended with the proxy")
+        for side in (self.upstream, self.client):
+            side.abort()
+
+    # ------------------------------------------------------------ the way there
+
+    def _look_at_head(self) -> None:
+        if HEAD_END in self._head:
+            self._start_dialing()
+        elif len(self._head) >= MAX_HEAD_BYTES:
+            self._refuse(431, "endless_head", "the request's head does not end within 64 KiB")
+
+    def _start_dialing(self) -> None:
+        head = bytes(self._head[: MAX_HEAD_BYTES + len(HEAD_END)]).partition(HEAD_END)[0]
+        foreign = foreign_host(head, self._rules.upstream) if self._rules.checks_host else None
+        if foreign is not None:
+            self._refuse(
+                421,
+                "foreign_host",
+                f"Host '{excerpt(foreign)}' is not served here: a proxy on this machine takes requests to "
+                "127.0.0.1 or localhost; to serve other names, listen at another address",
+            )
+            return
+        self._move(Step.HEAD_READ)
+        self._stop_waiting()
+        self.client.hold()
+        self.dial = asyncio.get_running_loop().create_task(self._reach(), name=f"proxy dial {self.number}")
+
+    async def _reach(self) -> None:
+        rules, loop = self._rules, asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(rules.handshake_s):
+                await loop.create_connection(
+                    lambda: self.upstream,
+                    rules.upstream.host,
+                    rules.upstream.port,
+                    ssl=rules.tls,
+                    server_hostname=rules.upstream.host if rules.tls is not None else None,
+                )
+        except (OSError, UnicodeError) as error:
+            failed = of_exception(error, str(rules.upstream))
+            status = 504 if isinstance(error, TimeoutError) else 502
+            self._refuse(status, failed.cause, f"the upstream cannot be reached. {failed.detail}")
+
+    def _dialed(self) -> None:
+        if self.phase is not Phase.DIALING or self.client.is_lost:
+            self.upstream.abort()
+            return
+        self._move(Step.DIALED)
+        head, self._head = bytes(self._head), bytearray()
+        if self._rules.rewrites_host:
+            head = with_host(head, self._rules.upstream.host_header)
+        self.client.go_on()
+        self._pass_on(self.client, head)
+        if self.client.has_ended:
+            self.upstream.end()
+
+    def _pass_on(self, side: Side, data: bytes) -> None:
+        """The one place where bytes go over. Faults will stand here: between what came and what is written."""
+        self._house.figures.bytes_passed[side.direction] += len(data)
+        assert side.other is not None
+        side.other.write(data)
+
+    # ------------------------------------------------------------ the ways out
+
+    def _cut_handshake(self) -> None:
+        self._refuse(408, "slow_handshake", f"no request came within {self._rules.handshake_s:g} s")
+
+    def _refuse(self, status: int, cause: str, sentence: str) -> None:
+        if (self.phase, Step.REFUSED) not in TRANSITIONS or self.client.is_lost:
+            return
+        self._move(Step.REFUSED)
+        self._stop_waiting()
+        self._house.figures.refused += 1
+        self._remember(f"refused with {status}")
+        self._head.clear()
+        self.client.go_on()  # what still comes is read and let go: unread bytes would turn the end into a reset
+        self.client.write(answer(status, sentence))
+        self.client.end()
+        if self.client.has_ended:
+            self.client.close()
+        self._wait(LINGER_S, self.client.abort)
+        if self._observer is not None:
+            self._observer.on_trouble(self.number, cause, sentence, time.monotonic())
+
+    def _close(self) -> None:
+        self.client.close()
+        self.upstream.close()
+
+    def _finish(self) -> None:
+        if (self.phase, Step.LOST) not in TRANSITIONS:
+            return
+        self._move(Step.LOST)
+        self._stop_waiting()
+        if self._observer is not None:
+            self._observer.on_ended(self.number, self._how or "ended", time.monotonic())
+        self._house.forget(self)
+
+    def _move(self, step: Step) -> None:
+        self.phase = TRANSITIONS[self.phase, step]
+
+    def _remember(self, how: str) -> None:
+        self._how = self._how or how  # the first cause is the one to tell
+
+    def _name(self, side: Side) -> str:
+        return "client" if side is self.client else "upstream"
+
+    def _wait(self, delay_s: float, then: Callable[[], None]) -> None:
+        self._timer = asyncio.get_running_loop().call_later(delay_s, then)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
