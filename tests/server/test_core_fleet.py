@@ -486,3 +486,17 @@ def test_a_member_that_another_node_took_for_lost_is_shown_again_by_the_node_tha
     member = roster.member(bob.session)
     assert member is not None
     assert member.status == "online"
+
+
+def test_revocations_survive_a_store_that_lost_everything() -> None:
+    rig = Rig()
+    rig.gateway._hub.hearing.on_revoked(Revocation("bob", None, "banned", rig.clock.wall()))
+    assert isinstance(rig.backend.sessions, MemorySessions)
+    assert isinstance(rig.backend.presence, MemoryPresence)
+    rig.backend.sessions._revoked.clear()
+    rig.backend.presence._leases.clear()
+    rig.move(4.0)
+    late = rig.peer()
+    late.send(op="identify", client={"name": "rig", "version": "1"}, token="bob")
+    assert late.wire.closed is not None
+    assert late.wire.closed[0] == 4401

@@ -117,6 +117,7 @@ class Attendance:
             await self._register_again()
             self._hub.continuity.look_for_gaps()
         if lease is Lease.NEW and known:
+            await self._hub.revoking.note_again()
             for session in list(self._hub.sessions.values()):
                 await self._hub.touch(session)
 
