@@ -18,23 +18,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sonde_lab.filter import Filter, FilterError
 from sonde_lab.records import Direction, Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.runs import Runs, RunTable, find_runs
-from sonde_lab.search import rows_matching, words_of
 
 _ALONE: Final = int(Flag.ERROR | Flag.MALFORMED | Flag.INJECTED | Flag.MARKED)
 _CONTROL: Final = int(Flag.CONTROL | Flag.HEARTBEAT)
 _WRONG: Final = int(Flag.ERROR | Flag.MALFORMED)
 _DELTA, _REPLAYED_DELTA, _HEARTBEAT = 1, 2, 3  # classes of runs; 0 tells a story
-
-
-@dataclass(slots=True, frozen=True)
-class FilterError:
-    """Why a filter is not understood; `position` is the character where it goes wrong."""
-
-    message: str
-    position: int
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,8 +68,7 @@ class View:
 
     def __init__(self, ring: Ring, room: int = 1_024) -> None:
         self._ring = ring
-        self._text = ""
-        self._words: list[str] = []
+        self._filter = Filter()
         self._toggles = Toggles()
         self._fold = True
         self._room = room
@@ -101,7 +92,7 @@ class View:
     @property
     def filter_text(self) -> str:
         """The filter as it was typed."""
-        return self._text
+        return self._filter.text
 
     @property
     def toggles(self) -> Toggles:
@@ -109,10 +100,13 @@ class View:
         return self._toggles
 
     def set_filter(self, text: str) -> FilterError | None:
-        """Show only rows that contain every word of `text`; `None` when it is understood (words always are)."""
-        words = words_of(text)
-        self._stale |= words != self._words
-        self._text, self._words = text, words
+        """Show only rows that `text` means; one that is not understood changes nothing and comes back as its error."""
+        try:
+            wanted = Filter(text)
+        except FilterError as error:
+            return error
+        self._stale |= wanted != self._filter
+        self._filter = wanted
         return None
 
     def set_toggles(self, toggles: Toggles) -> None:
@@ -182,9 +176,19 @@ class View:
         self._table.extend(self._find_runs(ring.ids))
 
     def _regroups(self, touched: list[int]) -> bool:
-        """Whether a row got a flag that decides where it belongs. Rare: a person marks a row."""
-        decisive = _ALONE | _CONTROL
-        return any(self._ring.value("flags", row) & decisive for row in touched if row >= self._ring.first_id)
+        """Whether a row was told something that decides where it belongs: a person marked it, an answer came."""
+        decisive, kept = _ALONE | _CONTROL, [row for row in touched if row >= self._ring.first_id]
+        if any(self._ring.value("flags", row) & decisive for row in kept):
+            return True
+        return self._filter.reads_annotations and any(
+            self._is_misplaced(row) for row in kept if row < self._seen
+        )
+
+    def _is_misplaced(self, row_id: int) -> bool:
+        """Whether the filter, asked again, says of a row something else than the table shows."""
+        ids = range(row_id, row_id + 1)
+        key = int(self._keys(ids)[0]) if self._fold else 0
+        return key != 0 or bool(self._mask(ids)[0]) != (self._table.find(row_id, 0) is not None)
 
     def _drop_evicted(self) -> tuple[int, int | None]:
         """Forget rows that left the ring: how many table rows went, and whether what is left has changed.
@@ -220,8 +224,8 @@ class View:
             mask &= (flags & int(Flag.INJECTED)) == 0
         if toggles.errors_only:
             mask &= (flags & _WRONG) != 0
-        if self._words:
-            mask &= rows_matching(ring, self._words, ids)
+        if not self._filter.is_empty:
+            mask &= self._filter.matching(ring, ids)
         return mask
 
     def _keys(self, ids: range) -> NDArray[np.int64]:

@@ -66,6 +66,7 @@ class Ring:
         self.first_id = 0
         self.next_id = 0
         self.evicted = 0
+        self.began_at = 0.0  # monotonic s of the first row ever
         self.stored_bytes = 0
         self._block_rows = max(1, min(MAX_BLOCK_ROWS, capacity // 16))
         self._block_bytes = max(1, max_bytes // 16)
@@ -90,6 +91,8 @@ class Ring:
     def extend(self, records: Sequence[Record]) -> range:
         """Add rows; their ids. More rows than the ring holds leave only the newest."""
         first = self.next_id
+        if not first and records:
+            self.began_at = records[0].at
         done = 0
         while done < len(records):
             done += self._extend_block(records, done)

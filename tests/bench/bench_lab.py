@@ -91,7 +91,21 @@ def main() -> None:
     print(f"{'  processor share at 5,000 rows/s':<58}{5_000 / (ROWS / took):>10.1%}")
     view = View(ring)
     timed("first folding over 1,000,000 rows", view.update)
-    for text in ("hello", "ada", "9.7", "a", "chat hello 77", "nothing-has-this", "ŝ"):
+    for text in (
+        "hello",
+        "ada",
+        "9.7",
+        "a",
+        "chat hello 77",
+        "nothing-has-this",
+        "ŝ",
+        "dir:in -op:delta",
+        "rtt>200ms",
+        'ch~"^room:"',
+        "/nothing.*here/",
+        "dir:in hello /chat.*77/",
+        "d.nothing:1",
+    ):
         view.set_filter(text)
         timed(f"filter {text!r} over {ring.stored_bytes >> 20} MiB", view.update)
         print(f"{'':<4}{view.records_shown:,} records in {len(view):,} rows")

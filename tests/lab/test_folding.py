@@ -227,3 +227,20 @@ def test_words_copied_from_a_summary_find_their_row() -> None:
         view.set_filter(text)
         view.update()
         assert [view.row(i).row_id for i in range(len(view))] == [index], text
+
+
+def test_a_filter_by_round_trip_shows_a_row_once_its_answer_came() -> None:
+    ring = Ring()
+    view = View(ring)
+    view.set_filter("rtt>200ms")
+    ring.extend([row("publish"), row("publish"), heartbeat("ping")])
+    view.update()
+    assert len(view) == 0
+    ring.annotate(1, rtt_ms=250.0)
+    assert view.update() == ViewChange(reset=True)
+    assert [view.row(at).row_id for at in range(len(view))] == [1]
+    ring.annotate(2, rtt_ms=300.0)
+    view.update()
+    assert [view.row(at).row_id for at in range(len(view))] == [1, 2]
+    ring.annotate(0, rtt_ms=3.0)
+    assert view.update() == ViewChange()
