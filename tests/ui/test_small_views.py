@@ -98,7 +98,7 @@ def test_choosing_a_connection_or_session_suggests_a_filter(
     bench.pending.statuses = {"you": script.live_status()}
     bench.pending.sessions = script.sessions()
     bridge.drain()
-    for row, text in ((0, "you"), (2, "ada")):
+    for row, text in ((0, "conn:you"), (2, "ada")):
         place = view.list.visualRect(view.model.index(row)).center()
         with qtbot.waitSignal(view.filter_suggested) as told:
             qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)

@@ -271,10 +271,22 @@ def test_a_row_and_its_payload_can_be_copied(view: TrafficView) -> None:
 def test_the_row_menu_filters_by_the_cell(qtbot: QtBot, view: TrafficView) -> None:
     index = view.model.index(view.table.rowAt(30), Column.TYPE)
     menu = view._menus.open_row_menu(view.table.visualRect(index).center())
-    action = next(action for action in menu.actions() if action.text() == "Filter by event")
+    action = next(action for action in menu.actions() if action.text() == "Filter by op:event")
     with qtbot.waitSignal(view.filter_suggested) as told:
         action.trigger()
-    assert told.args == ["event"]
+    assert told.args == ["op:event"]
+    menu.close()
+
+
+def test_the_row_menu_leaves_out_what_the_cell_says_and_keeps_the_filter(
+    qtbot: QtBot, view: TrafficView
+) -> None:
+    view.set_filter("line or chat")
+    index = view.model.index(view.table.rowAt(30), Column.TYPE)
+    with qtbot.waitSignal(view.filter_suggested) as told:
+        menu = view._menus.open_row_menu(view.table.visualRect(index).center())
+        next(action for action in menu.actions() if action.text() == "Exclude op:event").trigger()
+    assert told.args == ["(line or chat) -op:event"]
     menu.close()
 
 

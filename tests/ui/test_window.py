@@ -11,11 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.folding import FilterError
+from sonde_lab.filter import FilterError
 from sonde_ui.desktop.actions import PERSPECTIVES, VIEWS
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.settings import Layout, Settings
 from sonde_ui.desktop.theme import ThemeChoice, themes
+from sonde_ui.desktop.widgets.filter_offers import FilterOffers
 from sonde_ui.desktop.widgets.pane import Pane
 from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.main_window import MainWindow
@@ -243,6 +244,52 @@ def test_a_filter_that_is_not_understood_is_red_and_says_why(desk: Desk) -> None
     assert desk.filter_bar.edit.found.text() == "a number is missing"
     desk.filter_bar.show_state(None)
     assert desk.filter_bar.edit.property("state") == "valid"
+
+
+def test_a_wrong_filter_leaves_the_table_and_points_at_the_place(
+    qtbot: QtBot, desk: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    bench.add(story(2))
+    bridge.drain()
+    traffic, edit = desk.views.traffic, desk.filter_bar.edit
+    desk.filter_bar.set_text("op:presence")
+    traffic.refresh()
+    shown = traffic.model.rowCount()
+    assert shown > 0
+    before = edit.grab().toImage()
+    desk.filter_bar.set_text("op:presence rrt>200ms")
+    traffic.refresh()
+    assert traffic.model.rowCount() == shown
+    assert edit.property("state") == "invalid"
+    assert "rtt" in edit.found.text()
+    assert edit.grab().toImage() != before
+    desk.filter_bar.set_text("op:presence")
+    assert "type is “presence”" in edit.toolTip()
+
+
+def test_what_may_come_next_is_offered_and_taken_by_keys(
+    desk: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    bench.add(story(2))
+    bridge.drain()
+    edit = desk.filter_bar.edit
+    edit.setFocus()
+    QTest.keyClicks(edit, "di")
+    offers = desk.window.findChild(FilterOffers)
+    assert offers is not None
+    assert offers.isVisible()
+    QTest.keyClick(edit, Qt.Key.Key_Down)
+    QTest.keyClick(edit, Qt.Key.Key_Down)
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.text() == "dir:"
+    QTest.keyClicks(edit, "o")
+    QTest.keyClick(edit, Qt.Key.Key_Tab)
+    assert edit.text() == "dir:out "
+    assert edit.hasFocus()
+    QTest.keyClicks(edit, "co")
+    QTest.keyClick(edit, Qt.Key.Key_Escape)
+    assert not offers.isVisible()
+    assert edit.text() == "dir:out co"
 
 
 def test_selecting_a_row_shows_it_in_the_detail(

@@ -14,6 +14,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from sonde_client import ConnectionStatus
 from sonde_lab.changes import SessionRow
+from sonde_lab.filter.expression import quoted
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.guarded import guarded
@@ -80,7 +81,7 @@ def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) 
         figure=str(figures.rounded_latency(status.rtt_ms))
         if live and status.rtt_ms is not None
         else figures.NOTHING,
-        filter_text=name,
+        filter_text=f"conn:{quoted(name)}",
         tooltip=tool_tip(_own_tip(name, status)),
         is_own=True,
         is_current=is_current,
@@ -119,7 +120,7 @@ def session_link(row: SessionRow, show_node: bool, is_fresh: bool) -> Link:
         shape=(Shape.RING if detached else Shape.DOT) if is_fresh else Shape.HOLLOW,
         tone=("warn" if detached else "ok") if is_fresh else "dim",
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
-        filter_text=row.user,
+        filter_text=quoted(row.user),
         tooltip=tool_tip(_session_tip(row)),
     )
 

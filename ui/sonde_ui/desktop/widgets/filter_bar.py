@@ -5,65 +5,16 @@ Owns the text and how it is told that it is right or wrong. Refuses to filter: t
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from sonde_lab.folding import FilterError
-from sonde_ui.desktop.theme import GRID, font_data, font_ui
-from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+from sonde_lab.filter import Filter, FilterError
+from sonde_ui.desktop.models.plain import tool_tip
+from sonde_ui.desktop.theme import GRID
+from sonde_ui.desktop.widgets.filter_edit import FilterEdit, Offering, no_offers
 
 _APPLY_AFTER_MS = 120
 _HEIGHT = 40
-
-
-class FilterEdit(QLineEdit):
-    """The line itself, with what it found at its right end."""
-
-    left = Signal()  # Esc or Return: back to the table
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFont(font_data(12))
-        self.setPlaceholderText("Filter rows: every word must be found   /")
-        self.setAccessibleName("Filter")
-        self.setMaxLength(1_000)
-        self.found = ElidedLabel(font=font_ui(12), tone="dim", align=Qt.AlignmentFlag.AlignRight)
-        self.found.setParent(self)
-        self.found.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.textChanged.connect(self._place)
-
-    def show_found(self, text: str) -> None:
-        """Say how much was found, or why the filter is not understood."""
-        self.found.setText(text)
-        self._place()
-
-    def event(self, event: QEvent) -> bool:
-        """Esc in here is ours, not the window's "back to live"."""
-        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if is_key and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc empties the line, and leaves it when it is empty; Return leaves it."""
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        elif event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.left.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the figures at the right end."""
-        super().resizeEvent(event)
-        self._place()
-
-    def _place(self) -> None:
-        width = min(self.found.sizeHint().width(), self.width() // 2)
-        self.found.setGeometry(self.width() - width - 3 * GRID, 0, width, self.height())
-        self.setTextMargins(0, 0, width + 2 * GRID, 0)
 
 
 class FilterBar(QWidget):
@@ -72,12 +23,12 @@ class FilterBar(QWidget):
     filter_changed = Signal(str)
     left = Signal()
 
-    def __init__(self, pills: QWidget) -> None:
+    def __init__(self, pills: QWidget, offering: Offering = no_offers) -> None:
         super().__init__()
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("surface", "line-bottom")
         self.setFixedHeight(_HEIGHT)
-        self.edit = FilterEdit()
+        self.edit = FilterEdit(offering)
         self.edit.left.connect(self._leave)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -112,9 +63,20 @@ class FilterBar(QWidget):
         self._show()
 
     def show_state(self, error: FilterError | None) -> None:
-        """Green when the filter is understood, red with the reason when not."""
+        """Green when the filter is understood, its meaning in the tooltip; red with the reason when not."""
         self._error = error
+        self.edit.point_at(None if error is None else error.position)
+        self.edit.setToolTip(self._explained())
         self._show()
+
+    def _explained(self) -> str:
+        text = self.edit.text().strip()
+        if self._error is not None:
+            return tool_tip(f"{self._error.message}\nThe table goes on with the filter before.")
+        try:
+            return tool_tip(f"Shows rows where: {Filter(text).words}") if text else ""
+        except FilterError:  # typed on since; the next state tells
+            return ""
 
     def _show(self) -> None:
         state = "invalid" if self._error else "valid" if self.edit.text().strip() else ""

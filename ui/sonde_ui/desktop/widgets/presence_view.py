@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from sonde_lab.changes import Changes
+from sonde_lab.filter.expression import quoted
 from sonde_lab.workbench import Workbench
 from sonde_protocol.frames import Member
 from sonde_protocol.states import ConnectionState
@@ -170,4 +171,4 @@ class PresenceView(QWidget):
     def _on_chosen(self, index: QModelIndex) -> None:
         person = self.model.item(index.row())
         if person is not None:
-            self.filter_suggested.emit(person.name)
+            self.filter_suggested.emit(quoted(person.name))

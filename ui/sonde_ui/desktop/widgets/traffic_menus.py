@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QModelIndex, QObject, QPoint
 from PySide6.QtWidgets import QMenu
 
+from sonde_lab.filter.expression import quoted
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.traffic_model import HEADERS, Column
 
@@ -37,27 +38,32 @@ class TrafficMenus(QObject):
         menu.addAction("Copy row", view.copy_row)
         menu.addAction("Copy payload", view.copy_payload)
         menu.addSeparator()
-        for words in self.filter_words(index):
-            label = one_line(words, 40).replace("&", "&&")
-            menu.addAction(f"Filter by {label}", partial(view.filter_suggested.emit, words))
+        terms = self.filter_terms(index)
+        for term in terms:
+            menu.addAction(f"Filter by {_label(term)}", partial(view.filter_suggested.emit, term))
+        for term in terms:
+            menu.addAction(f"Exclude {_label(term)}", partial(view.narrow, f"-{term}"))
         menu.addSeparator()
         menu.addAction("Next in this conversation", view.next_in_conversation)
         menu.addAction("Previous in this conversation", view.previous_in_conversation)
         menu.popup(view.table.viewport().mapToGlobal(place))
         return menu
 
-    def filter_words(self, index: QModelIndex) -> list[str]:
-        """What the cell under the mouse offers as filter text."""
+    def filter_terms(self, index: QModelIndex) -> list[str]:
+        """What the cell under the mouse offers as terms of a filter."""
         record = self._view.model.record(index.row())
         if record is None:
             return []
+        conn, op, ch = ("conn", record.conn), ("op", record.op), ("ch", record.channel)
+        direction = ("dir", record.direction.name.lower())
         by_column = {
-            Column.CONNECTION: [record.conn],
-            Column.TYPE: [record.op],
-            Column.SUMMARY: [record.channel, record.op],
+            Column.DIRECTION: [direction],
+            Column.CONNECTION: [conn],
+            Column.TYPE: [op],
+            Column.SUMMARY: [ch, op],
         }
-        words = by_column.get(Column(index.column()), [record.op, record.channel, record.conn])
-        return list(dict.fromkeys(word for word in words if word))
+        offered = by_column.get(Column(index.column()), [op, ch, conn])
+        return [f"{field}:{quoted(value)}" for field, value in offered if value]
 
     def open_header_menu(self, place: QPoint) -> QMenu:
         """At a place of the header."""
@@ -78,3 +84,7 @@ class TrafficMenus(QObject):
         menu = QMenu(self._view)
         menu.aboutToHide.connect(menu.deleteLater)
         return menu
+
+
+def _label(term: str) -> str:
+    return one_line(term, 40).replace("&", "&&")

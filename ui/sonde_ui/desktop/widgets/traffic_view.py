@@ -112,9 +112,16 @@ class TrafficView(QWidget):
 
     def set_filter(self, text: str) -> None:
         """Filter by `text`; a filter that is not understood leaves the table as it is."""
-        self._filter_text = text.strip()
-        self.filter_state_changed.emit(self.view.set_filter(text))
+        error = self.view.set_filter(text)
+        if error is None:
+            self._filter_text = text.strip()
+        self.filter_state_changed.emit(error)
         self.schedule()
+
+    def narrow(self, term: str) -> None:
+        """Suggest the filter in force with one more term."""
+        both = f"({self._filter_text}) {term}" if self._filter_text else term
+        self.filter_suggested.emit(both)
 
     def set_fold(self, on: bool) -> None:
         """Fold runs of deltas and heartbeats into counted rows, or show each."""

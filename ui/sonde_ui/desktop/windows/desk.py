@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
 from sonde_lab.endpoints import EndpointKind
+from sonde_lab.filter.completion import completions
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
@@ -62,7 +63,9 @@ class Desk(QObject):
         self.actions_table = ActionSet(self.commands, workbench, window)
         self.views = Views(workbench, bridge)
         self.host = ViewHost(self.views.by_name())
-        self.filter_bar = FilterBar(self.views.pills)
+        self.filter_bar = FilterBar(
+            self.views.pills, lambda text, cursor: completions(text, cursor, workbench.ring)
+        )
         self.status_bar = StatusBar(workbench, bridge)
         self.status = self._make_status()
         self.top_bar = self._make_top_bar(book)
