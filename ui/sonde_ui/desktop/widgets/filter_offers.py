@@ -34,6 +34,7 @@ class FilterOffers(QListWidget):
         self.setFont(font_data(12))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setUniformItemSizes(True)
+        self.setViewportMargins(GRID, GRID, GRID, GRID)
         self.itemClicked.connect(lambda _item: self.take())
         self.hide()
 
@@ -49,7 +50,7 @@ class FilterOffers(QListWidget):
             item = QListWidgetItem(f"{one_line(each.text, 60):<{_NAME_CHARACTERS}}{says}")
             self.addItem(item)
         self.setCurrentRow(-1)
-        height = min(len(offers), MAX_SHOWN) * ROW + 2 * self.frameWidth()
+        height = min(len(offers), MAX_SHOWN) * ROW + 2 * (GRID + self.frameWidth())
         place = below.mapTo(self.window(), QPoint(x, below.height() + GRID))
         left = min(place.x(), max(0, self.window().width() - WIDTH - 2 * GRID))
         self.setGeometry(left, place.y(), WIDTH, height)
