@@ -6,6 +6,7 @@ phoenix.js 1.7, the msgpack specification and RFC 8259.
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -105,6 +106,22 @@ def test_large_message_is_named_without_being_built(protocol: str) -> None:
     assert (decoded.op, decoded.value, decoded.is_whole) == ("map", None, False)
     assert decoded.words == f"{len(payload):,} bytes, open it to see all"
     assert read(protocol, codec.encode([0] * 70_000), binary).op == protocol
+
+
+@pytest.mark.parametrize("protocol", ["json", "msgpack", "phoenix"])
+def test_large_message_is_not_built_even_where_its_type_should_be(protocol: str) -> None:
+    """Three million bytes of empty lists would be tens of millions once built."""
+    binary = protocol == "msgpack"
+    value = {"topic": "t", "event": [[]] * 1_000_000, "type": [[]] * 1_000_000, "payload": [[]] * 10}
+    payload = (msgspec.msgpack if binary else msgspec.json).encode(value)
+    decoder = by_name(protocol)
+    assert decoder is not None
+    tracemalloc.start()
+    decoded = decoder.decode(payload, binary, IN)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (decoded.op if decoded else "refused") == ("refused" if protocol == "phoenix" else protocol)
+    assert peak < len(payload)
 
 
 # ------------------------------------------------------------ Socket.IO

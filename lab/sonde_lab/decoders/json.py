@@ -34,4 +34,4 @@ class Json:
         if len(payload) <= max_bytes:
             return members.read(self.name, lambda: _WHOLE.decode(payload))
         decoder = _OUTSIDE if first == b"{" else _SKIPPED
-        return members.peek(self.name, len(payload), lambda: decoder.decode(payload))
+        return members.peek(self.name, len(payload), lambda: decoder.decode(payload), _WHOLE.decode)

@@ -16,21 +16,23 @@ from sonde_lab.envelope import integer
 
 TYPE_NAMES: Final = ("type", "event", "op", "action", "method", "kind")
 CHANNEL_NAMES: Final = ("channel", "room", "topic")
+_MAX_MEMBER_BYTES: Final = 1_024
+_NOTHING: Final = msgspec.Raw(b"")
 
 
 class Outside(msgspec.Struct, gc=False):
-    """The members looked for, as they came; all others are skipped without being built."""
+    """The members looked for, as their bytes: nothing of a large message is built but what is a short word."""
 
-    type: Any = None
-    event: Any = None
-    op: Any = None
-    action: Any = None
-    method: Any = None
-    kind: Any = None
-    channel: Any = None
-    room: Any = None
-    topic: Any = None
-    id: Any = None
+    type: msgspec.Raw = _NOTHING
+    event: msgspec.Raw = _NOTHING
+    op: msgspec.Raw = _NOTHING
+    action: msgspec.Raw = _NOTHING
+    method: msgspec.Raw = _NOTHING
+    kind: msgspec.Raw = _NOTHING
+    channel: msgspec.Raw = _NOTHING
+    room: msgspec.Raw = _NOTHING
+    topic: msgspec.Raw = _NOTHING
+    id: msgspec.Raw = _NOTHING
 
 
 def read(protocol: str, load: Callable[[], Any]) -> Decoded | None:
@@ -46,20 +48,34 @@ def read(protocol: str, load: Callable[[], Any]) -> Decoded | None:
     return Decoded(protocol, protocol, value=value, body=value) if isinstance(value, list) else None
 
 
-def peek(protocol: str, size_bytes: int, load: Callable[[], Any]) -> Decoded | None:
-    """A large message from its `Outside`; `None` when it cannot be loaded. What `load` gives besides is a list."""
+def peek(
+    protocol: str, size_bytes: int, load: Callable[[], Any], build: Callable[[msgspec.Raw], Any]
+) -> Decoded | None:
+    """A large message from its `Outside`; `None` when it cannot be loaded. What `load` gives besides is a list.
+
+    `build` makes a value of one member's bytes.
+    """
     try:
         outside = load()
     except BROKEN:
         return None
     decoded = (
-        _named(protocol, lambda name: getattr(outside, name))
+        _named(protocol, lambda name: _built(getattr(outside, name), build))
         if isinstance(outside, Outside)
         else Decoded(protocol, protocol)
     )
     decoded.is_whole = False
     decoded.lead = f"{size_bytes:,} bytes, open it to see all"
     return decoded
+
+
+def _built(member: msgspec.Raw, build: Callable[[msgspec.Raw], Any]) -> Any:
+    if not 0 < len(memoryview(member)) <= _MAX_MEMBER_BYTES:
+        return None
+    try:
+        return build(member)
+    except BROKEN:
+        return None
 
 
 def _named(protocol: str, member: Callable[[str], Any]) -> Decoded:

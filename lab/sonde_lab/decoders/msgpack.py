@@ -41,4 +41,4 @@ class MessagePack:
         if len(payload) <= max_bytes:
             return members.read(self.name, lambda: _WHOLE.decode(payload))
         decoder = _OUTSIDE if first in _MAPS else _SKIPPED
-        return members.peek(self.name, len(payload), lambda: decoder.decode(payload))
+        return members.peek(self.name, len(payload), lambda: decoder.decode(payload), _WHOLE.decode)

@@ -22,12 +22,12 @@ class _Message(msgspec.Struct, gc=False):
     topic: str
     event: str
     payload: msgspec.Raw = msgspec.Raw(b"null")
-    ref: Any = None
-    join_ref: Any = None
+    ref: str | int | None = None
+    join_ref: str | int | None = None
 
 
 class _Reply(msgspec.Struct, gc=False):
-    status: Any = None
+    status: str | None = None
 
 
 class _Parts(NamedTuple):
