@@ -33,7 +33,7 @@ class ProxyRecorder:
 
     def on_opened(self, number: int, peer: str, at: float) -> None:
         """A connection's first row."""
-        recorder = self._recorders[number] = Recorder(f"{self._prefix}{number}", self._log)
+        recorder = self._recorders[number] = Recorder(f"{self._prefix}{number}", self._log, any_protocol=True)
         recorder.say(Kind.STATE, "state", f"a client has connected from {peer}", at)
 
     def on_bytes(self, number: int, direction: Direction, data: bytes, at: float) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
+from sonde_lab.decoders.choosing import Chooser
+from sonde_lab.decoders.decoding import Decoded, Part
 from sonde_lab.envelope import BINARY, Envelope, integer, peek
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.rowlog import RowLog
@@ -35,20 +37,26 @@ class _Asked:
 class _Dial:
     """The two directions of one socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, any_protocol: bool) -> None:
         link = Link()
+        self.chooser = Chooser(speaks_sonde=not any_protocol)
         self.parsers = {side: WireParser(side, link) for side in (Direction.IN, Direction.OUT)}
         self.asked: OrderedDict[Hashable, _Asked] = OrderedDict()
 
 
 class Recorder:
-    """Writes one connection's rows. `last_frame_at` is when the peer's last frame came, goodbyes not counted."""
+    """Writes one connection's rows. `last_frame_at` is when the peer's last frame came, goodbyes not counted.
 
-    def __init__(self, conn: str, log: RowLog) -> None:
+    Messages are held to Sonde's protocol. With `any_protocol` only those of a connection that has agreed on it
+    are, and all others are read with the decoder that fits.
+    """
+
+    def __init__(self, conn: str, log: RowLog, *, any_protocol: bool = False) -> None:
         self.conn = conn
         self.last_frame_at: float | None = None
         self.types_seen: dict[str, None] = {}
         self._log = log
+        self._any_protocol = any_protocol
         self._dials: dict[int, _Dial] = {}
         self._newest_dial = 0
 
@@ -57,9 +65,11 @@ class Recorder:
         side = Direction.IN if direction == "in" else Direction.OUT
         known = self._dials.get(dial)
         if known is None:
-            known = self._dials[dial] = _Dial()
+            known = self._dials[dial] = _Dial(self._any_protocol)
             self._newest_dial = max(dial, self._newest_dial)
         for item in known.parsers[side].feed(data, at):
+            if isinstance(item, HandshakeSeen):
+                known.chooser.see(item)
             self._write(item, side, dial)
 
     def on_lost(self, dial: int, at: float) -> None:
@@ -134,6 +144,11 @@ class Recorder:
         if item.control:
             self._write_heartbeat(item, side, dial, flags | Flag.CONTROL | Flag.HEARTBEAT)
             return
+        known = self._dials.get(dial)
+        if known is not None and not known.chooser.speaks_sonde:
+            decoded = known.chooser.decode(item.payload, item.opcode == BINARY, side)
+            self._write_foreign(item, side, dial, decoded, flags)
+            return
         envelope = None if item.odd else peek(item.payload, item.opcode == BINARY)
         op = envelope.op if envelope is not None else None
         if envelope is None or not isinstance(op, str) or not op:
@@ -179,6 +194,33 @@ class Recorder:
         if op != "bye":
             self._heard(side, item.at)
 
+    def _write_foreign(
+        self, item: MessageSeen, side: Direction, dial: int, decoded: Decoded, flags: int
+    ) -> None:
+        """A message of another protocol: nothing about it is wrong that its own protocol does not call so."""
+        flags |= Flag.HEARTBEAT if decoded.is_heartbeat else 0
+        flags |= Flag.ERROR if decoded.is_error else 0
+        row_id = self._add(
+            item,
+            side,
+            dial,
+            Kind.FRAME,
+            decoded.op[:_MAX_OP],
+            item.payload,
+            opcode=item.opcode,
+            size=item.size,
+            flags=flags,
+            channel=decoded.channel,
+            command=decoded.command,
+            protocol=decoded.protocol,
+        )
+        if decoded.part is Part.ASKS:
+            self._ask(dial, (decoded.protocol, side, decoded.key), row_id, item.at)
+        elif decoded.part is Part.ANSWERS:
+            asker = Direction.IN if side is Direction.OUT else Direction.OUT
+            self._answer(dial, (decoded.protocol, asker, decoded.key), row_id, item.at)
+        self._heard(side, item.at)
+
     def _add(
         self,
         item: WireItem,
@@ -195,12 +237,13 @@ class Recorder:
         code: int = 0,
         seq: int = -1,
         command: int = -1,
+        protocol: str = "",
     ) -> int:
         size = len(payload) if size is None else size
         return self._log.add(
             Record(
                 item.at, self._log.wall(item.at), self.conn, dial, side, kind, opcode, op, channel, size, payload,
-                code, NO_RTT, int(flags), seq, command,
+                code, NO_RTT, int(flags), seq, command, protocol,
             )
         )  # fmt: skip
 

@@ -58,6 +58,7 @@ class Record:
 
     `at` is monotonic seconds, `wall` Unix seconds; `size` is the payload's bytes before the WebSocket framing
     and after inflating; `code` is a close code (0: none); `seq` and `command` are -1 where a frame has none.
+    `protocol` names the decoder that a message was read with (`sonde_lab.decoders`); it is empty for Sonde's own.
     """
 
     at: float
@@ -76,3 +77,4 @@ class Record:
     flags: int = 0
     seq: int = NO_SEQ
     command: int = NO_COMMAND
+    protocol: str = ""

@@ -40,6 +40,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "command": np.int64,
     "offset": np.int64,  # of the kept payload in its block
     "stored": np.int64,  # bytes of the payload that are kept
+    "protocol": np.int32,
 }
 
 
@@ -170,6 +171,7 @@ class Ring:
         columns["rtt_ms"][where] = [r.rtt_ms for r in batch]
         columns["seq"][where] = [r.seq for r in batch]
         columns["command"][where] = [r.command for r in batch]
+        columns["protocol"][where] = [intern(r.protocol) for r in batch]
         cut = int(Flag.TRUNCATED)
         columns["flags"][where] = [
             r.flags if len(r.payload) == len(p) else r.flags | cut
@@ -243,7 +245,7 @@ class Ring:
         return self._columns[name][self._physical(row_id)].item()
 
     def text(self, name: str, row_id: int) -> str:
-        """One cell of `conn`, `op` or `channel`.
+        """One cell of `conn`, `op`, `channel` or `protocol`.
 
         Raises:
             KeyError: as `payload`.
@@ -274,6 +276,7 @@ class Ring:
             flags=cell("flags", row_id),
             seq=cell("seq", row_id),
             command=cell("command", row_id),
+            protocol=self.text("protocol", row_id),
         )
 
     def _physical(self, row_id: int) -> int:

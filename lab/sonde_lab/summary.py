@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from sonde_lab.decoders.choosing import by_name
 from sonde_lab.deltas import MISSING, Before, value_at
 from sonde_lab.envelope import BINARY, peek, value_of
 from sonde_lab.records import Flag, Kind, Record
@@ -42,6 +43,8 @@ def summarize(record: Record, before: Before = _unknown, member_before: MemberBe
         return one_line(redact_text(record.payload[:400].decode(errors="replace")).partition("\r\n")[0], 240)
     if record.opcode in (_CLOSE, _PING, _PONG):
         return _control(record)
+    if record.protocol:
+        return _foreign(record)
     if record.flags & (Flag.MALFORMED | Flag.TRUNCATED) or record.size > MAX_DECODED_BYTES:
         return _unreadable(record)
     try:
@@ -61,6 +64,14 @@ def _control(record: Record) -> str:
     if not record.payload:
         return "WebSocket heartbeat, empty"
     return f"WebSocket heartbeat {one_line(repr(record.payload[:40]))}"
+
+
+def _foreign(record: Record) -> str:
+    decoder = by_name(record.protocol)
+    if decoder is None or record.flags & Flag.TRUNCATED:
+        return _unreadable(record)
+    decoded = decoder.decode(record.payload, record.opcode == BINARY, record.direction)
+    return decoded.words if decoded is not None else _unreadable(record)
 
 
 def _unreadable(record: Record) -> str:

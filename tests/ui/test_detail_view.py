@@ -126,6 +126,20 @@ def test_a_truncated_payload_says_so_in_every_tab(detail: DetailView, bench: Scr
         assert "22 B of 4.8 MB were kept" in detail._note.text()
 
 
+def test_message_of_another_protocol_is_the_tree_that_its_decoder_makes(
+    detail: DetailView, bench: ScriptedWorkbench
+) -> None:
+    record = Script().raw(b'42/admin,7["hello",{"x":1}]')
+    record.protocol = "socket.io"
+    detail.show_row(bench.ring.append(record))
+    lines = tree_lines(detail)
+    assert "namespace: “/admin”" in lines
+    assert "event: “hello”" in lines
+    record.protocol, record.payload = "raw", b"hello"
+    detail.show_row(bench.ring.append(record))
+    assert detail._problem.accessibleName().startswith("No protocol that is known here")
+
+
 def test_what_is_no_json_is_said_in_words(detail: DetailView, bench: ScriptedWorkbench) -> None:
     show(detail, bench, b'{"op": broken')
     assert detail._problem.accessibleName().startswith("Not JSON: Expecting value")

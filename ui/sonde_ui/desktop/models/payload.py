@@ -13,6 +13,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from sonde_lab.decoders.choosing import by_name
+from sonde_lab.decoders.decoding import Decoded
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_protocol.codes import close_name, reaction
 from sonde_ui.desktop.models import figures
@@ -84,6 +86,8 @@ def _read_frame(record: Record) -> Reading:
             label,
             problem="Only the first part of this payload was kept, so it cannot be read as a tree. See Text and Hex.",
         )
+    if record.protocol:
+        return _read_foreign(record, label)
     try:
         if record.opcode == OPCODE_BINARY:
             return Reading(label, msgspec.msgpack.decode(record.payload, strict=False))
@@ -93,6 +97,20 @@ def _read_frame(record: Record) -> Reading:
     except (ValueError, msgspec.MsgspecError) as error:
         kind = "MessagePack" if record.opcode == OPCODE_BINARY else "JSON"
         return Reading(label, problem=f"Not {kind}: {one_line(str(error), 160)}. See Text and Hex.")
+
+
+def _read_foreign(record: Record, label: str) -> Reading:
+    """A message of another protocol than Sonde's, read again with the decoder that it was recorded with."""
+    decoder = by_name(record.protocol)
+    decoded: Decoded | None = None
+    if decoder is not None:
+        is_binary, whole = record.opcode == OPCODE_BINARY, len(record.payload)
+        decoded = decoder.decode(record.payload, is_binary, record.direction, whole)
+    if decoded is None or not decoded.is_whole:
+        return Reading(
+            label, problem="No protocol that is known here, so there is no tree. See Text and Hex."
+        )
+    return Reading(label, decoded.value)
 
 
 def _facts(record: Record) -> dict[str, Any]:
