@@ -235,6 +235,7 @@ class View:
         delta_name = ring.names.number("delta")
         frame = (ring.column("kind", ids) == Kind.FRAME) & ((flags & _ALONE) == 0)
         delta = frame & (ring.column("op", ids) == (-1 if delta_name is None else delta_name))
+        delta &= ring.column("protocol", ids) == 0  # what others call a delta may be their whole story
         heartbeat = frame & ((flags & int(Flag.HEARTBEAT)) != 0)
         conn = ring.column("conn", ids).astype(np.int64) << 16
         kind_of_delta = np.where(flags & int(Flag.REPLAY), _REPLAYED_DELTA, _DELTA).astype(np.int64)

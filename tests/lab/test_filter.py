@@ -80,6 +80,7 @@ def story() -> Ring:
         ("room:ARENA", [0]),
         ('ch~"^room:"', [0, 1]),
         ("ch~^user", [6]),
+        ("-has:ch kind:frame", [2, 3, 7]),
         ("ch~/^USER/i", [6]),
         ("user:p7", [1, 6]),
         ("d.hp<=0", [1, 6]),
@@ -212,6 +213,19 @@ def test_any_expression_means_what_plain_python_means(
     ids = range(max(ring.first_id, min(start, ring.next_id)), ring.next_id)
     text, plainly = expression
     assert Filter(text).matching(ring, ids).tolist() == [bool(plainly(rows[number])) for number in ids]
+
+
+def test_messages_of_other_protocols_have_their_decoders_values() -> None:
+    ring = Ring()
+    ring.extend(
+        [
+            row("hit", 0.0, b'42["hit",{"hp":0}]', protocol="socket.io"),
+            row("hit", 0.0, b'["1","2","room:a","hit",{"hp":0}]', protocol="phoenix"),
+            row("hit", 0.0, b"hp", protocol="nobody's"),
+        ]
+    )
+    assert Filter("d.*.hp:0 or d.*.*.hp:0 or d.payload.hp:0").matching(ring).tolist() == [True, True, False]
+    assert Filter("protocol:phoenix").matching(ring).tolist() == [False, True, False]
 
 
 def test_a_hostile_expression_costs_linear_time() -> None:

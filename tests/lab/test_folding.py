@@ -244,3 +244,11 @@ def test_a_filter_by_round_trip_shows_a_row_once_its_answer_came() -> None:
     assert [view.row(at).row_id for at in range(len(view))] == [1, 2]
     ring.annotate(0, rtt_ms=3.0)
     assert view.update() == ViewChange()
+
+
+def test_what_another_protocol_calls_a_delta_is_not_folded() -> None:
+    ring = Ring()
+    ring.extend([delta(protocol="json"), delta(protocol="json"), delta(), delta()])
+    view = View(ring)
+    view.update()
+    assert [view.row(at).folded_count for at in range(len(view))] == [1, 1, 2]

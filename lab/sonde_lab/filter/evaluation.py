@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sonde_lab.decoders.choosing import by_name
 from sonde_lab.envelope import BINARY, value_of
 from sonde_lab.filter.fields import BY_NAME, FLAGS, Holds
 from sonde_lab.filter.grammar import Expression, compiled
@@ -31,7 +31,7 @@ from sonde_lab.filter.terms import (
     Term,
     Text,
 )
-from sonde_lab.records import Kind
+from sonde_lab.records import Direction, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.search import Mask, rows_matching
 
@@ -252,14 +252,30 @@ def _decoded_hits(rows: Rows, word: str, fits: Callable[[Any], bool]) -> Mask:
     if word and candidates.any():
         candidates &= rows_matching(ring, [word.lower()], ids)
     found = np.zeros(len(ids), np.bool_)
-    opcodes: NDArray[Any] = ring.column("opcode", ids)
     for index in np.flatnonzero(candidates).tolist():
         try:
-            message = value_of(ring.payload(ids.start + index), opcodes[index] == BINARY)
+            found[index] = fits(_message(ring, ids.start + index))
         except ValueError:
             continue
-        found[index] = fits(message)
     return found
+
+
+def _message(ring: Ring, row_id: int) -> Any:
+    """A row's message, decoded as it was when it was recorded.
+
+    Raises:
+        ValueError: it has no values.
+    """
+    payload, is_binary = ring.payload(row_id), ring.value("opcode", row_id) == BINARY
+    protocol = ring.text("protocol", row_id)
+    if not protocol:
+        return value_of(payload, is_binary)
+    decoder = by_name(protocol)
+    direction = Direction(ring.value("direction", row_id))
+    decoded = decoder and decoder.decode(payload, is_binary, direction, len(payload))
+    if not decoded or not decoded.is_whole:
+        raise ValueError(f"no {protocol}")
+    return decoded.value
 
 
 def _found(message: Any, path: tuple[str, ...]) -> Iterator[Any]:

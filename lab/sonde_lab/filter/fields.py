@@ -54,6 +54,9 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("room", Holds.NAME, "channel", "the channel's name behind room:"),
     Field("user", Holds.NAME, "channel", "a user: in the message, or the channel user:…"),
     Field("opcode", Holds.WORD, "opcode", "the WebSocket opcode", _OPCODES),
+    Field(
+        "protocol", Holds.NAME, "protocol", "the decoder of another server's message; empty for Sonde's own"
+    ),
     Field("size", Holds.BYTES, "size", "the payload's bytes; B, KB, MB"),
     Field("rtt", Holds.DURATION_MS, "rtt_ms", "the round trip; us, ms, s, m"),
     Field("time", Holds.DURATION_S, "at", "since the first row, as in the column Time; ms, s, m"),
