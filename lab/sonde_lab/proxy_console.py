@@ -61,17 +61,30 @@ async def _silent(options: ProxyOptions, stop: asyncio.Event) -> int:
 
 
 async def _captured(options: ProxyOptions, stop: asyncio.Event, prints: bool, path: Path) -> int:
-    """Write every row to a new file and say at the end what is in it; 1 when not all of them are."""
+    """Write every row to a new file and say at the end what is in it and what is not."""
     options.proxy()  # what is wrong with an address leaves no file behind
     writer = CaptureWriter(path)
+    lines = RowLines(sink=writer)
+    handing_on = asyncio.create_task(_hand_on(lines))
     try:
-        return await _printed(options, stop, RowLines(sink=writer), prints)
+        return await _printed(options, stop, lines, prints)
     finally:
+        handing_on.cancel()
         await asyncio.to_thread(writer.close)
-        _tell_captured(writer)
+        _tell_captured(writer, was_ready=stop.is_set())
 
 
-def _tell_captured(writer: CaptureWriter) -> None:
+async def _hand_on(lines: RowLines) -> None:
+    """Rows go to the capture in time, however long the terminal takes."""
+    while True:
+        lines.skip()
+        await asyncio.sleep(PRINT_EVERY_S)
+
+
+def _tell_captured(writer: CaptureWriter, was_ready: bool) -> None:
+    if not (was_ready or writer.rows or writer.failure):
+        writer.path.unlink(missing_ok=True)  # nothing ever started: the next try may have the name
+        return
     name = one_line(str(writer.path), 300)
     sys.stderr.write(f"Captured {writer.rows:,} rows, {writer.payload_bytes:,} bytes, in {name}\n")
     if writer.rows_lost:
@@ -156,7 +169,7 @@ class RowLines:
         return self.take(len(records))
 
     def skip(self) -> None:
-        """Rows that nobody prints go to the sink all the same."""
+        """Hand rows on to the sink, printed or not."""
         self._log.flush()
 
     def _line(self, row_id: int) -> str:

@@ -7,6 +7,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -118,3 +119,16 @@ def test_file_that_cannot_be_is_a_sentence_and_exit_code_two(tmp_path: Path) -> 
     assert "is there already; choose another name" in proxy.stderr
     assert "is no capture of Sonde" in shown.stderr
     assert there.read_text() == "mine"
+
+
+def test_proxy_that_cannot_listen_leaves_no_capture_behind(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        asked = ["proxy", "--listen", listen, "--upstream", "ws://127.0.0.1:1", "--capture", "c.sonde"]
+        done = subprocess.run(
+            [sys.executable, "-m", "sonde_ui.cli", *asked], cwd=tmp_path, capture_output=True, text=True,
+            check=False, timeout=30,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"sonde proxy: cannot listen at {listen}")
+    assert list(tmp_path.iterdir()) == []
