@@ -1,6 +1,6 @@
-"""`sonde proxy`: a proxy in a terminal, with a line for each frame on demand.
+"""`sonde proxy`: a proxy in a terminal, with a line for each frame on demand; `sonde show`: the same of a capture.
 
-Owns the lines. With `--print`, the proxy is a process of its own and the lines are made here, so that a slow
+Owns the lines. With `--print` or `--capture`, the proxy is a process of its own and the lines are made here, so that a slow
 terminal never slows the traffic: what is not printed in time is counted and said.
 """
 
@@ -12,14 +12,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.schema import CaptureFailed, CaptureUnreadable
+from sonde_lab.capture.writer import CaptureWriter
+from sonde_lab.filter import Filter, FilterError
 from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, started
 from sonde_lab.proxy_process import ProxyProcess
 from sonde_lab.proxy_recorder import ProxyRecorder
-from sonde_lab.records import Direction
+from sonde_lab.records import Direction, Record
 from sonde_lab.ring import Ring
-from sonde_lab.rowlog import RowLog
+from sonde_lab.rowlog import RowLog, RowSink
 from sonde_lab.summary import Summaries
 from sonde_lab.wording import one_line
 
@@ -30,15 +35,17 @@ _LINES_AT_ONCE: Final = 500
 _ARROWS: Final = {Direction.IN: "▼", Direction.OUT: "▲", Direction.NONE: "·"}
 
 
-async def run(options: ProxyOptions, prints: bool) -> int:
+async def run(options: ProxyOptions, prints: bool, capture: Path | None = None) -> int:
     """Proxy until Ctrl+C; an exit code, 2 with a sentence when that cannot be."""
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        return await (_printed(options, stop) if prints else _silent(options, stop))
-    except ProxyFailed as error:
+        if capture is not None:
+            return await _captured(options, stop, prints, capture)
+        return await (_printed(options, stop, RowLines()) if prints else _silent(options, stop))
+    except (ProxyFailed, CaptureFailed) as error:
         sys.stderr.write(f"sonde proxy: {error}\n")
         return 2
     except BrokenPipeError:
@@ -54,7 +61,62 @@ async def _silent(options: ProxyOptions, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _printed(options: ProxyOptions, stop: asyncio.Event) -> int:
+async def _captured(options: ProxyOptions, stop: asyncio.Event, prints: bool, path: Path) -> int:
+    """Write every row to a new file and say at the end what is in it and what is not."""
+    options.proxy()  # what is wrong with an address leaves no file behind
+    writer = CaptureWriter(path)
+    lines = RowLines(sink=writer)
+    handing_on = asyncio.create_task(_hand_on(lines))
+    try:
+        return await _printed(options, stop, lines, prints)
+    finally:
+        handing_on.cancel()
+        await asyncio.to_thread(writer.close)
+        _tell_captured(writer, was_ready=stop.is_set())
+
+
+async def _hand_on(lines: RowLines) -> None:
+    """Rows go to the capture in time, however long the terminal takes."""
+    while True:
+        lines.skip()
+        await asyncio.sleep(PRINT_EVERY_S)
+
+
+def _tell_captured(writer: CaptureWriter, was_ready: bool) -> None:
+    if not (was_ready or writer.rows or writer.failure):
+        writer.path.unlink(missing_ok=True)  # nothing ever started: the next try may have the name
+        return
+    name = one_line(str(writer.path), 300)
+    sys.stderr.write(f"Captured {writer.rows:,} rows, {writer.payload_bytes:,} bytes, in {name}\n")
+    if writer.rows_lost:
+        sys.stderr.write(f"sonde proxy: {writer.rows_lost:,} rows are not in the capture\n")
+    if writer.failure:
+        sys.stderr.write(f"sonde proxy: {one_line(writer.failure, 600)}\n")
+
+
+def show(path: Path, limit: int, filter_text: str = "") -> int:
+    """Print the rows of a capture that a filter means, `limit` at most; 2 with a sentence when that cannot be."""
+    lines = RowLines()
+    try:
+        wanted = Filter(filter_text)
+        with CaptureReader.open(path) as reader:
+            first, left = reader.first_id, limit
+            while left and (rows := reader.rows_from(first, _LINES_AT_ONCE)):
+                shown = lines.of([record for _, record in rows], wanted)[:left]
+                _write("".join(line + "\n" for line in shown))
+                first, left = rows[-1][0] + 1, left - len(shown)
+    except FilterError as error:
+        sys.stderr.write(f"sonde show: {_pointed(filter_text, error)}\n")
+        return 2
+    except CaptureUnreadable as error:
+        sys.stderr.write(f"sonde show: {one_line(str(error), 600)}\n")
+        return 2
+    except BrokenPipeError:
+        return 0  # as above
+    return 0
+
+
+async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool = True) -> int:
     options.proxy()  # what is wrong with an address is said at once, without a process
     deaths: list[str] = []
 
@@ -62,18 +124,17 @@ async def _printed(options: ProxyOptions, stop: asyncio.Event) -> int:
         deaths.append(why)
         stop.set()
 
-    lines = RowLines()
     process = ProxyProcess(lines.recorder, on_death)
     try:
         await process.start(options)
         _ready(process.url, options)
         while not stop.is_set():
-            if not await _print(lines):
+            if not await _print(lines, prints):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), PRINT_EVERY_S)
     finally:
         await process.stop()
-    while await _print(lines):
+    while await _print(lines, prints):
         pass
     if deaths:
         raise ProxyFailed(deaths[0])
@@ -84,9 +145,13 @@ class RowLines:
     """Rows as lines of plain text, each once, oldest first."""
 
     def __init__(
-        self, now: Callable[[], float] = time.monotonic, unix: Callable[[], float] = time.time
+        self,
+        now: Callable[[], float] = time.monotonic,
+        unix: Callable[[], float] = time.time,
+        sink: RowSink | None = None,
     ) -> None:
         self._log = RowLog(Ring(_RING_ROWS, _RING_BYTES), now, unix)
+        self._log.sink = sink
         self._words = Summaries(self._log.ring)
         self._next_id = 0
         self.recorder = ProxyRecorder(self._log)
@@ -103,19 +168,41 @@ class RowLines:
         self._next_id = last
         return lines
 
+    def of(self, records: list[Record], wanted: Filter) -> list[str]:
+        """Lines of those rows from elsewhere that a filter means."""
+        for record in records:
+            self._log.add(record)
+        self._log.flush()
+        ids = range(self._next_id, self._log.ring.next_id)
+        self._next_id = ids.stop
+        matching = wanted.matching(self._log.ring, ids)
+        return [self._line(row_id) for row_id, matches in zip(ids, matching.tolist(), strict=True) if matches]
+
+    def skip(self) -> None:
+        """Hand rows on to the sink, printed or not."""
+        self._log.flush()
+
     def _line(self, row_id: int) -> str:
         ring = self._log.ring
         wall = ring.value("wall", row_id)
         clock = time.strftime("%H:%M:%S", time.localtime(wall)) + f".{int(wall % 1 * 1000):03}"
         arrow = _ARROWS[Direction(ring.value("direction", row_id))]
         op, size = one_line(ring.text("op", row_id), 24), ring.value("size", row_id)
-        return (
-            f"{clock}  {ring.text('conn', row_id):<5} {arrow} {op:<12} {size:>9,}  {self._words.text(row_id)}"
-        )
+        return f"{clock}  {one_line(ring.text('conn', row_id), 24):<5} {arrow} {op:<12} {size:>9,}  {self._words.text(row_id)}"
 
 
-async def _print(lines: RowLines) -> bool:
+def _pointed(text: str, error: FilterError) -> str:
+    """An error with the filter below it, and a caret under the place; a long filter is cut to what is near."""
+    begin = max(0, error.position - 60)
+    near = one_line(text[begin : begin + 120], 200) or " "
+    return f"--filter: {error.message}\n  {near}\n  {' ' * (error.position - begin)}^"
+
+
+async def _print(lines: RowLines, prints: bool) -> bool:
     """Print some lines, in a thread: a terminal takes its time, and the proxy's pipe is read meanwhile."""
+    if not prints:
+        lines.skip()
+        return False
     batch = lines.take()
     if batch:
         await asyncio.to_thread(_write, "\n".join(batch) + "\n")

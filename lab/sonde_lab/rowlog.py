@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from sonde_lab.records import Record
 from sonde_lab.ring import Ring
@@ -12,11 +12,25 @@ from sonde_lab.ring import Ring
 FLUSH_AT_ROWS: Final = 512  # a script that never asks for changes still gets its rows written
 
 
+class RowSink(Protocol):
+    """Who else gets every row, such as a capture. It never waits and never raises."""
+
+    def on_rows(self, first_id: int, records: Sequence[Record]) -> None:
+        """Rows that were written, under ids from `first_id` on; they are the sink's own from now on."""
+
+    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int) -> None:
+        """More about a row that was given before."""
+
+
 class RowLog:
-    """Rows on their way into a ring. `wall` turns monotonic into Unix seconds, by one offset for all rows."""
+    """Rows on their way into a ring. `wall` turns monotonic into Unix seconds, by one offset for all rows.
+
+    `sink`, set by whoever composes, gets the same rows and annotations.
+    """
 
     def __init__(self, ring: Ring, now: Callable[[], float], unix: Callable[[], float] = time.time) -> None:
         self.ring = ring
+        self.sink: RowSink | None = None
         self._pending: list[Record] = []
         self._new_rows = 0
         self._last_at = 0.0
@@ -44,6 +58,8 @@ class RowLog:
         index = row_id - self.ring.next_id
         if index < 0:
             self.ring.annotate(row_id, rtt_ms=rtt_ms, flags=flags)
+            if self.sink is not None:
+                self.sink.on_annotated(row_id, rtt_ms, flags)
             return
         record = self._pending[index]
         record.flags |= flags
@@ -54,7 +70,10 @@ class RowLog:
         """Write what is pending."""
         if self._pending:
             rows, self._pending = self._pending, []
-            self._new_rows += len(self.ring.extend(rows))
+            ids = self.ring.extend(rows)
+            self._new_rows += len(ids)
+            if self.sink is not None:
+                self.sink.on_rows(ids.start, rows)
 
     def take_new_rows(self) -> int:
         """Write what is pending; how many rows came since the last call."""

@@ -171,6 +171,9 @@ def proxy(
         str, typer.Option(metavar="HOST:PORT", help="Where clients connect; port 0 takes a free one.")
     ] = "127.0.0.1:9100",
     print_: Annotated[bool, typer.Option("--print", help="One line for each frame.")] = False,
+    capture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every frame to a new capture file.")
+    ] = None,
     cert: Annotated[str, typer.Option(metavar="FILE", help="Certificate for clients that come by TLS.")] = "",
     key: Annotated[str, typer.Option(metavar="FILE", help="The certificate's key.")] = "",
     insecure: Annotated[
@@ -186,7 +189,21 @@ def proxy(
     from sonde_lab.proxy_process import run_loop
 
     options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
-    raise typer.Exit(run_loop(run(options, print_)))
+    raise typer.Exit(run_loop(run(options, print_, capture)))
+
+
+@app.command()
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture of `sonde proxy --capture`.")],
+    limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000_000_000,
+    filter: Annotated[
+        str, typer.Option("--filter", metavar="TEXT", help="Only these rows, such as 'dir:in -op:ping'.")
+    ] = "",
+) -> None:
+    """Print what a capture file holds, one line for each row."""
+    from sonde_lab.proxy_console import show as show_rows  # late: only this command needs it
+
+    raise typer.Exit(show_rows(file, limit, filter))
 
 
 def _serve(command: str, arguments: list[str]) -> None:

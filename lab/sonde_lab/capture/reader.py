@@ -1,0 +1,305 @@
+"""Reads a capture file that anybody may have made: nothing in it runs, and nothing in it is believed.
+
+Owns the checks. A file that is no capture, or is damaged, is a `CaptureUnreadable` with a sentence. A row with odd
+values is shown with what can be shown, flagged `MALFORMED`. It never writes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from sonde_lab.capture.schema import (
+    APPLICATION_ID,
+    MAX_PAYLOAD_BYTES,
+    CaptureUnreadable,
+    expected_objects,
+    objects,
+    refuse_version,
+)
+from sonde_lab.names import MAX_CHARACTERS, MAX_NAMES, OTHER
+from sonde_lab.records import NO_COMMAND, NO_RTT, NO_SEQ, Direction, Flag, Kind, Record
+
+QUERY_LIMIT_S: Final = 20.0
+MAX_ROWS_AT_ONCE: Final = 10_000
+MAX_BYTES_AT_ONCE: Final = 64 << 20
+_STEPS: Final = 20_000  # of SQLite's machine between two looks at the clock
+_MAGIC: Final = b"SQLite format 3\0"
+_INT32: Final = (1 << 31) - 1
+_INT64: Final = (1 << 63) - 1
+_MAX_SECONDS: Final = 253_402_300_000.0  # the year 9999: what a calendar can show
+_MAX_META: Final = 64
+_NAME: Final = "SELECT substr(CAST(text AS BLOB), 1, ?) FROM names WHERE id = ?"
+_FIXED: Final = "SELECT id, at, wall, conn, dial, direction, kind, opcode, op, channel, size, code, rtt_ms, flags, seq, command, protocol"
+
+
+class CaptureReader:
+    """An open capture. Use `open`; it is a context manager."""
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        self.path = path
+        self._database = database
+        self._names: dict[int, str] = {}
+        self._until = 0.0
+        database.set_progress_handler(lambda: time.monotonic() > self._until, _STEPS)
+
+    @classmethod
+    def open(cls, path: Path) -> CaptureReader:
+        """Open and check a file.
+
+        Raises:
+            CaptureUnreadable: it is no capture, a damaged one, or one of the future.
+        """
+        path = Path(path)
+        _check_header(path)
+        reader = cls(path, _connected(path))
+        try:
+            reader._check()
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are. Counts them: this takes a moment for a large file."""
+        return self._number("SELECT count(*) FROM row")
+
+    @property
+    def first_id(self) -> int:
+        """The first row's id; 0 when there is none."""
+        return self._number("SELECT coalesce(min(id), 0) FROM row")
+
+    @property
+    def last_id(self) -> int:
+        """The last row's id; -1 when there is none."""
+        return self._number("SELECT coalesce(max(id), -1) FROM row")
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What the writer said about itself, as texts."""
+        with self._asking():
+            found = self._database.execute(
+                "SELECT substr(CAST(key AS BLOB), 1, 256), substr(CAST(value AS BLOB), 1, 1024) FROM meta LIMIT ?",
+                (_MAX_META,),
+            ).fetchall()
+        return {_text(key, 64): _text(value, 256) for key, value in found}
+
+    def record(self, row_id: int) -> Record:
+        """One row.
+
+        Raises:
+            CaptureUnreadable: there is no such row, or the file is damaged there.
+        """
+        found = self.rows_from(row_id, 1)
+        if not found or found[0][0] != row_id:
+            raise CaptureUnreadable(f"{self.path} has no row {row_id}")
+        return found[0][1]
+
+    def records(self, first: int, limit: int) -> list[Record]:
+        """Rows from id `first` on. As `rows_from`, without the ids."""
+        return [record for _, record in self.rows_from(first, limit)]
+
+    def rows_from(self, first: int, limit: int) -> list[tuple[int, Record]]:
+        """Rows with their ids from id `first` on: `limit`, 10,000, or 64 MiB of payload at most.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        found: list[tuple[int, Record]] = []
+        size = 0
+        first, limit = max(-_INT64, min(first, _INT64)), max(0, min(limit, MAX_ROWS_AT_ONCE))
+        with self._asking():
+            fixed = self._database.execute(
+                f"{_FIXED} FROM row WHERE id >= ? ORDER BY id LIMIT ?", (first, limit)
+            )
+            for cells in fixed:
+                payload, cut = self._payload(cells[0])
+                found.append((cells[0], self._record(cells, payload, cut)))
+                size += len(payload)
+                if size >= MAX_BYTES_AT_ONCE:
+                    break
+            fixed.close()
+        return found
+
+    # ------------------------------------------------------------ one row
+
+    def _payload(self, row_id: int) -> tuple[bytes, int]:
+        try:
+            found = self._database.execute(
+                "SELECT payload, typeof(payload) FROM row WHERE id = ?", (row_id,)
+            ).fetchone()
+        except sqlite3.DataError:  # larger than anything that is read
+            return b"", Flag.MALFORMED | Flag.TRUNCATED
+        if found is None or not isinstance(found[0], bytes):
+            return b"", Flag.MALFORMED
+        return found[0], 0 if found[1] == b"blob" else Flag.MALFORMED
+
+    def _record(self, cells: tuple[Any, ...], payload: bytes, cut: int) -> Record:
+        row = _Cells(cells)
+        record = Record(
+            at=row.real(1, _MAX_SECONDS),
+            wall=row.real(2, _MAX_SECONDS),
+            conn=self._name(row.whole(3, _INT64, 0)),
+            dial=row.whole(4, _INT32, 0),
+            direction=Direction(row.whole(5, max(Direction), Direction.NONE)),
+            kind=Kind(row.whole(6, max(Kind), Kind.NOTE)),
+            opcode=row.whole(7, 15, 0),
+            op=self._name(row.whole(8, _INT64, 0)),
+            channel=self._name(row.whole(9, _INT64, 0)),
+            size=row.whole(10, _INT64, len(payload)),
+            payload=payload,
+            code=row.whole(11, _INT32, 0),
+            rtt_ms=NO_RTT if cells[12] is None else row.real(12, 1e12),
+            flags=row.whole(13, _INT32, 0),
+            seq=NO_SEQ if cells[14] == NO_SEQ else row.whole(14, _INT64, NO_SEQ),
+            command=NO_COMMAND if cells[15] == NO_COMMAND else row.whole(15, _INT64, NO_COMMAND),
+            protocol=self._name(row.whole(16, _INT64, 0)),
+        )
+        record.flags |= cut | (Flag.MALFORMED if row.is_odd else 0)
+        return record
+
+    def _name(self, number: int) -> str:
+        known = self._names.get(number)
+        if known is not None:
+            return known
+        if len(self._names) >= MAX_NAMES:
+            return OTHER
+        found = self._database.execute(_NAME, (4 * MAX_CHARACTERS, number)).fetchone()
+        text = self._names[number] = _text(found[0], MAX_CHARACTERS) if found is not None else ""
+        return text
+
+    # ------------------------------------------------------------ asking and checking
+
+    def _number(self, question: str) -> int:
+        with self._asking():
+            return int(self._database.execute(question).fetchone()[0])
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question, with a limit of time; whatever goes wrong is a sentence."""
+        self._until = time.monotonic() + QUERY_LIMIT_S
+        try:
+            yield
+        except (sqlite3.Error, OverflowError, MemoryError, ValueError) as error:
+            raise CaptureUnreadable(f"{self.path} is damaged, or no capture: {_reason(error)}") from None
+
+    def _check(self) -> None:
+        with self._asking():
+            database = self._database
+            for pragma in (
+                "trusted_schema = OFF",
+                "query_only = ON",
+                "cell_size_check = ON",
+                "mmap_size = 0",
+            ):
+                database.execute(f"PRAGMA {pragma}")
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_PAYLOAD_BYTES + 4_096)
+            refuse_version(int(database.execute("PRAGMA user_version").fetchone()[0]))
+            if objects(database) != expected_objects():
+                raise CaptureUnreadable(f"{self.path} holds other tables than a capture has, and is not read")
+
+
+class _Cells:
+    """The cells of a row; `is_odd` once one of them is not what it should be."""
+
+    def __init__(self, cells: tuple[Any, ...]) -> None:
+        self._cells = cells
+        self.is_odd = False
+
+    def whole(self, index: int, most: int, otherwise: int) -> int:
+        """An integer from 0 to `most`."""
+        value = self._cells[index]
+        if isinstance(value, int) and 0 <= value <= most:
+            return value
+        self.is_odd = True
+        return otherwise
+
+    def real(self, index: int, most: float) -> float:
+        """A finite number from 0 to `most`."""
+        value = self._cells[index]
+        if isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= most:
+            return float(value)
+        self.is_odd = True
+        return 0.0
+
+
+def _check_header(path: Path) -> None:
+    """Look at a file before SQLite does; a pipe must not hang."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+            head = os.read(handle, 100) if is_file else b""
+        finally:
+            os.close(handle)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", "") or str(error)
+        raise CaptureUnreadable(f"{path} cannot be read: {why}") from None
+    if not is_file:
+        raise CaptureUnreadable(f"{path} is no file that can be read")
+    if not head:
+        raise CaptureUnreadable(f"{path} is empty")
+    if len(head) < 100 or not head.startswith(_MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+        raise CaptureUnreadable(f"{path} is no capture of Sonde")
+    refuse_version(int.from_bytes(head[60:64], "big"))
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    """Read-only. Without a `-wal` beside it the file is all there is, and SQLite leaves nothing there."""
+    for end in ("-wal", "-shm"):
+        beside = Path(f"{path}{end}")
+        if os.path.lexists(beside) and not beside.is_file():
+            raise CaptureUnreadable(f"{beside} is no file; move it away to read the capture without it")
+    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
+    alone = not os.path.lexists(f"{path}-wal")
+    try:
+        return _opened(f"{uri}&immutable=1") if alone else _opened(uri)
+    except sqlite3.OperationalError:  # the folder is read-only: what has not reached the main file is missing
+        try:
+            return _opened(f"{uri}&immutable=1")
+        except sqlite3.Error as error:
+            raise CaptureUnreadable(f"{path} cannot be opened: {_reason(error)}") from None
+    except sqlite3.Error as error:
+        raise CaptureUnreadable(f"{path} is damaged, or no capture: {_reason(error)}") from None
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    database = sqlite3.connect(uri, uri=True, isolation_level=None)
+    try:
+        database.text_factory = bytes  # what claims to be text may be anything
+        database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA query_only = ON")
+        database.execute("PRAGMA schema_version").fetchone()  # the first look at the file
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _text(value: object, limit: int) -> str:
+    """Text of a cell; SQLite's `substr` makes an empty blob NULL."""
+    return value.decode("utf-8", "replace")[:limit] if isinstance(value, bytes) else ""
+
+
+def _reason(error: Exception) -> str:
+    said = str(error)[:160]
+    return "reading it takes too long" if said == "interrupted" else said or "not enough memory"
