@@ -212,7 +212,7 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
     window_loop.run_until_complete(click_all())
     assert {asked[0] for asked in bench.asked} == set(offered)
     assert (Act.KILL_NODE in offered) == (kind is EndpointKind.CLUSTER)
-    assert (Act.RESTART_GATEWAY in offered) == (kind is not EndpointKind.CLUSTER)
+    assert (Act.RESTART_GATEWAY in offered) == (kind in (EndpointKind.EMBEDDED, EndpointKind.REMOTE))
     assert (Act.REFUSE, 10.0) in bench.asked
 
 

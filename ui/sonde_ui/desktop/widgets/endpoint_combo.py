@@ -13,7 +13,7 @@ from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
-_NEW = "New remote endpoint…"
+_NEW = "New endpoint…"
 _STARTS = {
     EndpointKind.EMBEDDED: "One gateway that starts beside the window",
     EndpointKind.CLUSTER: "Redis, NATS, two nodes and a balancer that start beside the window",
