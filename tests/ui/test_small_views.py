@@ -12,15 +12,17 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QTabBar,
     QWidget,
 )
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.changes import NO_PROMISE, Act, Promise
+from sonde_lab.changes import NO_PROMISE, Act, GatewayState, GatewayStatus, Promise
 from sonde_lab.endpoints import EndpointKind
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
@@ -107,6 +109,23 @@ def test_choosing_a_connection_or_session_suggests_a_filter(
         place = view.list.visualRect(view.model.index(1)).center()
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     view.grab()
+
+
+def test_on_a_proxy_the_address_for_clients_is_told_and_copied(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = ConnectionsView(bench, bridge)
+    shown(qtbot, view)
+    url = "ws://127.0.0.1:9100/v1/ws"
+    bench.pending.gateway = GatewayStatus("proxy", GatewayState.LIVE, url=url)
+    bench.pending.gateway_changed = True
+    bridge.drain()
+    said = [label.text() for label in view.findChildren(QLabel)]
+    assert "Point a client at ws://127.0.0.1:9100: its frames appear as traffic." in said
+    button = next(each for each in view.findChildren(QPushButton) if each.text() == "Copy address")
+    with qtbot.assertNotEmitted(view.connect_asked):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == url
 
 
 # ------------------------------------------------------------------ notices
