@@ -116,7 +116,7 @@ class GatewayState(enum.StrEnum):
 class GatewayStatus:
     """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
 
-    kind: str = ""  # "embedded", "cluster" or "remote"
+    kind: str = ""  # "embedded", "cluster", "remote" or "proxy"
     state: GatewayState = GatewayState.NONE
     pid: int | None = None
     url: str = ""
@@ -125,6 +125,21 @@ class GatewayStatus:
     log_tail: tuple[str, ...] = ()
     players: int = 0  # simulated players asked for; 0 when they are off
     progress: str = ""  # in words, while a cluster starts
+    upstream: str = ""  # where a proxy passes everything on to
+    proxied: int = 0  # connections open through a proxy
+
+
+@dataclass(slots=True, frozen=True)
+class ProxiedRow:
+    """One connection through the proxy. `out` is what its client sent."""
+
+    number: int
+    name: str  # "p1": what its rows in the traffic are called
+    peer: str
+    since: float  # unix s
+    is_open: bool = True
+    in_bytes: int = 0
+    out_bytes: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -193,6 +208,7 @@ class Changes:
     gateway: GatewayStatus = field(default_factory=GatewayStatus)
     sessions: tuple[SessionRow, ...] | None = None  # None: as before, or no monitor role
     fleet: tuple[FleetRow, ...] | None = None  # nodes and what they stand on; None: as before
+    proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     promises_changed: bool = False
     gateway_changed: bool = False
@@ -211,6 +227,7 @@ class Changes:
             or self.notices
             or self.sessions is not None
             or self.fleet is not None
+            or self.proxied is not None
             or self.sent_types is not None
             or self.promises_changed
             or self.gateway_changed

@@ -26,6 +26,7 @@ from sonde_lab.endpoints import Endpoint, EndpointKind
 from sonde_lab.fleet import fleet_rows
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import PromiseMeter, Tally
+from sonde_lab.proxying import Proxying
 from sonde_lab.rowlog import RowLog
 from sonde_lab.watch import ClientWatch
 
@@ -41,12 +42,14 @@ class Collector:
         board: NoticeBoard,
         gateway: EmbeddedGateway,
         cluster: ClusterActs,
+        proxying: Proxying,
         figures_every_s: float = 1.0,
     ) -> None:
         self._log = log
         self._board = board
         self._gateway = gateway
         self._cluster = cluster
+        self._proxying = proxying
         self._figures_every_s = figures_every_s
         self._endpoint: Endpoint | None = None
         self._watches: dict[str, ClientWatch] = {}
@@ -101,6 +104,7 @@ class Collector:
             self._take_figures(changes, now, current)
         self._take_gateway(changes, players)
         self._take_fleet(changes, current)
+        changes.proxied = self._proxying.take_rows(now)
         changes.promises = self._promises
         changes.rows = self._log.take_new_rows()
         changes.notices = self._board.take()
@@ -192,6 +196,8 @@ class Collector:
         endpoint, gateway = self._endpoint, self._gateway
         if endpoint is None:
             return GatewayStatus()
+        if endpoint.kind is EndpointKind.PROXY:
+            return self._proxying.status(endpoint)
         client = next((watch.client for watch in self._watches.values()), None)
         stats = None if client is None else client.store.channel(monitoring.STATS)
         sessions = None if stats is None else monitoring.total(stats.document, "sessions")

@@ -19,12 +19,14 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from sonde_lab.proxy_head import parse_listen, parse_upstream
 from sonde_protocol.errors import SondeError, excerpt
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_ENDPOINTS: Final = 200
 MAX_TEXT: Final = 2_048
-_KEYS: Final = frozenset({"name", "url", "token", "production"})
+_KEYS: Final = frozenset({"kind", "name", "url", "token", "production"})
+_PROXY_KEYS: Final = frozenset({"kind", "name", "upstream", "listen", "insecure", "rewrite_host"})
 _TOKEN_KEYS: Final = {
     "paste": frozenset({"kind"}),
     "command": frozenset({"kind", "argv"}),
@@ -40,6 +42,7 @@ class EndpointKind(enum.StrEnum):
     EMBEDDED = "embedded"
     CLUSTER = "cluster"
     REMOTE = "remote"
+    PROXY = "proxy"  # our own process, and behind it anybody's
 
 
 class TokenKind(enum.StrEnum):
@@ -74,10 +77,16 @@ class Endpoint:
     url: str = ""
     token: TokenSource = TokenSource(TokenKind.EMBEDDED)
     production: bool = False
+    listen: str = ""  # the last four: a proxy's
+    upstream: str = ""
+    insecure: bool = False
+    rewrite_host: bool = False
 
 
 EMBEDDED: Final = Endpoint("Embedded gateway", EndpointKind.EMBEDDED)
 CLUSTER: Final = Endpoint("Cluster of 2 nodes", EndpointKind.CLUSTER)
+SAVED: Final = (EndpointKind.REMOTE, EndpointKind.PROXY)  # a person's own, kept in the file
+ANY_PORT: Final = "127.0.0.1:0"
 OWN: Final = (EMBEDDED, CLUSTER)  # processes of ours, always on offer
 
 
@@ -146,6 +155,37 @@ def remote(url: str, token: TokenSource, name: str = "", production: bool = Fals
     return Endpoint(name or urlsplit(address).netloc, EndpointKind.REMOTE, address, token, production)
 
 
+def proxy(
+    upstream: str, listen: str = "", name: str = "", *, insecure: bool = False, rewrite_host: bool = False
+) -> Endpoint:
+    """A proxy in front of `upstream`, named by it unless it has a name; on a free port of this machine.
+
+    Raises:
+        EndpointInvalid: one of the addresses cannot be used.
+    """
+    upstream, listen = upstream.strip(), listen.strip() or ANY_PORT
+    if len(upstream) > MAX_TEXT or not upstream.isprintable():
+        raise EndpointInvalid(f"'upstream' must be a text of 1 to {MAX_TEXT} characters", "upstream")
+    try:
+        parsed = parse_upstream(upstream)
+    except ValueError as error:
+        raise EndpointInvalid(str(error), "upstream") from None
+    try:
+        parse_listen(listen)
+    except ValueError as error:
+        raise EndpointInvalid(str(error), "listen") from None
+    if insecure and not parsed.secure:
+        raise EndpointInvalid("'insecure' is about a wss:// upstream; this one is ws://", "insecure")
+    return Endpoint(
+        name or f"Proxy to {urlsplit(upstream).netloc}",
+        EndpointKind.PROXY,
+        listen=listen,
+        upstream=upstream,
+        insecure=insecure,
+        rewrite_host=rewrite_host,
+    )
+
+
 # ---------------------------------------------------------------- file
 
 
@@ -172,14 +212,14 @@ def load(path: Path | None = None) -> LoadedEndpoints:
 
 
 def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
-    """Write the remote endpoints, readable by the person only. The old file is replaced as a whole.
+    """Write the remote endpoints and the proxies, readable by the person only. The old file is replaced as a whole.
 
     Raises:
         OSError: the folder or the file cannot be written.
     """
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = [_table(endpoint) for endpoint in endpoints if endpoint.kind is EndpointKind.REMOTE]
+    tables = [_table(endpoint) for endpoint in endpoints if endpoint.kind in SAVED]
     text = "# Sonde's endpoints. Pasted tokens are not kept here.\n\n" + "\n".join(tables)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -217,14 +257,35 @@ def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
 def _endpoint(entry: Any) -> Endpoint:
     if not isinstance(entry, dict):
         raise EndpointInvalid("an endpoint must be a table")
+    kind = entry.get("kind", EndpointKind.REMOTE.value)
+    if kind not in ("remote", "proxy"):
+        raise EndpointInvalid("'kind' of an endpoint must be remote or proxy", "kind")
+    if kind == "proxy":
+        return _proxy(entry)
     _only(entry, _KEYS)
-    production = entry.get("production", False)
-    if not isinstance(production, bool):
-        raise EndpointInvalid("'production' must be true or false", "production")
+    production = _flag(entry, "production")
     name = _text(entry, "name")
     return Endpoint(
         name, EndpointKind.REMOTE, checked_url(_text(entry, "url")), _token(entry.get("token")), production
     )
+
+
+def _proxy(entry: Mapping[str, Any]) -> Endpoint:
+    _only(entry, _PROXY_KEYS)
+    return proxy(
+        _text(entry, "upstream"),
+        _text(entry, "listen") if "listen" in entry else "",
+        _text(entry, "name"),
+        insecure=_flag(entry, "insecure"),
+        rewrite_host=_flag(entry, "rewrite_host"),
+    )
+
+
+def _flag(entry: Mapping[str, Any], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise EndpointInvalid(f"'{key}' must be true or false", key)
+    return value
 
 
 def _token(entry: Any) -> TokenSource:
@@ -307,6 +368,8 @@ def _line_of_key(text: str, index: int, key: str) -> int:
 
 
 def _table(endpoint: Endpoint) -> str:
+    if endpoint.kind is EndpointKind.PROXY:
+        return _proxy_table(endpoint)
     lines = ["[[endpoint]]", f"name = {_quoted(endpoint.name)}", f"url = {_quoted(endpoint.url)}"]
     if endpoint.production:
         lines.append("production = true")
@@ -320,6 +383,13 @@ def _table(endpoint: Endpoint) -> str:
         parts = [f"kind = {_quoted(TokenKind.PASTE.value)}"]
     lines.append(f"token = {{ {', '.join(parts)} }}")
     return "\n".join(lines) + "\n"
+
+
+def _proxy_table(endpoint: Endpoint) -> str:
+    texts = {"kind": "proxy", "name": endpoint.name, "upstream": endpoint.upstream, "listen": endpoint.listen}
+    flags = {"insecure": endpoint.insecure, "rewrite_host": endpoint.rewrite_host}
+    lines = ["[[endpoint]]", *(f"{key} = {_quoted(value)}" for key, value in texts.items())]
+    return "\n".join((*lines, *(f"{key} = true" for key, value in flags.items() if value))) + "\n"
 
 
 def _quoted(text: str) -> str:

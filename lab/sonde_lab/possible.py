@@ -29,6 +29,7 @@ class Situation:
     gateway: GatewayState
     status: ConnectionStatus | None
     parts: tuple[PartStatus, ...] = ()  # of the cluster
+    url: str = ""  # where a proxy listens
 
     @property
     def carrier(self) -> str:
@@ -50,9 +51,20 @@ def why_not(act: Act, now: Situation) -> str | None:
         return cluster_acts.why_not(act, now.parts, now.carrier)
     if act in _OF_GATEWAY:
         return _OF_GATEWAY[act](now.endpoint, now.gateway)
+    if now.endpoint.kind is EndpointKind.PROXY:
+        return _of_proxy(act, now)
     if now.status is None:
         return "There is no client: the gateway has not started."
     return _OF_CLIENT[act](now.status)
+
+
+def _of_proxy(act: Act, now: Situation) -> str | None:
+    if act is not Act.CONNECT:
+        where = f"any client at {now.url}" if now.url else "any client at it once it listens"
+        return f"A proxy has no client of its own: point {where}."
+    if now.gateway is GatewayState.DEAD:
+        return None
+    return "The proxy is starting." if now.gateway is GatewayState.STARTING else "The proxy is running."
 
 
 def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
@@ -64,7 +76,7 @@ def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
 
 
 def _players(endpoint: Endpoint, gateway: GatewayState) -> str | None:
-    if endpoint.kind is EndpointKind.REMOTE:
+    if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY):
         return "Simulated players live on our own gateways only."
     return None if gateway is GatewayState.LIVE else "The gateway is not running."
 

@@ -53,6 +53,13 @@ def source(
     return pasted(wanted.value)
 
 
+def remote(wanted: TokenSource) -> str | TokenCall:
+    """A pasted token as it is, so that the client knows that asking again gives no other one."""
+    if wanted.kind is TokenKind.PASTE and wanted.value.strip():
+        return wanted.value.strip()
+    return source(wanted)
+
+
 def checked(text: str) -> str:
     """A token without its surroundings.
 

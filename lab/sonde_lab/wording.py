@@ -78,3 +78,11 @@ def identity(value: Any) -> str:
     """The first characters of a session id: enough to tell two apart."""
     text = one_line(value, 64) if isinstance(value, str) else short(value)
     return text[:6] + "…" if len(text) > 8 else text
+
+
+def last_words(log_tail: tuple[str, ...], advice: str = "") -> str:
+    """Advice, with the end of a log."""
+    if not log_tail:
+        return advice or "It left no words behind."
+    tail = "\n".join(log_tail[-8:])
+    return f"{advice} Its last words:\n{tail}".strip()

@@ -22,16 +22,17 @@ from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.collecting import Collector
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
-from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
+from sonde_lab.endpoints import Endpoint, EndpointKind
 from sonde_lab.guarded import PartFailed
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.player_process import PlayerProcess
 from sonde_lab.possible import Situation, why_not
+from sonde_lab.proxying import Proxying
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.watch import ClientWatch
-from sonde_lab.wording import identity, one_line
+from sonde_lab.wording import identity, last_words, one_line
 from sonde_protocol.codec import CODECS
 from sonde_protocol.codes import CloseCode, Role
 from sonde_protocol.errors import SondeError, excerpt
@@ -77,8 +78,9 @@ class Workbench:
         self._gateway = EmbeddedGateway(self._on_gateway)
         self._players = PlayerProcess(self._on_players_died)
         self._cluster = ClusterActs(self._on_cluster)
+        self._proxying = Proxying(self._log, clock, self._on_cluster, self._notice)
         self._collector = Collector(
-            self._log, self._board, self._gateway, self._cluster, self.config.figures_every_s
+            self._log, self._board, self._gateway, self._cluster, self._proxying, self.config.figures_every_s
         )
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,13 +100,15 @@ class Workbench:
             await self._leave()
             self.endpoint = endpoint
             self._wanted_players = players or DEFAULT_PLAYERS
-            self.players = 0 if endpoint.kind is EndpointKind.REMOTE else players
+            self.players = 0 if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY) else players
             self._collector.begin(endpoint, self.players)
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
-                self._join(endpoint.url, _remote_token(endpoint.token))
+                self._join(endpoint.url, tokens.remote(endpoint.token))
             elif endpoint.kind is EndpointKind.CLUSTER:
                 await self._start_cluster()
+            elif endpoint.kind is EndpointKind.PROXY:
+                await self._proxying.start(endpoint)
             else:
                 await self._start_gateway(self._gateway.start)
 
@@ -126,6 +130,7 @@ class Workbench:
         self.players = 0
         await self._gateway.stop()
         await self._cluster.stop()
+        await self._proxying.stop()
 
     async def _start_gateway(self, start: Callable[[], Coroutine[Any, Any, str]]) -> None:
         """Bring the embedded gateway up, then whoever lives on it."""
@@ -136,7 +141,7 @@ class Workbench:
                 "gateway_failed",
                 "The embedded gateway did not start",
                 str(error),
-                _last_words(error.log_tail),
+                last_words(error.log_tail),
             )
             return
         await self._populate((url,), self._gateway.secret)
@@ -146,12 +151,16 @@ class Workbench:
         try:
             urls = await self._cluster.start()
         except (PartFailed, OSError) as error:
-            words = _last_words(getattr(error, "log_tail", ()))
+            words = last_words(getattr(error, "log_tail", ()))
             self._notice("cluster_failed", "The cluster did not start", str(error), words)
             await self._cluster.stop()
             self._collector.gateway_changed()
             return
         await self._populate(urls, self._cluster.secret)
+
+    async def _start_proxy_again(self, endpoint: Endpoint) -> None:
+        async with self._moving:
+            await self._proxying.start(endpoint)
 
     async def _populate(self, urls: Sequence[str], secret: str) -> None:
         if self.endpoint is not None and YOU not in self.clients:
@@ -221,17 +230,24 @@ class Workbench:
                 gateway=self._own_gateway_state(),
                 status=None if client is None else client.status,
                 parts=self._cluster.parts,
+                url=self._proxying.url,
             ),
         )
 
     def _own_gateway_state(self) -> GatewayState:
-        is_cluster = self.endpoint is not None and self.endpoint.kind is EndpointKind.CLUSTER
-        return self._cluster.state if is_cluster else self._gateway.state
+        kind = None if self.endpoint is None else self.endpoint.kind
+        if kind is EndpointKind.PROXY:
+            return self._proxying.state
+        return self._cluster.state if kind is EndpointKind.CLUSTER else self._gateway.state
 
     def connect(self) -> None:
-        """Connect the current client."""
-        if self._may(Act.CONNECT):
-            self._act(Act.CONNECT, "connect")
+        """Connect the current client; a proxy that has ended starts again."""
+        if not self._may(Act.CONNECT) or self.endpoint is None:
+            return
+        self._act(Act.CONNECT, "connect")
+        if self.endpoint.kind is EndpointKind.PROXY:
+            self._spawn(self._start_proxy_again(self.endpoint), "start the proxy")
+        else:
             self.clients[self.current].connect()
 
     def disconnect(self) -> None:
@@ -305,7 +321,7 @@ class Workbench:
         try:
             await self._cluster.do(act, names)
         except (PartFailed, OSError) as error:
-            words = _last_words(getattr(error, "log_tail", ()))
+            words = last_words(getattr(error, "log_tail", ()))
             self._notice("part_failed", "A part of the cluster did not come up", str(error), words)
 
     def set_players(self, on: bool) -> None:
@@ -383,14 +399,14 @@ class Workbench:
         gateway = self._gateway
         if gateway.state is GatewayState.DEAD and gateway.exit_code is not None and gateway.starts:
             detail = f"Its process {end_in_words(gateway.exit_code)}."
-            words = _last_words(gateway.log_tail, "“Restart gateway” brings it back on the same port.")
+            words = last_words(gateway.log_tail, "“Restart gateway” brings it back on the same port.")
             self._notice("gateway_died", "The embedded gateway has ended", detail, words)
 
     def _on_players_died(self, exit_code: int) -> None:
         self.players = 0
         self._collector.gateway_changed()
         detail = f"Their process {end_in_words(exit_code)}."
-        words = _last_words(self._players.log_tail, "Turn them on again when you like.")
+        words = last_words(self._players.log_tail, "Turn them on again when you like.")
         self._notice("players_died", "The simulated players have ended", detail, words)
 
     # ------------------------------------------------------------ small things
@@ -445,18 +461,3 @@ class Workbench:
                 f"{task.get_name()}: {error}",
                 "Please report it.",
             )
-
-
-def _remote_token(source: TokenSource) -> str | tokens.TokenCall:
-    """A pasted token as it is, so that the client knows that asking again gives no other one."""
-    if source.kind is TokenKind.PASTE and source.value.strip():
-        return source.value.strip()
-    return tokens.source(source)
-
-
-def _last_words(log_tail: tuple[str, ...], advice: str = "") -> str:
-    """Advice, with the end of a log."""
-    if not log_tail:
-        return advice or "It left no words behind."
-    tail = "\n".join(log_tail[-8:])
-    return f"{advice} Its last words:\n{tail}".strip()

@@ -19,6 +19,7 @@ from sonde_lab.endpoints import (
     TokenSource,
     checked_url,
     load,
+    proxy,
     remote,
     save,
 )
@@ -85,6 +86,12 @@ GOOD = '[[endpoint]]\nname = "one"\nurl = "ws://h/v1/ws"\n\n[[endpoint]]\n'
         (GOOD + 'name = "two"\nurl = "ws://h"\n[endpoint.token]\nkind = "url"\nurl = "file:///etc/passwd"\n', 7, "https://host"),
         (GOOD + 'name = "two"\nurl = "ws://h"\n[endpoint.token]\nkind = "url"\nurl = "http://h"\nmethod = "PUT"\n', 11, "GET or POST"),
         (GOOD + 'name = "two"\nurl = "ws://h"\ntoken = "abc"\n', 8, "table"),
+        (GOOD + 'kind = "magic"\nname = "two"\n', 6, "remote or proxy"),
+        (GOOD + 'kind = "proxy"\nname = "two"\nupstream = "http://h"\n', 8, "WebSocket server"),
+        (GOOD + 'kind = "proxy"\nname = "two"\nupstream = "ws://h"\nlisten = "nowhere"\n', 9, "listen at"),
+        (GOOD + 'kind = "proxy"\nname = "two"\nupstream = "ws://h"\nurl = "ws://h"\n', 9, "unknown key 'url'"),
+        (GOOD + 'kind = "proxy"\nname = "two"\nupstream = "ws://h"\ninsecure = true\n', 9, "wss://"),
+        (GOOD + 'kind = "proxy"\nname = "two"\n', 5, "'upstream'"),
         ("port = 5\n", 1, "unknown key 'port'"),
         ('endpoint = "x"\n', 1, "tables"),
         ("endpoint = [5]\n", 0, "table"),
@@ -122,6 +129,20 @@ def test_no_bytes_make_loading_raise(tmp_path_factory: pytest.TempPathFactory, c
     path = tmp_path_factory.mktemp("hostile") / "endpoints.toml"
     path.write_bytes(content)
     assert load(path).endpoints[0] == EMBEDDED
+
+
+def test_proxies_are_saved_and_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "endpoints.toml"
+    made = (
+        proxy("ws://127.0.0.1:8765/v1/ws"),
+        proxy("wss://game.example", "127.0.0.1:9100", "Live", insecure=True, rewrite_host=True),
+    )
+    assert made[0].name == "Proxy to 127.0.0.1:8765"
+    assert made[0].listen == "127.0.0.1:0"
+    save((*OWN, *made), path)
+    loaded = load(path)
+    assert loaded.error is None
+    assert loaded.endpoints == (*OWN, *made)
 
 
 def test_remote_endpoint_is_named_by_its_host() -> None:

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from sonde_lab.endpoints import proxy
 from sonde_ui import cli
 from sonde_ui.desktop import app as window_app
 from sonde_ui.desktop.app import WindowOptions
@@ -53,6 +54,11 @@ def test_every_option_reaches_the_window(opened: list[WindowOptions], tmp_path: 
     assert (options.after_s, options.players, options.data_dir) == (0.5, False, tmp_path)
 
 
+def test_the_window_opens_on_a_proxy(opened: list[WindowOptions]) -> None:
+    runner.invoke(cli.app, ["ui", "--proxy", "ws://127.0.0.1:9/v1/ws", "--listen", "127.0.0.1:9100"])
+    assert opened[0].endpoint == proxy("ws://127.0.0.1:9/v1/ws", "127.0.0.1:9100")
+
+
 def test_a_token_may_come_from_the_environment(
     opened: list[WindowOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +72,10 @@ def test_a_token_may_come_from_the_environment(
     ("arguments", "said"),
     [
         (["ui", "--connect", "http://127.0.0.1"], "must look like ws://"),
+        (["ui", "--proxy", "http://127.0.0.1"], "--proxy: 'http://127.0.0.1' is no address"),
+        (["ui", "--proxy", "ws://h", "--listen", "x"], "--listen: 'x' is no address"),
+        (["ui", "--listen", "127.0.0.1:9100"], "name its server with --proxy"),
+        (["ui", "--proxy", "ws://h", "--cluster"], "leave out --cluster"),
         (["ui", "--size", "big"], "1440x900"),
         (["ui", "--size", "100x100"], "at least 640x480"),
         (["ui", "--after", "soon"], "500ms"),

@@ -115,3 +115,14 @@ def test_the_token_counts_down(left_s: int, text: str) -> None:
 
 def test_a_token_without_an_end_says_nothing() -> None:
     assert expiry_text(None, 0.0) == ""
+
+
+def test_a_proxy_says_what_passes_and_between_whom() -> None:
+    gateway = GatewayStatus(
+        "proxy", GatewayState.LIVE, url="ws://127.0.0.1:9100/", upstream="ws://game:80", proxied=1
+    )
+    look = look_of(None, gateway, NOW)
+    assert (look.name, look.shape) == ("Proxying", Shape.DOT)
+    assert look.reason == "1 connection · ws://127.0.0.1:9100/ → ws://game:80"
+    dead = look_of(None, GatewayStatus("proxy", GatewayState.DEAD), NOW)
+    assert dead.reason == "the proxy has ended"

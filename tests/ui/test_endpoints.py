@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.endpoints import EMBEDDED, OWN, Endpoint, TokenKind, TokenSource, remote
+from sonde_lab.endpoints import EMBEDDED, OWN, Endpoint, TokenKind, TokenSource, proxy, remote
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.windows.desk import Desk
@@ -94,7 +94,7 @@ def test_the_combo_lists_endpoints_and_offers_a_new_one(combo: EndpointCombo, bo
         "Cluster of 2 nodes",
         "live · production",
         "",
-        "New remote endpoint…",
+        "New endpoint…",
     ]
 
 
@@ -145,6 +145,31 @@ def test_the_dialog_says_what_is_wrong_and_stays(
     QTest.keyClicks(dialog.url, "x")
     assert dialog.error.text() == ""
     dialog.reject()
+
+
+def test_the_dialog_makes_a_proxy(dialog: EndpointDialog, qtbot: QtBot) -> None:
+    made: list[Endpoint] = []
+    dialog.made.disconnect()
+    dialog.made.connect(made.append)
+    dialog.what.setCurrentIndex(1)
+    assert dialog.upstream.isVisible()
+    assert not dialog.url.isVisible()
+    dialog.upstream.setText("http://game.example")
+    finish(dialog)
+    assert "WebSocket server" in dialog.error.text()
+    dialog.upstream.setText("wss://game.example/v1/ws")
+    dialog.listen.setText("127.0.0.1:9100")
+    dialog.name.setText("through")
+    finish(dialog)
+    assert made == [proxy("wss://game.example/v1/ws", "127.0.0.1:9100", "through")]
+
+
+def test_a_saved_proxy_is_listed_with_where_it_leads(combo: EndpointCombo, book: EndpointBook) -> None:
+    book.add(proxy("ws://game.example", name="through"))
+    place = combo.findText("through")
+    assert place >= len(OWN)
+    tip = combo.itemData(place, Qt.ItemDataRole.ToolTipRole)
+    assert tip == "A proxy at 127.0.0.1:0 → ws://game.example"
 
 
 def test_a_command_with_an_open_quote_is_told(dialog: EndpointDialog) -> None:

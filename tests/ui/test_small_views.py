@@ -12,15 +12,17 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
     QComboBox,
+    QLabel,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QTabBar,
     QWidget,
 )
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.changes import NO_PROMISE, Act, Promise
+from sonde_lab.changes import NO_PROMISE, Act, GatewayState, GatewayStatus, Promise, ProxiedRow
 from sonde_lab.endpoints import EndpointKind
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
@@ -107,6 +109,23 @@ def test_choosing_a_connection_or_session_suggests_a_filter(
         place = view.list.visualRect(view.model.index(1)).center()
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     view.grab()
+
+
+def test_on_a_proxy_the_address_for_clients_is_told_and_copied(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = ConnectionsView(bench, bridge)
+    shown(qtbot, view)
+    url = "ws://127.0.0.1:9100/v1/ws"
+    bench.pending.gateway = GatewayStatus("proxy", GatewayState.LIVE, url=url)
+    bench.pending.gateway_changed = True
+    bridge.drain()
+    said = [label.text() for label in view.findChildren(QLabel)]
+    assert "Point a client at ws://127.0.0.1:9100: its frames appear as traffic." in said
+    button = next(each for each in view.findChildren(QPushButton) if each.text() == "Copy address")
+    with qtbot.assertNotEmitted(view.connect_asked):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == url
 
 
 # ------------------------------------------------------------------ notices
@@ -212,7 +231,7 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
     window_loop.run_until_complete(click_all())
     assert {asked[0] for asked in bench.asked} == set(offered)
     assert (Act.KILL_NODE in offered) == (kind is EndpointKind.CLUSTER)
-    assert (Act.RESTART_GATEWAY in offered) == (kind is not EndpointKind.CLUSTER)
+    assert (Act.RESTART_GATEWAY in offered) == (kind in (EndpointKind.EMBEDDED, EndpointKind.REMOTE))
     assert (Act.REFUSE, 10.0) in bench.asked
 
 
@@ -259,3 +278,26 @@ def test_a_view_that_is_closed_leaves_nothing_connected(
     bench.add(script.story())
     bridge.drain()
     bridge.ticked.emit(time.monotonic())
+
+
+def test_connections_through_the_proxy_are_listed_and_filtered_by(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    view = ConnectionsView(bench, bridge)
+    shown(qtbot, view)
+    bench.pending.proxied = (
+        ProxiedRow(2, "p2", "127.0.0.1:5002", 0.0, in_bytes=2_048, out_bytes=1_024),
+        ProxiedRow(1, "p1", "127.0.0.1:5001", 0.0, is_open=False),
+    )
+    with qtbot.waitSignal(view.figures_changed) as told:
+        bridge.drain()
+    assert told.args == ["1"]
+    assert [view.model.item(row).note for row in range(2)] == ["127.0.0.1:5002", "closed"]
+    assert view.model.item(0).figure == "3.0 KB"
+    place = view.list.visualRect(view.model.index(1)).center()
+    with qtbot.waitSignal(view.filter_suggested) as suggested:
+        qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert suggested.args == ["conn:p1"]
+    bench.pending.endpoint_changed = True
+    bridge.drain()
+    assert view.model.rowCount() == 0

@@ -100,6 +100,13 @@ def ui(
         bool,
         typer.Option("--cluster", help="A cluster of two nodes of its own, instead of the embedded gateway."),
     ] = False,
+    proxy: Annotated[
+        str,
+        typer.Option(metavar="URL", help="A proxy in front of this server: any client's traffic is shown."),
+    ] = "",
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")
+    ] = "",
     perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
@@ -115,8 +122,14 @@ def ui(
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
         _refuse("--cluster and --connect: choose one of them")
+    if proxy and (cluster or connect):
+        _refuse("--proxy is an endpoint of its own: leave out --cluster and --connect")
+    if listen and not proxy:
+        _refuse("--listen is the proxy's: name its server with --proxy")
     open_window(
         connect=connect,
+        proxy=proxy,
+        listen=listen,
         cluster=cluster,
         token=token,
         perspective=perspective.value if perspective else None,
@@ -215,6 +228,8 @@ def _serve(command: str, arguments: list[str]) -> None:
 def open_window(
     *,
     connect: str = "",
+    proxy: str = "",
+    listen: str = "",
     cluster: bool = False,
     token: str = "",
     perspective: str | None = None,
@@ -236,7 +251,7 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_endpoint(connect, token, cluster),
+        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster),
         perspective=perspective,
         theme=theme,
         size=size,
@@ -264,6 +279,15 @@ def _remote(url: str, token: str) -> Endpoint:
         return remote(url, TokenSource(TokenKind.PASTE, token))
     except EndpointInvalid as error:
         _refuse(f"--connect: {error}")
+
+
+def _proxy(upstream: str, listen: str) -> Endpoint:
+    from sonde_lab import endpoints  # late: see above
+
+    try:
+        return endpoints.proxy(upstream, listen)
+    except endpoints.EndpointInvalid as error:
+        _refuse(f"{'--listen' if error.key == 'listen' else '--proxy'}: {error}")
 
 
 def _refuse(sentence: str) -> NoReturn:

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
 from sonde_lab.changes import Act
-from sonde_lab.endpoints import CLUSTER, EMBEDDED, Endpoint, EndpointKind
+from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
@@ -90,8 +90,8 @@ class Commands(QObject):
 
     def open_endpoint(self, endpoint: Endpoint) -> None:
         """Leave the endpoint that is open and go to another."""
-        is_remote = endpoint.kind is EndpointKind.REMOTE  # a window starts with what is there at once
-        self._settings.endpoint = endpoint.name[:200] if is_remote else ""
+        is_saved = endpoint.kind in SAVED  # else a window starts with what is there at once
+        self._settings.endpoint = endpoint.name[:200] if is_saved else ""
         self._start(f"open {endpoint.name}", self._workbench.open(endpoint, self._settings.players))
 
     def new_endpoint(self) -> None:

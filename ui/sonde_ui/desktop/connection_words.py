@@ -67,13 +67,21 @@ def _idle(status: ConnectionStatus | None, gateway: GatewayStatus) -> Look:
         return Look("Disconnected", Shape.CROSS, "bad", f"{_own(gateway)} has ended")
     if gateway.state is GatewayState.NONE:
         return Look("No endpoint", Shape.DASH, "dim", "choose where to connect")
+    if gateway.kind == "proxy":
+        return Look("Proxying", Shape.DOT, "ok", proxy_words(gateway))
     if status is not None and status.last_close is not None:
         return Look("Disconnected", Shape.DASH, "dim", f"closed {by_whom(status)}")
     return Look("Disconnected", Shape.DASH, "dim", "not connected and not trying")
 
 
 def _own(gateway: GatewayStatus) -> str:
-    return "the cluster" if gateway.kind == "cluster" else "the embedded gateway"
+    return {"cluster": "the cluster", "proxy": "the proxy"}.get(gateway.kind, "the embedded gateway")
+
+
+def proxy_words(gateway: GatewayStatus) -> str:
+    """What passes a proxy, and between whom."""
+    plural = "" if gateway.proxied == 1 else "s"
+    return f"{gateway.proxied} connection{plural} · {gateway.url} → {gateway.upstream}"
 
 
 def _live(status: ConnectionStatus, now: float) -> str:

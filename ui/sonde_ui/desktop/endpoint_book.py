@@ -1,4 +1,4 @@
-"""The endpoints a person can choose from: gateways of our own, and the saved remote ones.
+"""The endpoints a person can choose from: gateways of our own, and the saved ones.
 
 Owns the list while the window is open; reading and writing the file is the lab's.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from sonde_lab import endpoints as store
-from sonde_lab.endpoints import Endpoint, EndpointFileError, EndpointKind
+from sonde_lab.endpoints import SAVED, Endpoint, EndpointFileError
 
 
 class EndpointBook(QObject):
@@ -42,7 +42,7 @@ class EndpointBook(QObject):
 
     def remember(self, endpoint: Endpoint) -> None:
         """List an endpoint for this run only, such as one from the command line."""
-        if endpoint not in self.endpoints and endpoint.kind is EndpointKind.REMOTE:
+        if endpoint not in self.endpoints and endpoint.kind in SAVED:
             self.endpoints = (*(known for known in self.endpoints if known.name != endpoint.name), endpoint)
             self.changed.emit()
 

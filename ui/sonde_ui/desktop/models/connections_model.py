@@ -13,7 +13,7 @@ from typing import Any, Final
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from sonde_client import ConnectionStatus
-from sonde_lab.changes import SessionRow
+from sonde_lab.changes import ProxiedRow, SessionRow
 from sonde_lab.filter.expression import quoted
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.models import figures
@@ -135,6 +135,23 @@ def _session_tip(row: SessionRow) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def proxied_link(row: ProxiedRow) -> Link:
+    """The row of a connection through the proxy; its figure is what passed, both ways."""
+    sizes = f"{figures.size(row.out_bytes)} sent, {figures.size(row.in_bytes)} received"
+    return Link(
+        key=f"proxied:{row.name}",
+        name=row.name,
+        note=one_line(row.peer, 60) if row.is_open else "closed",
+        shape=Shape.DOT if row.is_open else Shape.HOLLOW,
+        tone="ok" if row.is_open else "dim",
+        figure=str(figures.size(row.in_bytes + row.out_bytes)),
+        filter_text=f"conn:{quoted(row.name)}",
+        tooltip=tool_tip(
+            f"{row.name} from {one_line(row.peer, 60)} since {figures.wall_stamp(row.since)}\n{sizes}"
+        ),
+    )
+
+
 class LinksModel(KeyedListModel[Link]):
     """Rows that are links; headings cannot be chosen."""
 
@@ -170,6 +187,7 @@ class ConnectionsModel(LinksModel):
         super().__init__(parent)
         self._own: dict[str, ConnectionStatus] = {}
         self._sessions: tuple[SessionRow, ...] = ()
+        self._proxied: tuple[ProxiedRow, ...] = ()
         self._current = ""
 
     def set_statuses(self, statuses: Mapping[str, ConnectionStatus], current: str) -> None:
@@ -185,10 +203,14 @@ class ConnectionsModel(LinksModel):
         """The gateway's sessions; own ones stand above already."""
         self._sessions = sessions
 
+    def set_proxied(self, rows: tuple[ProxiedRow, ...]) -> None:
+        """Connections through the proxy, newest first."""
+        self._proxied = rows
+
     @property
     def own_count(self) -> int:
-        """How many clients are ours."""
-        return len(self._own)
+        """How many clients are ours, or come through our proxy now."""
+        return len(self._own) + sum(row.is_open for row in self._proxied)
 
     @property
     def is_waiting(self) -> bool:
@@ -207,6 +229,7 @@ class ConnectionsModel(LinksModel):
 
     def _make(self, now: float) -> list[Link]:
         links = [own_link(name, status, name == self._current, now) for name, status in self._own.items()]
+        links += map(proxied_link, self._proxied)
         others = sorted(
             (row for row in self._sessions if not row.own), key=lambda row: (row.name.casefold(), row.session)
         )

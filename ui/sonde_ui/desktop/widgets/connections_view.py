@@ -1,13 +1,15 @@
-"""Own clients, and with the monitor role every session of the gateway; choosing one filters by it."""
+"""Own clients or those of the proxy, and with the monitor role every session of the gateway; choosing one filters by it."""
 
 from __future__ import annotations
 
 import time
+from urllib.parse import urlsplit
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStackedLayout, QWidget
 
-from sonde_lab.changes import Changes
+from sonde_lab.changes import Changes, GatewayState, GatewayStatus
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
@@ -35,6 +37,7 @@ class ConnectionsView(QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._proxy_url = ""
         self._empty = EmptyState("connect", "No client is connected.", "Connect")
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.list)
@@ -44,20 +47,42 @@ class ConnectionsView(QWidget):
         bridge.ticked.connect(self._on_tick)
         self.list.clicked.connect(self._on_chosen)
         self.list.activated.connect(self._on_chosen)
-        self._empty.acted.connect(self.connect_asked)
+        self._empty.acted.connect(self._on_empty_act)
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.gateway_changed or changes.endpoint_changed:
+            self._say_emptiness(changes.gateway)
         if changes.endpoint_changed:
             self.model.set_sessions(())
+            self.model.set_proxied(())
             self.model.keep_only(set(self._workbench.clients))
         if changes.sessions is not None:
             self.model.set_sessions(changes.sessions)
-        if not (changes.statuses or changes.sessions is not None or changes.endpoint_changed):
+        if changes.proxied is not None:
+            self.model.set_proxied(changes.proxied)
+        news = (changes.sessions, changes.proxied)
+        if not (changes.statuses or changes.endpoint_changed or any(each is not None for each in news)):
             return
         self.model.set_statuses(changes.statuses, self._workbench.current)
         self.model.rebuild(time.monotonic())
         self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
         self.figures_changed.emit(figures.count(self.model.own_count) if self.model.own_count else "")
+
+    def _say_emptiness(self, gateway: GatewayStatus) -> None:
+        is_proxy = gateway.kind == "proxy" and gateway.state is GatewayState.LIVE
+        self._proxy_url = gateway.url if is_proxy else ""
+        if is_proxy:
+            parts = urlsplit(gateway.url)  # a path without a space could not be wrapped
+            sentence = f"Point a client at {parts.scheme}://{parts.netloc}: its frames appear as traffic."
+            self._empty.say("connect", sentence, "Copy address")
+        else:
+            self._empty.say("connect", "No client is connected.", "Connect")
+
+    def _on_empty_act(self) -> None:
+        if self._proxy_url:
+            QGuiApplication.clipboard().setText(self._proxy_url)
+        else:
+            self.connect_asked.emit()
 
     def _on_tick(self, now: float) -> None:
         if self.model.is_waiting:

@@ -13,11 +13,12 @@ from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
-_NEW = "New remote endpoint…"
+_NEW = "New endpoint…"
 _STARTS = {
     EndpointKind.EMBEDDED: "One gateway that starts beside the window",
     EndpointKind.CLUSTER: "Redis, NATS, two nodes and a balancer that start beside the window",
     EndpointKind.REMOTE: "",
+    EndpointKind.PROXY: "",
 }
 
 
@@ -52,9 +53,7 @@ class EndpointCombo(QComboBox):
         for endpoint in self._book.endpoints:
             production = " · production" if endpoint.production else ""
             self.addItem(_sign(endpoint), one_line(endpoint.name, 60) + production, endpoint)
-            self.setItemData(
-                self.count() - 1, endpoint.url or _STARTS[endpoint.kind], Qt.ItemDataRole.ToolTipRole
-            )
+            self.setItemData(self.count() - 1, _where(endpoint), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem(icon("plus", "dim", 14), _NEW)
         self._select()
@@ -71,6 +70,12 @@ class EndpointCombo(QComboBox):
             self.chosen.emit(endpoint)
         elif place == self.count() - 1:
             self.new_asked.emit()
+
+
+def _where(endpoint: Endpoint) -> str:
+    if endpoint.kind is EndpointKind.PROXY:
+        return f"A proxy at {endpoint.listen} → {endpoint.upstream}"
+    return endpoint.url or _STARTS[endpoint.kind]
 
 
 def _sign(endpoint: Endpoint) -> QIcon:

@@ -101,7 +101,7 @@ def gateway_words(gateway: GatewayStatus) -> str:
 
 
 def _named(gateway: GatewayStatus) -> str:
-    return "cluster" if gateway.kind == "cluster" else "embedded gateway"
+    return gateway.kind if gateway.kind in ("cluster", "proxy") else "embedded gateway"
 
 
 def _figure(align: Qt.AlignmentFlag = Qt.AlignmentFlag.AlignLeft) -> ElidedLabel:

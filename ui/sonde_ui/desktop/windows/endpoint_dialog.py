@@ -1,4 +1,4 @@
-"""Asks for a remote endpoint: address, where the token comes from, and whether it is a production system.
+"""Asks for an endpoint: a remote gateway with its token, or a proxy with its upstream and where it listens.
 
 Non-modal, opened with `open()`: a nested event loop inside a task would break asyncio for good.
 """
@@ -21,7 +21,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sonde_lab.endpoints import Endpoint, EndpointInvalid, TokenKind, TokenSource, checked_url, remote
+from sonde_lab.endpoints import (
+    ANY_PORT,
+    Endpoint,
+    EndpointInvalid,
+    EndpointKind,
+    TokenKind,
+    TokenSource,
+    checked_url,
+    proxy,
+    remote,
+)
 from sonde_ui.desktop.theme import CONTROL, GRID, font_data, font_ui
 
 _SOURCES = {
@@ -46,9 +56,16 @@ class EndpointDialog(QDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle("New remote endpoint")
+        self.setWindowTitle("New endpoint")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setMinimumWidth(480)
+        self.what = QComboBox()
+        self.what.setAccessibleName("Kind")
+        self.what.setFont(font_ui())
+        self.what.addItem("Gateway: connect to it with a client of our own", EndpointKind.REMOTE)
+        self.what.addItem("Proxy: watch any client of any server", EndpointKind.PROXY)
+        self.upstream = self._line("Upstream", "wss://game.example/v1/ws")
+        self.listen = self._line("Listen at", f"{ANY_PORT}: a free port")
         self.url = self._line("Address", "wss://game.example/v1/ws")
         self.name = self._line("Name", "as in the address")
         self.kind = QComboBox()
@@ -64,8 +81,10 @@ class EndpointDialog(QDialog):
         self.production.setAccessibleName(self.production.text())
         self.error = _words("bad")
         self.kind.currentIndexChanged.connect(self._show_source)
+        self.what.currentIndexChanged.connect(self._show_kind)
         self._lay_out()
         self._show_source()
+        self._show_kind()
 
     def _line(self, name: str, placeholder: str) -> QLineEdit:
         line = QLineEdit()
@@ -76,10 +95,13 @@ class EndpointDialog(QDialog):
         return line
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
+        form = self._form = QFormLayout()
         form.setHorizontalSpacing(4 * GRID)
         form.setVerticalSpacing(2 * GRID)
         for name, field in (
+            ("Kind", self.what),
+            ("Upstream", self.upstream),
+            ("Listen at", self.listen),
             ("Address", self.url),
             ("Name", self.name),
             ("Token", self.kind),
@@ -114,6 +136,17 @@ class EndpointDialog(QDialog):
             row.addWidget(button)
         return row
 
+    def _is_proxy(self) -> bool:
+        return EndpointKind(self.what.currentData()) is EndpointKind.PROXY
+
+    def _show_kind(self) -> None:
+        is_proxy = self._is_proxy()
+        of_proxy: tuple[QWidget, ...] = (self.upstream, self.listen)
+        of_gateway: tuple[QWidget, ...] = (self.url, self.kind, self.token, self.hint, self.production)
+        for field in (*of_proxy, *of_gateway):
+            self._form.setRowVisible(field, is_proxy == (field in of_proxy))
+        self.error.setText("")
+
     def _show_source(self) -> None:
         kind = self._kind()
         _, placeholder, hint = _SOURCES[kind]
@@ -135,6 +168,8 @@ class EndpointDialog(QDialog):
         self.accept()
 
     def _endpoint(self) -> Endpoint:
+        if self._is_proxy():
+            return proxy(self.upstream.text(), self.listen.text(), self.name.text().strip())
         return remote(
             checked_url(self.url.text()),  # first: what is wrong is told from the top down
             self._source(),
