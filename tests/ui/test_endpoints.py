@@ -186,3 +186,12 @@ def test_a_pasted_token_is_not_readable_on_the_screen(dialog: EndpointDialog) ->
     dialog.kind.setCurrentIndex(2)
     assert dialog.token.echoMode() == dialog.token.EchoMode.Normal
     dialog.reject()
+
+
+def test_a_long_name_loses_its_middle_and_keeps_its_port(combo: EndpointCombo) -> None:
+    assert combo.shown_name == combo.currentText()
+    combo.setItemText(0, "Proxy to gateway.example.org:18765")
+    combo.setCurrentIndex(0)
+    assert "…" in combo.shown_name
+    assert combo.shown_name.endswith(":18765")
+    assert not combo.grab().isNull()

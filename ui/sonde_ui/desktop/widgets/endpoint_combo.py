@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtWidgets import QComboBox
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePainter
 
 from sonde_lab.endpoints import Endpoint, EndpointKind
 from sonde_ui.desktop.endpoint_book import EndpointBook
@@ -13,6 +13,7 @@ from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
+_MARGINS = 66  # beside the sign, the name and the arrow
 _NEW = "New endpoint…"
 _STARTS = {
     EndpointKind.EMBEDDED: "One gateway that starts beside the window",
@@ -47,6 +48,22 @@ class EndpointCombo(QComboBox):
         """Show which endpoint is open."""
         self._current = endpoint
         self._fill()
+
+    @property
+    def shown_name(self) -> str:
+        """The name as far as there is room: a long one loses its middle, since its end is often the port."""
+        room = self.width() - self.iconSize().width() - _MARGINS
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """As Qt does, but a name that is too long is not cut without a sign."""
+        painter = QStylePainter(self)
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown_name
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
 
     def _fill(self) -> None:
         self.clear()
