@@ -130,6 +130,16 @@ class GatewayStatus:
 
 
 @dataclass(slots=True, frozen=True)
+class CaptureStatus:
+    """The file that rows are written to; without a path there is none."""
+
+    path: str = ""
+    rows: int = 0
+    payload_bytes: int = 0
+    rows_lost: int = 0
+
+
+@dataclass(slots=True, frozen=True)
 class ProxiedRow:
     """One connection through the proxy. `out` is what its client sent."""
 
@@ -209,6 +219,7 @@ class Changes:
     sessions: tuple[SessionRow, ...] | None = None  # None: as before, or no monitor role
     fleet: tuple[FleetRow, ...] | None = None  # nodes and what they stand on; None: as before
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
+    capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     promises_changed: bool = False
     gateway_changed: bool = False
@@ -228,6 +239,7 @@ class Changes:
             or self.sessions is not None
             or self.fleet is not None
             or self.proxied is not None
+            or self.capture is not None
             or self.sent_types is not None
             or self.promises_changed
             or self.gateway_changed

@@ -12,11 +12,13 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused, Severity
 from sonde_client.client import Status
 from sonde_lab import cluster_acts, monitoring, tokens
+from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.collecting import Collector
@@ -56,6 +58,7 @@ class WorkbenchConfig:
     measure_every_s: float = 1.0
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
+    captures: Path = Path("captures")  # the folder of capture files
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -82,6 +85,7 @@ class Workbench:
         self._collector = Collector(
             self._log, self._board, self._gateway, self._cluster, self._proxying, self.config.figures_every_s
         )
+        self._capturing = Capturing(self._log, self._notice)
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -113,9 +117,10 @@ class Workbench:
                 await self._start_gateway(self._gateway.start)
 
     async def close(self) -> None:
-        """Leave the endpoint and end every child process."""
+        """Leave the endpoint, end every child process and the capture."""
         async with self._moving:
             await self._leave()
+        await self._capturing.stop()
 
     async def _leave(self) -> None:
         for task in tuple(self._tasks):
@@ -216,7 +221,9 @@ class Workbench:
 
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
-        return self._collector.take(self._now(), self.current, self.players)
+        changes = self._collector.take(self._now(), self.current, self.players)
+        changes.capture = self._capturing.take(self._now())
+        return changes
 
     # ------------------------------------------------------------ acts
 
@@ -342,6 +349,18 @@ class Workbench:
                 await self.clients[self.current].set_presence(status, activity=activity)
             except SondeError as error:
                 self._notice("presence_failed", "The presence was not changed", str(error), "Try again.")
+
+    @property
+    def is_capturing(self) -> bool:
+        """Whether rows are written to a file."""
+        return self._capturing.is_on
+
+    async def toggle_capture(self) -> None:
+        """Begin a new capture file, or end the one that is written."""
+        if self.is_capturing:
+            await self._capturing.stop()
+        else:
+            self._capturing.start(self.config.captures)
 
     def mark(self, text: str = "", row_id: int | None = None) -> int:
         """Put a mark at this moment, or on a row; the marked row's id."""

@@ -59,6 +59,8 @@ class ScriptedWorkbench:
     asked: list[tuple[Any, ...]] = field(default_factory=list)
     refusals: dict[Act, str] = field(default_factory=dict)
     send_answer: str | None = None
+    captures: bool = False
+    config: object = None
 
     def take_changes(self) -> Changes:
         taken, self.pending = (
@@ -77,6 +79,13 @@ class ScriptedWorkbench:
     async def send(self, text: str) -> str | None:
         self.asked.append((Act.SEND, text))
         return self.send_answer
+
+    @property
+    def is_capturing(self) -> bool:
+        return self.captures
+
+    async def toggle_capture(self) -> None:
+        self.captures = not self.captures
 
     def drop(self) -> None:
         self.asked.append((Act.DROP,))

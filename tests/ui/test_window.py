@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QLabel, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
+from sonde_lab.changes import CaptureStatus
 from sonde_lab.filter import FilterError
 from sonde_ui.desktop.actions import PERSPECTIVES, VIEWS
 from sonde_ui.desktop.bridge import Bridge
@@ -383,3 +385,22 @@ def test_what_a_person_changed_is_remembered_at_the_end(
     assert (settings.width, settings.height) == (1300, 820)
     assert settings.layouts["inspect"].closed == ["detail"]
     assert '"fold": false' in settings.traffic
+
+
+def test_the_status_bar_tells_the_capture(desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
+    bench.pending.capture = CaptureStatus("/somewhere/sonde-1.sonde", 1_234, 4_096, 2)
+    bridge.drain()
+    assert desk.status_bar.capture.text() == "● sonde-1.sonde · 1,234 rows · 4.0 KB · 2 lost"
+    bench.pending.capture = CaptureStatus()
+    bridge.drain()
+    assert desk.status_bar.capture.text() == ""
+
+
+async def test_the_capture_is_begun_and_ended_by_its_keys(desk: Desk, bench: ShellWorkbench) -> None:
+    keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    for wanted in (True, False):
+        QTest.keyClick(desk.window, Qt.Key.Key_E, keys)
+        await asyncio.sleep(0)
+        assert bench.captures is wanted
+        desk.actions_table.refresh()
+        assert desk.actions_table["capture.toggle"].isChecked() is wanted

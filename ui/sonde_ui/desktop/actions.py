@@ -70,7 +70,7 @@ _CONNECTION = (
 )
 
 _TRAFFIC = (
-    Action("traffic.filter", "Traffic", "Filter", "focus_filter", keys=("Ctrl+F",), table_keys=("/",), icon="filter", tip="Show only rows that hold every word"),
+    Action("traffic.filter", "Traffic", "Filter", "focus_filter", keys=("Ctrl+F",), table_keys=("/",), icon="filter", tip="Show only rows that words and fields ask for"),
     Action("traffic.clear_filter", "Traffic", "Clear filter", "clear_filter", keys=("Ctrl+Shift+F",), icon="close", tip="Show all rows again"),
     Action("traffic.hold", "Traffic", "Hold or go live", "toggle_hold", table_keys=("Space",), icon="pause", tip="Stop the table where it is; capture goes on", starts_group=True),
     Action("traffic.live", "Traffic", "Back to live", "back_to_live", keys=("Esc",), icon="play", tip="Let the table move on"),
@@ -87,6 +87,7 @@ _TRAFFIC = (
     Action("traffic.previous", "Traffic/Go to", "Previous row", "previous_row", keys=("F7",), table_keys=("K",), icon="chevron-up", tip="Select the previous row, from any panel"),
     Action("traffic.next_in_conversation", "Traffic/Go to", "Next in this conversation", "next_in_conversation", table_keys=("Ctrl+.",), icon="chevron-down", tip="The next row of the same command, or else of the same channel"),
     Action("traffic.previous_in_conversation", "Traffic/Go to", "Previous in this conversation", "previous_in_conversation", table_keys=("Ctrl+,",), icon="chevron-up", tip="The previous row of the same command, or else of the same channel"),
+    Action("capture.toggle", "Traffic", "Capture to a file", "toggle_capture", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Write every row from now on to a new file, or end that", starts_group=True),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
     Action("traffic.copy_payload", "Traffic", "Copy payload", "copy_payload", keys=("Ctrl+Shift+C",), icon="copy", tip="Put the selected row's payload on the clipboard"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),

@@ -144,6 +144,10 @@ class Commands(QObject):
         """Put a mark into the traffic."""
         self._workbench.mark()
 
+    def toggle_capture(self) -> None:
+        """Begin a capture file, or end it."""
+        self._start("capture", self._workbench.toggle_capture())
+
     # ------------------------------------------------------------ traffic
 
     def focus_filter(self) -> None:
@@ -315,6 +319,8 @@ class Commands(QObject):
         match kind:
             case "players":
                 return self._workbench.players_on
+            case "capture":
+                return self._workbench.is_capturing
             case "fold":
                 return self.fold
             case "rows":

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sonde_lab.endpoints import EMBEDDED, Endpoint
-from sonde_lab.workbench import Workbench
+from sonde_lab.workbench import Workbench, WorkbenchConfig
 from sonde_ui.desktop.app import Ending, WindowOptions
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_book import EndpointBook
-from sonde_ui.desktop.settings import SettingsFile
+from sonde_ui.desktop.settings import SettingsFile, data_folder
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.windows.main_window import MainWindow
 
@@ -45,7 +45,8 @@ class WindowSession:
         self._ending = ending
         self._book = EndpointBook(options.data_dir / "endpoints.toml" if options.data_dir else None)
         self.window = window
-        self.workbench = Workbench()
+        captures = (options.data_dir or data_folder()) / "captures"
+        self.workbench = Workbench(config=WorkbenchConfig(captures=captures))
         self.bridge = Bridge(self.workbench)
         self.tasks = Tasks(window)
         self.desk: Desk | None = None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from sonde_lab.changes import Changes, GatewayState, GatewayStatus
+from sonde_lab.changes import CaptureStatus, Changes, GatewayState, GatewayStatus
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import GRID, font_ui
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 
@@ -25,12 +28,14 @@ class StatusBar(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("surface", "line-top")
         self.setFixedHeight(_HEIGHT)
-        self.rows, self.messages, self.bytes, self.rtt, self.kept = (_figure() for _ in range(5))
+        self.rows, self.messages, self.bytes, self.rtt, self.kept, self.capture = (
+            _figure() for _ in range(6)
+        )
         self.gateway = _figure(Qt.AlignmentFlag.AlignRight)
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
         row.setSpacing(5 * GRID)
-        for label in (self.rows, self.messages, self.bytes, self.rtt, self.kept):
+        for label in (self.rows, self.messages, self.bytes, self.rtt, self.kept, self.capture):
             row.addWidget(label)
         row.addWidget(self.gateway, 1)
         self._gateway_text = ""
@@ -68,6 +73,8 @@ class StatusBar(QWidget):
             self.bytes.setText(f"{figures.size(round(volume))}/s")
             evicted = self._workbench.ring.evicted
             self.kept.setText(f"{figures.count(evicted)} oldest rows let go" if evicted else "")
+        if changes.capture is not None:
+            self.capture.setText(capture_words(changes.capture))
         if changes.gateway_changed or not self._gateway_text:
             self._gateway_text = gateway_words(changes.gateway)
             if not self._saying.isActive():
@@ -76,6 +83,17 @@ class StatusBar(QWidget):
     def _show_gateway(self) -> None:
         self.gateway.set_tone("dim")
         self.gateway.setText(self._gateway_text)
+
+
+def capture_words(capture: CaptureStatus) -> str:
+    """The file that is written, how much is in it and what is not."""
+    if not capture.path:
+        return ""
+    parts = [f"● {one_line(Path(capture.path).name, 60)}", f"{figures.count(capture.rows)} rows"]
+    parts.append(str(figures.size(capture.payload_bytes)))
+    if capture.rows_lost:
+        parts.append(f"{figures.count(capture.rows_lost)} lost")
+    return " · ".join(parts)
 
 
 def gateway_words(gateway: GatewayStatus) -> str:
