@@ -59,11 +59,8 @@ class FilterOffers(QListWidget):
 
     def step(self, rows: int) -> None:
         """Choose the next offer, or the one before; over an end it begins again."""
-        self.setCurrentRow(
-            (self.currentRow() + rows) % self.count() if self.currentRow() >= 0 else min(0, rows)
-        )
-        if self.currentRow() < 0:
-            self.setCurrentRow(self.count() - 1)
+        start = self.currentRow() if self.currentRow() >= 0 else min(0, -rows)
+        self.setCurrentRow((start + rows) % self.count())
 
     @property
     def has_choice(self) -> bool:
