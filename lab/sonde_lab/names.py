@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 MAX_NAMES: Final = 65_536  # so that a number fits sixteen bits of a fold key
@@ -48,10 +47,6 @@ class Names:
     def text(self, number: int) -> str:
         """The text under `number`."""
         return self._texts[number]
-
-    def numbered(self) -> Iterator[tuple[int, str]]:
-        """Every number with its text."""
-        return enumerate(self._texts)
 
     def numbers_containing(self, word: str) -> list[int]:
         """Numbers of all texts that contain `word` (given in lower case), whatever their case."""

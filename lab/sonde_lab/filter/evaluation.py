@@ -120,11 +120,8 @@ def _text(term: Text, rows: Rows) -> Mask:
 
 def _pattern(term: Pattern, rows: Rows) -> Mask:
     expression, ring, ids = compiled(term.source, term.ignores_case), rows.ring, rows.ids
-    named = np.zeros(len(ring.names), np.bool_)
-    for number, text in ring.names.numbered():
-        named[number] = bool(text) and expression.search(text.encode("utf-8", "replace")) is not None
-    found: Mask = named[ring.column("op", ids)]
-    found |= named[ring.column("channel", ids)] | named[ring.column("conn", ids)]
+    fits = _matches(expression)
+    found = _named(rows, "op", fits) | _named(rows, "channel", fits) | _named(rows, "conn", fits)
     blocks = list(ring.blocks(ids.start))
     ends = [block.first_id for block in blocks[1:]] + [ring.next_id]
     for block, end in zip(blocks, ends, strict=True):
@@ -187,17 +184,27 @@ def _holds_something(column: str, rows: Rows) -> Mask:
 def _name(term: Compare, rows: Rows) -> Mask:
     if term.relation == "!=":
         return ~_name(Compare(term.field, ":", term.value), rows)
-    ring, fits = rows.ring, _text_test(term.relation, str(term.value))
+    fits = _text_test(term.relation, str(term.value))
     prefix = {"room": "room:", _USER: "user:"}.get(term.field.name, "")
-    wanted = np.zeros(len(ring.names), np.bool_)
-    for number, text in ring.names.numbered():
-        wanted[number] = text.startswith(prefix) and bool(text) and fits(text[len(prefix) :])
-    found: Mask = wanted[ring.column(term.field.column, rows.ids)]
+    found = _named(
+        rows, term.field.column, lambda text: text.startswith(prefix) and fits(text[len(prefix) :])
+    )
     if term.field.name in (_USER, _TYPE):
         rest = rows._replace(wanted=rows.wanted & ~found)
         found = found | _decoded_hits(
             rest, term.field.name, lambda value: _has_name(value, term.field.name, fits)
         )
+    return found
+
+
+def _named(rows: Rows, column: str, fits: Callable[[str], bool]) -> Mask:
+    """Where a column's name fits. Only names that these rows bear are asked: peers choose up to 65,536 of them."""
+    names, numbers = rows.ring.names, rows.ring.column(column, rows.ids)
+    wanted = np.zeros(len(names), np.bool_)
+    for number in np.flatnonzero(np.bincount(numbers)).tolist():
+        text = names.text(number)
+        wanted[number] = bool(text) and fits(text)
+    found: Mask = wanted[numbers]
     return found
 
 
@@ -210,10 +217,13 @@ def _has_name(message: Any, key: str, fits: Callable[[str], bool]) -> bool:
 
 def _text_test(relation: str, value: str) -> Callable[[str], bool]:
     if relation == "~":
-        expression = compiled(value)
-        return lambda text: expression.search(text.encode("utf-8", "replace")) is not None
+        return _matches(compiled(value))
     folded = value.casefold()
     return lambda text: text.casefold() == folded
+
+
+def _matches(expression: Expression) -> Callable[[str], bool]:
+    return lambda text: expression.search(text.encode("utf-8", "replace")) is not None
 
 
 def _has(term: Has, rows: Rows) -> Mask:
