@@ -240,10 +240,12 @@ class Recorder:
         protocol: str = "",
     ) -> int:
         size = len(payload) if size is None else size
+        wire_bytes = item.wire_bytes if isinstance(item, MessageSeen | CloseSeen) else 0
+        fragments = item.fragments if isinstance(item, MessageSeen) else int(wire_bytes > 0)
         return self._log.add(
             Record(
                 item.at, self._log.wall(item.at), self.conn, dial, side, kind, opcode, op, channel, size, payload,
-                code, NO_RTT, int(flags), seq, command, protocol,
+                code, NO_RTT, int(flags), seq, command, protocol, wire_bytes, fragments,
             )
         )  # fmt: skip
 

@@ -59,6 +59,8 @@ class Record:
     `at` is monotonic seconds, `wall` Unix seconds; `size` is the payload's bytes before the WebSocket framing
     and after inflating; `code` is a close code (0: none); `seq` and `command` are -1 where a frame has none.
     `protocol` names the decoder that a message was read with (`sonde_lab.decoders`); it is empty for Sonde's own.
+    `wire_bytes` is what it took on the wire with all framing, `fragments` in how many WebSocket frames it came;
+    both are 0 where there was no frame.
     """
 
     at: float
@@ -78,3 +80,5 @@ class Record:
     seq: int = NO_SEQ
     command: int = NO_COMMAND
     protocol: str = ""
+    wire_bytes: int = 0
+    fragments: int = 0

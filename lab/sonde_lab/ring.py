@@ -41,6 +41,8 @@ _COLUMNS: Final[dict[str, Any]] = {
     "offset": np.int64,  # of the kept payload in its block
     "stored": np.int64,  # bytes of the payload that are kept
     "protocol": np.int32,
+    "wire_bytes": np.int64,
+    "fragments": np.int32,
 }
 
 
@@ -172,6 +174,8 @@ class Ring:
         columns["seq"][where] = [r.seq for r in batch]
         columns["command"][where] = [r.command for r in batch]
         columns["protocol"][where] = [intern(r.protocol) for r in batch]
+        columns["wire_bytes"][where] = [r.wire_bytes for r in batch]
+        columns["fragments"][where] = [r.fragments for r in batch]
         cut = int(Flag.TRUNCATED)
         columns["flags"][where] = [
             r.flags if len(r.payload) == len(p) else r.flags | cut
@@ -277,6 +281,8 @@ class Ring:
             seq=cell("seq", row_id),
             command=cell("command", row_id),
             protocol=self.text("protocol", row_id),
+            wire_bytes=cell("wire_bytes", row_id),
+            fragments=cell("fragments", row_id),
         )
 
     def _physical(self, row_id: int) -> int:

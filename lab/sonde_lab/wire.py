@@ -289,14 +289,14 @@ def _body(data: bytes, at: float) -> BodySeen:
 
 
 def _control(frame: _Frame, payload: bytes, at: float) -> WireItem:
+    size = frame.header_bytes + frame.length
     if frame.opcode != CLOSE:
-        size = frame.header_bytes + frame.length
         return MessageSeen(
             frame.opcode, payload, 1, False, True, len(payload), size, False, frame.odd, at
         )  # fmt: skip
     code = int.from_bytes(payload[:2]) if len(payload) >= 2 else None
     odd = frame.odd or ("a close frame of one byte" if len(payload) == 1 else "")
-    return CloseSeen(code, payload[2:].decode(errors="replace"), payload, odd, at)
+    return CloseSeen(code, payload[2:].decode(errors="replace"), payload, size, odd, at)
 
 
 def _unmask(data: bytearray, mask: bytes) -> bytes:

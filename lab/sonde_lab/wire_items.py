@@ -55,6 +55,7 @@ class CloseSeen:
     code: int | None
     reason: str
     payload: bytes
+    wire_bytes: int
     odd: str
     at: float
 

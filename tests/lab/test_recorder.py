@@ -57,6 +57,9 @@ def test_handshake_and_frames_are_rows_in_their_order() -> None:
     assert b"very-secret" not in request.payload
     assert request.size == len(REQUEST)
     assert response.direction == Direction.IN
+    assert (request.wire_bytes, request.fragments) == (0, 0)
+    assert (event.wire_bytes, event.fragments) == (event.size + 2, 1)
+    assert (ping.wire_bytes, close.wire_bytes) == (2, 2 + len(close.payload))
     assert (event.op, event.channel, event.seq, event.flags) == ("event", "room:arena", 7, Flag.REPLAY)
     assert (ping.op, ping.flags) == ("ping", Flag.CONTROL | Flag.HEARTBEAT)
     assert (close.op, close.code, close.flags) == ("close", 4002, Flag.CONTROL | Flag.ERROR)
