@@ -6,6 +6,7 @@ Owns their state: whether each is possible now (and why not, in words), and whet
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Protocol
 
 from PySide6.QtCore import QObject, Qt
@@ -54,7 +55,7 @@ class ActionSet(QObject):
         built = QAction(action.text, self)
         built.setObjectName(action.id)
         built.setCheckable(bool(action.checked))
-        handler: Callable[..., object] = getattr(self._commands, action.handler)
+        handler: Callable[..., object] = attrgetter(action.handler)(self._commands)
         built.triggered.connect(lambda: handler(action.argument) if action.argument else handler())
         if action.keys:
             built.setShortcuts([QKeySequence(key) for key in action.keys])

@@ -17,9 +17,11 @@ class Action:
     """One thing a person can do.
 
     Attributes:
-        id: stable name. menu: path of the menu it stands in ("View/Theme"). handler: method of `Commands`;
-        argument: handed to it. keys: heard everywhere in the window. table_keys: heard by the traffic table
-        itself, because single letters, Space and / must stay text everywhere else. act: what the workbench must allow. checked: what `Commands.is_on` is asked to know whether it is on.
+        id: stable name. menu: path of the menu it stands in ("View/Theme"). handler: method of `Commands`, or of
+        one of its parts ("exchange.save"). argument: handed to it. keys: heard everywhere in the window.
+        table_keys: heard by the traffic table itself, because single letters, Space and / must stay text
+        everywhere else. act: what the workbench must allow. checked: what `Commands.is_on` is asked to know
+        whether it is on.
         danger: it cuts something off and is drawn as an act, with a diamond. starts_group: a line above it.
     """
 
