@@ -18,6 +18,7 @@ from sonde_lab.changes import Act
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.endpoints import Endpoint
 from sonde_lab.notices import NoticeBoard
+from sonde_lab.possible import is_live_admin
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.rowlog import RowLog
 from sonde_lab.wording import identity, one_line
@@ -44,32 +45,47 @@ class Acting(abc.ABC):
         self._marks = 0
 
     @abc.abstractmethod
-    def can(self, act: Act) -> str | None:
-        """Why an act is not possible now, in words; `None` when it is."""
+    def can(self, act: Act, name: str = "") -> str | None:
+        """Why an act is not possible now, in words; `None` when it is. `name`: another than the current client."""
 
-    def connect(self) -> None:
-        """Connect the current client."""
-        if self._may(Act.CONNECT):
-            self._act(Act.CONNECT, "connect")
-            self.clients[self.current].connect()
+    def set_current(self, name: str) -> None:
+        """Let another client be the one that acts are done to and views are about."""
+        if name in self.clients:
+            self.current = name
+        else:
+            reason = f"There is no client {one_line(name, 40)}."
+            self._notice("not_possible", "That is not possible now", reason, "", Severity.INFO)
 
-    def disconnect(self) -> None:
-        """Leave with the current client: its session ends."""
-        if self._may(Act.DISCONNECT):
-            self._act(Act.DISCONNECT, "disconnect")
-            self._spawn(self.clients[self.current].close(), "disconnect")
+    def next_client(self) -> None:
+        """Make the client after the current one current, in the order in which they came."""
+        if self._may(Act.NEXT_CLIENT):
+            names = list(self.clients)
+            after = names.index(self.current) + 1 if self.current in names else 0
+            self.set_current(names[after % len(names)])
 
-    def retry_now(self) -> None:
+    def connect(self, name: str = "") -> None:
+        """Connect the current client, or the named one."""
+        if self._may(Act.CONNECT, name):
+            self._act(Act.CONNECT, "connect", conn=name)
+            self._named(name).connect()
+
+    def disconnect(self, name: str = "") -> None:
+        """Leave with the current client, or the named one: its session ends."""
+        if self._may(Act.DISCONNECT, name):
+            self._act(Act.DISCONNECT, "disconnect", conn=name)
+            self._spawn(self._named(name).close(), "disconnect")
+
+    def retry_now(self, name: str = "") -> None:
         """Do not wait for the next try."""
-        if self._may(Act.RETRY_NOW):
-            self._act(Act.RETRY_NOW, "retry now")
-            self.clients[self.current].retry_now()
+        if self._may(Act.RETRY_NOW, name):
+            self._act(Act.RETRY_NOW, "retry now", conn=name)
+            self._named(name).retry_now()
 
-    def drop(self) -> None:
-        """Cut the current client's socket without a word, as a network does."""
-        if self._may(Act.DROP):
-            self._act(Act.DROP, f"cut the socket of {self.current}", injected=True)
-            self.clients[self.current].drop()
+    def drop(self, name: str = "") -> None:
+        """Cut a client's socket without a word, as a network does: the current one's, or the named one's."""
+        if self._may(Act.DROP, name):
+            self._act(Act.DROP, f"cut the socket of {name or self.current}", injected=True, conn=name)
+            self._named(name).drop()
 
     def refuse(self, seconds: float = 10.0) -> None:
         """Let the current client's dials fail for a while."""
@@ -78,12 +94,17 @@ class Acting(abc.ABC):
             self.clients[self.current].refuse_dials_for(seconds)
 
     async def kick(self, session: str | None = None) -> None:
-        """Let the gateway end a session (role admin); without one the current client's own."""
+        """Let the gateway end a session; without one the current client's own.
+
+        The current client asks for it, or where it has not the role admin, another own client that has.
+        """
         if not self._may(Act.KICK):
             return
-        client = self.clients[self.current]
+        current = self.clients[self.current]
+        admins = (client for client in (current, *self.clients.values()) if is_live_admin(client.status))
+        client = next(admins, current)
         own = client.status.session
-        target = session or own or ""
+        target = session or current.status.session or ""
         self._act(Act.KICK, f"kick session {identity(target)}", injected=True)
         frame = Kick(id=1, session=target, code=int(CloseCode.KICKED), cause="kicked from Sonde")
         try:
@@ -153,23 +174,26 @@ class Acting(abc.ABC):
 
     # ------------------------------------------------------------ small things
 
-    def _may(self, act: Act) -> bool:
-        reason = self.can(act)
+    def _named(self, name: str) -> Client:
+        return self.clients[name or self.current]
+
+    def _may(self, act: Act, name: str = "") -> bool:
+        reason = self.can(act, name)
         if reason is not None:
             self._notice("not_possible", "That is not possible now", reason, "", Severity.INFO)
         return reason is None
 
-    def _act(self, act: Act, text: str, *, injected: bool = False) -> None:
+    def _act(self, act: Act, text: str, *, injected: bool = False, conn: str = "") -> None:
         logger.debug("act %s: %s", act.value, text)
-        self._say(Kind.ACT, "act", text, flags=Flag.INJECTED if injected else 0)
+        self._say(Kind.ACT, "act", text, flags=Flag.INJECTED if injected else 0, conn=conn)
 
-    def _say(self, kind: Kind, op: str, text: str, *, flags: int = 0) -> int:
+    def _say(self, kind: Kind, op: str, text: str, *, flags: int = 0, conn: str = "") -> int:
         at = self._now()
         return self._log.add(
             Record(
                 at=at,
                 wall=self._log.wall(at),
-                conn=self.current,
+                conn=conn or self.current,
                 dial=0,
                 direction=Direction.NONE,
                 kind=kind,

@@ -15,6 +15,7 @@ from sonde_lab.guarded import PartStatus
 from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
 
+MAX_CLIENTS: Final = 16
 _ALWAYS: Final = frozenset({Act.MARK})
 _LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE})
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
@@ -30,6 +31,9 @@ class Situation:
     status: ConnectionStatus | None
     parts: tuple[PartStatus, ...] = ()  # of the cluster
     url: str = ""  # where a proxy listens
+    clients: int = 1  # own ones
+    can_join: bool = True  # it is known where a client would go
+    has_admin: bool = False  # an own client that is live has the role
 
     @property
     def carrier(self) -> str:
@@ -53,6 +57,8 @@ def why_not(act: Act, now: Situation) -> str | None:
         return _OF_GATEWAY[act](now.endpoint, now.gateway)
     if now.endpoint.kind is EndpointKind.PROXY:
         return _of_proxy(act, now)
+    if act in _OF_CLIENTS:
+        return _OF_CLIENTS[act](now)
     if now.status is None:
         return "There is no client: the gateway has not started."
     return _OF_CLIENT[act](now.status)
@@ -109,10 +115,32 @@ def _live(status: ConnectionStatus) -> str | None:
     return None if status.state is ConnectionState.LIVE else "Not connected."
 
 
-def _kick(status: ConnectionStatus) -> str | None:
-    if status.state is not ConnectionState.LIVE:
+def is_live_admin(status: ConnectionStatus) -> bool:
+    """Whether the gateway would let this client end sessions."""
+    return status.state is ConnectionState.LIVE and Role.ADMIN in status.roles
+
+
+def _kick(now: Situation) -> str | None:
+    if now.status is None or now.status.state is not ConnectionState.LIVE:
         return "Not connected."
-    return None if Role.ADMIN in status.roles else "Needs a token with the role admin."
+    may = now.has_admin or is_live_admin(now.status)
+    return None if may else "Needs a token with the role admin."
+
+
+def _add(now: Situation) -> str | None:
+    if now.clients >= MAX_CLIENTS:
+        return f"{MAX_CLIENTS} clients are the most: remove one first."
+    return None if now.can_join else "There is nowhere to go yet: the gateway has not started."
+
+
+def _remove(now: Situation) -> str | None:
+    if not now.clients:
+        return "There is no client."
+    return None if now.clients > 1 else "The only client stays: disconnect it instead."
+
+
+def _next(now: Situation) -> str | None:
+    return None if now.clients > 1 else "There is no other client: add one."
 
 
 def _refuse(status: ConnectionStatus) -> str | None:
@@ -122,13 +150,15 @@ def _refuse(status: ConnectionStatus) -> str | None:
 _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]] = MappingProxyType(
     {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
 )
+_OF_CLIENTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
+    {Act.ADD_CLIENT: _add, Act.REMOVE_CLIENT: _remove, Act.NEXT_CLIENT: _next, Act.KICK: _kick}
+)
 _OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = MappingProxyType(
     {
         Act.CONNECT: _connect,
         Act.DISCONNECT: _disconnect,
         Act.RETRY_NOW: _retry,
         Act.DROP: _drop,
-        Act.KICK: _kick,
         Act.REFUSE: _refuse,
         Act.SEND: _live,
         Act.SET_PRESENCE: _live,

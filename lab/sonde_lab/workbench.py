@@ -18,11 +18,11 @@ from sonde_lab.acting import Acting
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
-from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
-from sonde_lab.possible import Situation, why_not
+from sonde_lab.possible import Situation, is_live_admin, why_not
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
@@ -75,6 +75,7 @@ class Workbench(Acting):
         )
         self._capturing = Capturing(self._log, self._notice)
         self._moving = asyncio.Lock()
+        self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
     @property
     def players(self) -> int:
@@ -115,15 +116,15 @@ class Workbench(Acting):
         await self._capturing.stop()
 
     async def _leave(self) -> None:
+        self.endpoint = None  # nobody joins any more
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._hosting.stop_players()
-        for client in self.clients.values():
-            await client.close()
+        await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
         self.clients = {}
-        self.endpoint = None
+        self.current, self._joined = YOU, 1
         await self._hosting.stop()
         await self._proxying.stop()
 
@@ -131,7 +132,7 @@ class Workbench(Acting):
         """Let whoever lives on our own gateway come to it."""
         if home is None:
             return
-        if self.endpoint is not None and YOU not in self.clients:
+        if self.endpoint is not None and not self.clients:
             roles = [role.value for role in YOUR_ROLES]
             token = tokens.source(self.endpoint.token, home.secret, YOU, roles)
             self.clients[YOU] = self._joiner.join(YOU, home.urls, token)
@@ -150,9 +151,9 @@ class Workbench(Acting):
 
     # ------------------------------------------------------------ acts
 
-    def can(self, act: Act) -> str | None:
-        """Why an act is not possible now, in words; `None` when it is."""
-        client = self.clients.get(self.current)
+    def can(self, act: Act, name: str = "") -> str | None:
+        """Why an act is not possible now, in words; `None` when it is. `name`: another than the current client."""
+        client = self.clients.get(name or self.current)
         return why_not(
             act,
             Situation(
@@ -161,6 +162,9 @@ class Workbench(Acting):
                 status=None if client is None else client.status,
                 parts=self._cluster.parts,
                 url=self._proxying.url,
+                clients=len(self.clients),
+                can_join=bool(self.clients),
+                has_admin=any(is_live_admin(each.status) for each in self.clients.values()),
             ),
         )
 
@@ -170,10 +174,47 @@ class Workbench(Acting):
             return self._proxying.state
         return self._cluster.state if kind is EndpointKind.CLUSTER else self._gateway.state
 
-    def connect(self) -> None:
-        """Connect the current client; a proxy that has ended starts again."""
+    @property
+    def _is_remote(self) -> bool:
+        return self.endpoint is not None and self.endpoint.kind is EndpointKind.REMOTE
+
+    def add_client(self, *, user: str = "", token: str = "") -> str:
+        """One more own client on this endpoint, on its way at once; its name, empty when it is not possible.
+
+        On our own gateways it gets a token of its own: for `user`, else for its name, with the role player.
+        Elsewhere it shows the token given here, else the endpoint's.
+        """
+        if not self._may(Act.ADD_CLIENT) or self.endpoint is None:
+            return ""
+        self._joined += 1
+        name, home, wanted = f"{YOU}{self._joined}", self._hosting.home, self.endpoint.token
+        self._act(Act.ADD_CLIENT, f"add the client {name}", conn=name)
+        if token:
+            wanted = TokenSource(TokenKind.PASTE, token)
+        if self._is_remote or home is None:
+            self.clients[name] = self._joiner.join(name, self.endpoint.url, tokens.remote(wanted))
+        else:
+            source = tokens.source(wanted, home.secret, user or name, (Role.PLAYER.value,))
+            self.clients[name] = self._joiner.join(name, home.urls, source)
+        return name
+
+    async def remove_client(self, name: str = "") -> None:
+        """Leave with a client, the current one or the named one, and forget it; its rows stay."""
+        name = name or self.current
+        client = self.clients.get(name)
+        if not self._may(Act.REMOVE_CLIENT, name) or client is None:
+            return
+        self._act(Act.REMOVE_CLIENT, f"remove the client {name}", conn=name)
+        await client.close()
+        if self.clients.get(name) is client:  # else another endpoint was opened meanwhile
+            del self.clients[name]
+            self._collector.unwatch(name)
+            self.current = self.current if self.current in self.clients else next(iter(self.clients), YOU)
+
+    def connect(self, name: str = "") -> None:
+        """Connect the current client, or the named one; a proxy that has ended starts again."""
         if self.endpoint is None or self.endpoint.kind is not EndpointKind.PROXY:
-            super().connect()
+            super().connect(name)
         elif self._may(Act.CONNECT):
             self._act(Act.CONNECT, "connect")
             self._spawn(self._start_proxy_again(self.endpoint), "start the proxy")
