@@ -33,6 +33,7 @@ from sonde_lab.proxying import Proxying
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
+from sonde_lab.spool import Spool
 from sonde_lab.watch import ClientWatch
 from sonde_lab.wording import identity, last_words, one_line
 from sonde_protocol.codec import CODECS
@@ -54,7 +55,9 @@ class WorkbenchConfig:
     """Sizes and paces."""
 
     ring_rows: int = 200_000
-    ring_bytes: int = 256 << 20
+    ring_bytes: int = 256 << 20  # of payload: in memory, or with a spool on disk
+    memory_bytes: int = 64 << 20  # of payload in memory where there is a spool
+    spool: Path | None = None  # the folder for payload beyond that; None: all is in memory
     measure_every_s: float = 1.0
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
@@ -70,7 +73,7 @@ class Workbench:
         self, config: WorkbenchConfig | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.config = config or WorkbenchConfig()
-        self.ring = Ring(self.config.ring_rows, self.config.ring_bytes)
+        self.ring = _ring(self.config)
         self.current = YOU
         self.clients: dict[str, Client] = {}
         self.endpoint: Endpoint | None = None
@@ -121,6 +124,7 @@ class Workbench:
         async with self._moving:
             await self._leave()
         await self._capturing.stop()
+        self.ring.close()
 
     async def _leave(self) -> None:
         for task in tuple(self._tasks):
@@ -221,6 +225,10 @@ class Workbench:
 
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
+        problem = self.ring.spool.take_problem() if self.ring.spool is not None else ""
+        if problem:
+            advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
+            self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.capture = self._capturing.take(self._now())
         return changes
@@ -480,3 +488,8 @@ class Workbench:
                 f"{task.get_name()}: {error}",
                 "Please report it.",
             )
+
+
+def _ring(config: WorkbenchConfig) -> Ring:
+    spool = None if config.spool is None else Spool(config.spool)
+    return Ring(config.ring_rows, config.ring_bytes, config.memory_bytes, spool)
