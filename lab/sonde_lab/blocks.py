@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sonde_lab.spool import Place, Spool
@@ -20,12 +21,17 @@ SEPARATOR: Final = b"\n"  # between payloads, so that a search for a word never 
 class ReadyRows:
     """Rows made elsewhere. `data` has their payloads, each followed by a separator.
 
-    Columns are those of the ring; one that is missing is 0. Names are numbers of `texts`.
+    Columns are those of the ring; one that is missing is 0. Names are places in `texts`. `numbers` is what the rows
+    are called where they come from, rising.
     """
 
     columns: dict[str, NDArray[Any]]
     texts: tuple[str, ...]
     data: bytearray
+    numbers: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 class Block:

@@ -116,9 +116,10 @@ class Ring:
 
         There are at most `block_rows` of them, with `block_bytes` of payload or a single one of `max_payload`.
         """
-        count = len(rows.columns["at"])
+        count = len(rows)
         if not len(self):
             self.began_at = float(rows.columns["at"][0])
+        self._take_numbers(rows.numbers)
         stored = len(rows.data) - count * len(SEPARATOR)
         self._begin_block(Block(self.next_id, rows.data))
         self._evict(count, stored)
@@ -129,6 +130,15 @@ class Ring:
         self.next_id += count
         self.stored_bytes += stored
         return range(self.next_id - count, self.next_id)
+
+    def _take_numbers(self, numbers: NDArray[np.int64]) -> None:
+        """Remember where the numbers of rows leap; beyond 4,096 leaps the last one holds."""
+        leaps = np.flatnonzero(np.diff(numbers) != 1) + 1
+        for place in (0, *leaps[:MAX_LEAPS].tolist()):
+            leap = int(numbers[place]) - self.next_id - place
+            known = self._numbered[-1][1] if self._numbered else 0
+            if leap != known and len(self._numbered) < MAX_LEAPS:
+                self._numbered.append((self.next_id + place, leap))
 
     def _extend_block(self, records: Sequence[Record], begin: int) -> int:
         """Add as many rows from `begin` as fit the newest block; how many."""
@@ -211,19 +221,13 @@ class Ring:
             front = self._fronts[name] = self.first_id
         return slice(self.next_id - front, self.next_id - front + count)
 
-    def number_from(self, number: int) -> None:
-        """The next row bears this number, and those after it count on. Beyond 4,096 leaps the last one holds."""
-        leap = number - self.next_id
-        if (not self._numbered or self._numbered[-1][1] != leap) and len(self._numbered) < MAX_LEAPS:
-            self._numbered.append((self.next_id, leap))
-
     def number(self, row_id: int) -> int:
-        """What a row is called where it comes from; its id, unless `number_from` said otherwise."""
+        """What a row is called where it comes from: its id, unless it came by `extend_ready`."""
         place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
         return row_id + (self._numbered[place - 1][1] if place else 0)
 
     def clear(self) -> None:
-        """Let all rows go; ids go on, time and numbers begin anew."""
+        """Let all rows go. Ids go on; the time begins anew."""
         self.first_id = self.next_id
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])

@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
+from sonde_lab.blocks import ReadyRows
 from sonde_lab.filter import Filter
 from sonde_lab.records import Record
 from sonde_lab.ring import Ring
@@ -157,18 +161,27 @@ def test_payload_that_the_disk_does_not_give_back_is_zero_bytes(
     caplog.clear()
 
 
+def ready(*numbers: int) -> ReadyRows:
+    """Rows that a file calls so."""
+    columns: dict[str, NDArray[Any]] = {
+        "at": np.full(len(numbers), 3.0),
+        "op": np.zeros(len(numbers), np.int64),
+    }
+    columns["offset"] = np.arange(len(numbers))
+    return ReadyRows(columns, ("event",), bytearray(b"\n" * len(numbers)), np.array(numbers))
+
+
 def test_rows_bear_the_numbers_of_where_they_come_from_until_the_ring_is_cleared() -> None:
     ring = Ring()
     ring.append(row())
-    ring.number_from(70)
-    ring.extend([row(), row()])
-    ring.number_from(900)
-    ring.append(row(at=5.0))
-    assert [ring.number(row_id) for row_id in ring.ids] == [0, 70, 71, 900]
+    assert ring.extend_ready(ready(70, 71, 900, 902)) == range(1, 5)
+    ring.extend_ready(ready(903))
+    assert [ring.number(row_id) for row_id in ring.ids] == [0, 70, 71, 900, 902, 903]
+    assert ring.text("op", 4) == "event"
     ring.clear()
-    assert (len(ring), ring.next_id, ring.stored_bytes) == (0, 4, 0)
+    assert (len(ring), ring.next_id, ring.stored_bytes) == (0, 6, 0)
     ring.append(row(at=7.0, payload=b"new"))
-    assert (ring.number(4), ring.began_at, ring.payload(4)) == (4, 7.0, b"new")
+    assert (ring.number(6), ring.began_at, ring.payload(6)) == (6, 7.0, b"new")
 
 
 async def test_workbench_tells_once_that_the_disk_fails(tmp_path: Path) -> None:
