@@ -28,6 +28,7 @@ from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import PromiseMeter, Tally
 from sonde_lab.proxying import Proxying
 from sonde_lab.rowlog import RowLog
+from sonde_lab.viewing import Viewing
 from sonde_lab.watch import ClientWatch
 
 RATES_OVER_S: Final = 1.0
@@ -43,6 +44,7 @@ class Collector:
         gateway: EmbeddedGateway,
         cluster: ClusterActs,
         proxying: Proxying,
+        viewing: Viewing,
         figures_every_s: float = 1.0,
     ) -> None:
         self._log = log
@@ -50,6 +52,7 @@ class Collector:
         self._gateway = gateway
         self._cluster = cluster
         self._proxying = proxying
+        self._viewing = viewing
         self._figures_every_s = figures_every_s
         self._endpoint: Endpoint | None = None
         self._watches: dict[str, ClientWatch] = {}
@@ -198,6 +201,8 @@ class Collector:
             return GatewayStatus()
         if endpoint.kind is EndpointKind.PROXY:
             return self._proxying.status(endpoint)
+        if endpoint.kind is EndpointKind.CAPTURE:
+            return self._viewing.status
         client = next((watch.client for watch in self._watches.values()), None)
         stats = None if client is None else client.store.channel(monitoring.STATS)
         sessions = None if stats is None else monitoring.total(stats.document, "sessions")

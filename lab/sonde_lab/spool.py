@@ -116,10 +116,10 @@ class Spool:
             self._thread.start()
         return True
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the disk is behind."""
-        return len(self._queue) >= MAX_QUEUED_BLOCKS
+    def wait_for_room(self) -> None:
+        """From another thread: until the disk is no longer behind."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._queue) < MAX_QUEUED_BLOCKS)
 
     def take_problem(self) -> str:
         """The problem, the first time that there is one; else nothing."""

@@ -24,7 +24,7 @@ from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.collecting import Collector
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
-from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind
 from sonde_lab.guarded import PartFailed
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.player_process import PlayerProcess
@@ -34,6 +34,7 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
+from sonde_lab.viewing import Viewing
 from sonde_lab.watch import ClientWatch
 from sonde_lab.wording import identity, last_words, one_line
 from sonde_protocol.codec import CODECS
@@ -85,8 +86,15 @@ class Workbench:
         self._players = PlayerProcess(self._on_players_died)
         self._cluster = ClusterActs(self._on_cluster)
         self._proxying = Proxying(self._log, clock, self._on_cluster, self._notice)
+        self._viewing = Viewing(self._log, clock, self._on_cluster, self._notice)
         self._collector = Collector(
-            self._log, self._board, self._gateway, self._cluster, self._proxying, self.config.figures_every_s
+            self._log,
+            self._board,
+            self._gateway,
+            self._cluster,
+            self._proxying,
+            self._viewing,
+            self.config.figures_every_s,
         )
         self._capturing = Capturing(self._log, self._notice)
         self._wanted_players = DEFAULT_PLAYERS
@@ -107,8 +115,11 @@ class Workbench:
             await self._leave()
             self.endpoint = endpoint
             self._wanted_players = players or DEFAULT_PLAYERS
-            self.players = 0 if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY) else players
+            self.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            if endpoint.kind is EndpointKind.CAPTURE:
+                self._viewing.start(Path(endpoint.path))
+                return
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
                 self._join(endpoint.url, tokens.remote(endpoint.token))
@@ -118,6 +129,10 @@ class Workbench:
                 await self._proxying.start(endpoint)
             else:
                 await self._start_gateway(self._gateway.start)
+
+    async def until_read(self) -> None:
+        """With a capture open: wait until all of it is read."""
+        await self._viewing.until_read()
 
     async def close(self) -> None:
         """Leave the endpoint, end every child process and the capture."""
@@ -140,6 +155,7 @@ class Workbench:
         await self._gateway.stop()
         await self._cluster.stop()
         await self._proxying.stop()
+        await self._viewing.stop()
 
     async def _start_gateway(self, start: Callable[[], Coroutine[Any, Any, str]]) -> None:
         """Bring the embedded gateway up, then whoever lives on it."""
@@ -367,6 +383,9 @@ class Workbench:
         """Begin a new capture file, or end the one that is written."""
         if self.is_capturing:
             await self._capturing.stop()
+        elif self.endpoint is not None and self.endpoint.kind is EndpointKind.CAPTURE:
+            detail = "A capture is open: its rows are in a file already."
+            self._notice("not_possible", "That is not possible now", detail, "", Severity.INFO)
         else:
             self._capturing.start(self.config.captures)
 
