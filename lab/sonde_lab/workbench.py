@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sonde_client import Severity
 from sonde_lab import cluster_acts, tokens
 from sonde_lab.acting import Acting
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
-from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
@@ -27,6 +28,8 @@ from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
+from sonde_lab.spool import Spool
+from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
 
@@ -39,7 +42,9 @@ class WorkbenchConfig:
     """Sizes and paces."""
 
     ring_rows: int = 200_000
-    ring_bytes: int = 256 << 20
+    ring_bytes: int = 256 << 20  # of payload: in memory, or with a spool on disk
+    memory_bytes: int = 64 << 20  # of payload in memory where there is a spool
+    spool: Path | None = None  # the folder for payload beyond that; None: all is in memory
     measure_every_s: float = 1.0
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
@@ -55,13 +60,20 @@ class Workbench(Acting):
         self, config: WorkbenchConfig | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.config = config = config or WorkbenchConfig()
-        self.ring = Ring(config.ring_rows, config.ring_bytes)
+        self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
         self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._notice)
         self._gateway, self._cluster = self._hosting.gateway, self._hosting.cluster
         self._proxying = Proxying(self._log, clock, self._on_children, self._notice)
+        self._viewing = Viewing(self._log, clock, self._on_children, self._notice)
         self._collector = Collector(
-            self._log, self._board, self._gateway, self._cluster, self._proxying, config.figures_every_s
+            self._log,
+            self._board,
+            self._gateway,
+            self._cluster,
+            self._proxying,
+            self._viewing,
+            config.figures_every_s,
         )
         self._joiner = Joiner(
             self._log,
@@ -95,10 +107,11 @@ class Workbench(Acting):
             await self._leave()
             self.endpoint = endpoint
             self._hosting.wanted_players = players or DEFAULT_PLAYERS
-            self._hosting.players = (
-                0 if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY) else players
-            )
+            self._hosting.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            if endpoint.kind is EndpointKind.CAPTURE:
+                self._viewing.start(Path(endpoint.path))
+                return
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
                 self.clients[YOU] = self._joiner.join(YOU, endpoint.url, tokens.remote(endpoint.token))
@@ -109,11 +122,16 @@ class Workbench(Acting):
             else:
                 await self._populate(await self._hosting.start_gateway())
 
+    async def until_read(self) -> None:
+        """With a capture open: wait until all of it is read."""
+        await self._viewing.until_read()
+
     async def close(self) -> None:
         """Leave the endpoint, end every child process and the capture."""
         async with self._moving:
             await self._leave()
         await self._capturing.stop()
+        self.ring.close()
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
@@ -127,6 +145,7 @@ class Workbench(Acting):
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
         await self._proxying.stop()
+        await self._viewing.stop()
 
     async def _populate(self, home: Home | None) -> None:
         """Let whoever lives on our own gateway come to it."""
@@ -145,6 +164,10 @@ class Workbench(Acting):
 
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
+        problem = self.ring.spool.take_problem() if self.ring.spool is not None else ""
+        if problem:
+            advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
+            self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.capture = self._capturing.take(self._now())
         return changes
@@ -274,5 +297,13 @@ class Workbench(Acting):
         """Begin a new capture file, or end the one that is written."""
         if self.is_capturing:
             await self._capturing.stop()
+        elif self.endpoint is not None and self.endpoint.kind is EndpointKind.CAPTURE:
+            detail = "A capture is open: its rows are in a file already."
+            self._notice("not_possible", "That is not possible now", detail, "", Severity.INFO)
         else:
             self._capturing.start(self.config.captures)
+
+
+def _ring(config: WorkbenchConfig) -> Ring:
+    spool = None if config.spool is None else Spool(config.spool)
+    return Ring(config.ring_rows, config.ring_bytes, config.memory_bytes, spool)
