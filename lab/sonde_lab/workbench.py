@@ -18,6 +18,7 @@ from typing import Any, Final
 from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused, Severity
 from sonde_client.client import Status
 from sonde_lab import cluster_acts, monitoring, tokens
+from sonde_lab.capture.files import CaptureLimits
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.cluster_acts import ClusterActs
@@ -59,6 +60,7 @@ class WorkbenchConfig:
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
+    capture_limits: CaptureLimits | None = None  # None: as it comes
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -85,7 +87,7 @@ class Workbench:
         self._collector = Collector(
             self._log, self._board, self._gateway, self._cluster, self._proxying, self.config.figures_every_s
         )
-        self._capturing = Capturing(self._log, self._notice)
+        self._capturing = Capturing(self._log, self._notice, self.config.capture_limits, clock)
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -222,7 +224,7 @@ class Workbench:
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
         changes = self._collector.take(self._now(), self.current, self.players)
-        changes.capture = self._capturing.take(self._now())
+        changes.capture = self._capturing.take(self._now(), changes, self.current)
         return changes
 
     # ------------------------------------------------------------ acts
@@ -355,12 +357,17 @@ class Workbench:
         """Whether rows are written to a file."""
         return self._capturing.is_on
 
+    async def set_capture(self, on: bool) -> None:
+        """Write every row from now on to a new file, or end that. What goes wrong is a notice."""
+        await (self._capturing.start(self.config.captures) if on else self._capturing.stop())
+
     async def toggle_capture(self) -> None:
         """Begin a new capture file, or end the one that is written."""
-        if self.is_capturing:
-            await self._capturing.stop()
-        else:
-            self._capturing.start(self.config.captures)
+        await self.set_capture(not self.is_capturing)
+
+    async def recover_captures(self) -> None:
+        """Tell of a capture that an earlier run did not close, and mend it."""
+        await self._capturing.recover(self.config.captures)
 
     def mark(self, text: str = "", row_id: int | None = None) -> int:
         """Put a mark at this moment, or on a row; the marked row's id."""

@@ -19,7 +19,6 @@ from urllib.parse import quote
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS, NO_JSON, Cells, json_of, text_of
 from sonde_lab.capture.schema import (
     APPLICATION_ID,
-    MAX_COMMENT,
     MAX_PAYLOAD_BYTES,
     MAX_SNAPSHOT_BYTES,
     CaptureUnreadable,
@@ -32,6 +31,7 @@ from sonde_lab.capture.schema import (
 from sonde_lab.capture.taken import Comment, Roster, RoundTrip, Snapshot
 from sonde_lab.names import MAX_CHARACTERS, MAX_NAMES, OTHER
 from sonde_lab.records import NO_COMMAND, NO_RTT, NO_SEQ, Direction, Flag, Kind, Record
+from sonde_lab.rowlog import MAX_COMMENT
 
 QUERY_LIMIT_S: Final = 20.0
 MAX_ROWS_AT_ONCE: Final = 10_000

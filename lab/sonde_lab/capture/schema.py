@@ -14,7 +14,6 @@ APPLICATION_ID: Final = 0x536F6E64  # "Sond"
 VERSION: Final = 2
 MAX_PAYLOAD_BYTES: Final = 64 << 20  # what one row keeps, and what is read of one
 MAX_SNAPSHOT_BYTES: Final = 1 << 20  # of one roster or state document
-MAX_COMMENT: Final = 2_000  # characters
 SIDE_FILES: Final = ("-wal", "-shm", "-journal")  # what SQLite keeps beside an open file
 
 # The columns of `row`, in their order. The payload is last: SQLite reads a row up to the last column asked for.

@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from sonde_lab.capture.schema import (
-    MAX_COMMENT,
     MAX_PAYLOAD_BYTES,
     MAX_SNAPSHOT_BYTES,
     ROW_COLUMNS,
@@ -22,6 +21,7 @@ from sonde_lab.capture.schema import (
 )
 from sonde_lab.names import Names
 from sonde_lab.records import Flag, Record
+from sonde_lab.rowlog import MAX_COMMENT
 
 _INT64: Final = (1 << 63) - 1
 _COLUMNS: Final = ROW_COLUMNS[VERSION]

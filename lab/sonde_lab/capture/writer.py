@@ -68,9 +68,9 @@ class CaptureWriter:
         self._changed = threading.Condition()
         self._is_closing = False
         self._file = _make(path)
+        written_here.add(self._file)
         self._database = self._open(about)
         self._items = ItemWriter(self._database)
-        written_here.add(self._file)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
@@ -113,10 +113,14 @@ class CaptureWriter:
 
     def close(self) -> None:
         """Write what waits and leave a single file. A second time does nothing."""
+        self.end()
+        self._thread.join()
+
+    def end(self) -> None:
+        """As `close`, without waiting for it."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._thread.join()
 
     def _take(self, item: Taken, size: int, rows: int) -> bool:
         with self._changed:
@@ -220,6 +224,7 @@ class CaptureWriter:
             database.execute("PRAGMA synchronous = NORMAL")
         except sqlite3.Error as error:
             database.close()
+            written_here.discard(self._file)
             self.path.unlink(missing_ok=True)
             raise CaptureFailed(f"{self.path} cannot be written: {error}; choose another place") from None
         return database
