@@ -19,6 +19,7 @@ from sonde_lab.capture.files import CaptureLimits, must_have_room, new_path, tid
 from sonde_lab.capture.leftovers import Leftover, recover
 from sonde_lab.capture.rolling import RollingWriter
 from sonde_lab.capture.sampling import Sampler
+from sonde_lab.capture.saving import Saved, Saving, save
 from sonde_lab.capture.schema import CaptureFailed
 from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.changes import CaptureStatus, Changes
@@ -26,6 +27,7 @@ from sonde_lab.rowlog import RowLog
 
 TELL_EVERY_S: Final = 1.0
 LOOK_EVERY_S: Final = 1.0  # at the size of the file and the room on the disk
+_SETTLE_S: Final = 5.0
 _ADVICE: Final = "Free some room or mend the folder, then capture again: that makes a new file."
 
 Notify = Callable[[str, str, str, str, Severity], None]
@@ -48,6 +50,7 @@ class Capturing:
         self._sampler = Sampler(log)
         self._files: RollingWriter | None = None
         self._folder = Path()
+        self._newest: Path | None = None  # the file that is written, or was last
         self._changing = asyncio.Lock()
         self._keeping: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -71,7 +74,7 @@ class Capturing:
                 return
             self._log.flush()  # what was seen before is not part of it
             files = self._files = self._log.sink = RollingWriter(writer)
-            self._folder = folder
+            self._folder, self._newest = folder, writer.path
             self._sampler.begin()
             self._ended = asyncio.Event()
             work = self._keep(files, self._ended)
@@ -86,6 +89,27 @@ class Capturing:
                 await self._keeping
             if files is not None:
                 await self._close(files)
+
+    async def save(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        """A copy of the newest file with all rows until now; of the last one when nothing is captured any more.
+
+        Raises:
+            CaptureFailed: there is none, or the copy cannot be made. SaveCancelled: as `saving` said.
+        """
+        if self._files is not None:
+            self._log.flush()
+            await asyncio.to_thread(self._files.current.wait_until_written, _SETTLE_S)
+        if self._newest is None:
+            raise CaptureFailed("Nothing was captured since Sonde was started; turn the capture on")
+        copying = asyncio.ensure_future(
+            asyncio.to_thread(save, self._newest, target, saving, overwrite=overwrite)
+        )
+        try:
+            return await asyncio.shield(copying)
+        except asyncio.CancelledError:
+            saving.cancel()
+            await asyncio.wait({copying})  # it ends soon; nothing of it may outlive this
+            raise
 
     async def recover(self, folder: Path) -> None:
         """Tell of a capture that the last run did not close, and make it one file again."""
@@ -186,7 +210,7 @@ class Capturing:
             writer.path.unlink(missing_ok=True)
             return False
         self._log.flush()
-        done = files.roll(writer)
+        done, self._newest = files.roll(writer), writer.path
         self._sampler.begin()
         if done is not None:
             await asyncio.to_thread(done.close)

@@ -19,6 +19,7 @@ from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused
 from sonde_client.client import Status
 from sonde_lab import cluster_acts, monitoring, tokens
 from sonde_lab.capture.files import CaptureLimits
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.cluster_acts import ClusterActs
@@ -364,6 +365,10 @@ class Workbench:
     async def toggle_capture(self) -> None:
         """Begin a new capture file, or end the one that is written."""
         await self.set_capture(not self.is_capturing)
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        """A copy of the capture while it goes on. Raises what `Capturing.save` does."""
+        return await self._capturing.save(target, saving, overwrite=overwrite)
 
     async def recover_captures(self) -> None:
         """Tell of a capture that an earlier run did not close, and mend it."""

@@ -7,6 +7,7 @@ writes and what is no capture.
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import sqlite3
 import time
@@ -16,6 +17,12 @@ from typing import NamedTuple
 from sonde_lab.capture.files import is_written, own_files
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.schema import CaptureUnreadable
+
+
+class _State(enum.Enum):
+    LEFT_ALONE = 0  # closed, or written by somebody
+    APART = 1  # closed while somebody read it: all there, in two files
+    UNFINISHED = 2
 
 
 class Leftover(NamedTuple):
@@ -32,21 +39,29 @@ def recover(folder: Path) -> list[Leftover]:
     found: list[Leftover] = []
     for file in own_files(folder):
         with contextlib.suppress(CaptureUnreadable, OSError):
-            leftover = _look_at(file.path)
-            if leftover is not None:
+            state = _state_of(file.path)
+            if state is _State.UNFINISHED:
+                leftover = _look_at(file.path)
                 found.append(leftover._replace(repaired=_repair(file.path)))
+            elif state is _State.APART:
+                _repair(file.path)
     return found
 
 
-def _look_at(path: Path) -> Leftover | None:
+def _state_of(path: Path) -> _State:
     has_wal = os.path.lexists(f"{path}-wal")
     with CaptureReader.open(path) as reader:
         meta = reader.meta
-        is_closed = "closed_wall" in meta or (
-            reader.version == 1 and not has_wal
-        )  # version 1 has no such mark
-        if (is_closed and not has_wal) or is_written(path, meta):
-            return None
+        if is_written(path, meta):
+            return _State.LEFT_ALONE
+        if "closed_wall" in meta:
+            return _State.APART if has_wal else _State.LEFT_ALONE
+        # Version 1 has no such mark.
+        return _State.UNFINISHED if has_wal or reader.version > 1 else _State.LEFT_ALONE
+
+
+def _look_at(path: Path) -> Leftover:
+    with CaptureReader.open(path) as reader:
         last = reader.last_id
         wall = reader.record(last).wall if last >= 0 else 0.0
         return Leftover(path, reader.rows, wall, False)

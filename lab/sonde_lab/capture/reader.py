@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -153,6 +153,22 @@ class CaptureReader:
                     break
             fixed.close()
         return found
+
+    def copy_to(
+        self, target: sqlite3.Connection, pages: int, progress: Callable[[int, int, int], None]
+    ) -> None:
+        """Copy the file as it is now, some pages at a time; what `progress` raises ends it.
+
+        Raises:
+            sqlite3.Error: one of the two fails.
+        """
+        # Within a transaction of reading: else every row that comes in meanwhile would begin the copy anew.
+        self._database.execute("BEGIN")
+        try:
+            self._database.execute("SELECT 1 FROM meta LIMIT 1").fetchall()
+            self._database.backup(target, pages=pages, progress=progress)
+        finally:
+            self._database.execute("ROLLBACK")
 
     # ------------------------------------------------------------ what else there is
 

@@ -7,6 +7,7 @@ to write over a file.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import threading
@@ -35,6 +36,7 @@ COMMIT_EVERY_S: Final = 0.05  # with the 100 ms of whoever flushes the log, a ro
 COMMIT_AT_ROWS: Final = 1_000
 MAX_QUEUED_BYTES: Final = 64 << 20
 MAX_QUEUED_BATCHES: Final = 16_384
+_BUSY_S: Final = 2.0  # how long a reader elsewhere is waited for
 _ROW_BYTES: Final = 200  # what a queued row takes besides its payload, about
 _SNAPSHOT_BYTES: Final = (
     64 << 10
@@ -205,7 +207,10 @@ class CaptureWriter:
             else:
                 closed = [("closed_wall", time.time()), ("rows", self.rows)]
                 database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", closed)
-                database.execute("PRAGMA journal_mode = DELETE")
+                with contextlib.suppress(
+                    sqlite3.OperationalError
+                ):  # somebody reads it: its -wal stays beside it
+                    database.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
             self.failure = self.failure or f"the capture {self.path} was not closed properly: {error}"
         finally:
@@ -214,7 +219,7 @@ class CaptureWriter:
             self.file_bytes = _size_of(str(self.path))
 
     def _open(self, about: Sequence[tuple[str, object]]) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
         try:
             database.execute("BEGIN")
             create(database)
