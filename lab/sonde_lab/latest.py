@@ -122,6 +122,7 @@ class Latest:
             self._ask_again()
         if ids:
             self._seen = ids.stop
+            self._clock = max(self._clock, float(ring.column("at", ids).max()))
             mask = ring.column("kind", ids) == Kind.FRAME
             if not self._filter.is_empty:
                 mask = mask & self._filter.matching(ring, ids)
@@ -148,7 +149,6 @@ class Latest:
             return
         ring = self.ring
         at = np.maximum.accumulate(ring.column("at", ids)[places])
-        self._clock = max(self._clock, float(at[-1]))
         if self._filter.reads_annotations:
             self._taken.update((places + ids.start).tolist())
         seconds = np.floor(at).astype(np.int64)

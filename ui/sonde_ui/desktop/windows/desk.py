@@ -124,8 +124,25 @@ class Desk(QObject):
         self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
-        for view in (traffic, self.views.presence, self.views.connections):
+        for view in (traffic, self.views.presence, self.views.connections, self.views.expert):
             view.filter_suggested.connect(bar.set_text)
+        self.views.expert.row_chosen.connect(self._show_row)
+        bar.filter_changed.connect(self.views.latest.set_filter)
+        self.views.latest.row_chosen.connect(self.views.detail.show_row)
+        self.views.latest.filter_suggested.connect(self._filter_traffic)
+
+    def _show_row(self, row_id: int) -> None:
+        """Select a record in the traffic; one that is filtered away there is at least shown in full."""
+        if self.host.is_open("traffic") and not self.views.traffic.isVisible():
+            self.host.show_view("traffic")
+        if not self.views.traffic.select_row_id(row_id):
+            self.views.detail.show_row(row_id)
+
+    def _filter_traffic(self, text: str) -> None:
+        """Write a filter and look at what it shows."""
+        self.filter_bar.set_text(text)
+        if text and self.host.is_open("traffic"):
+            self.host.show_view("traffic")
 
     def _connect_commands(self) -> None:
         self._bridge.changed.connect(self._on_changes)
