@@ -15,10 +15,11 @@ from sonde_lab.expert import Finding, Severity
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.guarded import guarded
 from sonde_ui.desktop.models.keyed_list import KeyedListModel
-from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.models.plain import one_line, tool_tip
 
 Index = QModelIndex | QPersistentModelIndex
 DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
+TOOLTIP: Final = int(Qt.ItemDataRole.ToolTipRole)
 ACCESSIBLE: Final = int(Qt.ItemDataRole.AccessibleTextRole)
 FINDING: Final = int(Qt.ItemDataRole.UserRole)
 SEVERITIES: Final = {
@@ -112,6 +113,8 @@ class ExpertModel(KeyedListModel[FindingRow]):
             return row.title
         if role == ACCESSIBLE:
             return _spoken(row)
+        if role == TOOLTIP and row.number in self._findings:
+            return tool_tip(f"{self._findings[row.number].kind.says}\n{row.sentence}")
         return None
 
 

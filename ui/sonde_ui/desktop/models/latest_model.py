@@ -99,16 +99,21 @@ def _type(newest: Newest) -> str:
     return one_line(" ".join(part for part in parts if part), 80)
 
 
+def _place(row: LatestRow) -> tuple[bool, str, str]:
+    """Channels by their names, what has none after them."""
+    return (not row.newest.channel, row.newest.channel, row.type)
+
+
 _ORDERS: Final[dict[int, Callable[[LatestRow], Any]]] = {
-    Field.CONNECTION: lambda row: (row.newest.conn, row.newest.channel, row.type),
-    Field.DIRECTION: lambda row: (row.newest.direction, row.newest.conn, row.newest.channel, row.type),
-    Field.CHANNEL: lambda row: (row.newest.channel, row.newest.conn, row.type),
-    Field.TYPE: lambda row: (row.type, row.newest.conn, row.newest.channel),
+    Field.CONNECTION: lambda row: (row.newest.conn, *_place(row)),
+    Field.DIRECTION: lambda row: (row.newest.direction, row.newest.conn, *_place(row)),
+    Field.CHANNEL: lambda row: (*_place(row)[:2], row.newest.conn, row.type),
+    Field.TYPE: lambda row: (row.type, row.newest.conn, *_place(row)),
     Field.COUNT: lambda row: row.count,
     Field.RATE: lambda row: round(row.rate, 1),
     Field.AGE: lambda row: row.newest.row_id * -1,
     Field.SIZE: lambda row: row.newest.size,
-    Field.SUMMARY: lambda row: (row.newest.conn, row.newest.channel, row.type),
+    Field.SUMMARY: lambda row: (row.newest.conn, *_place(row)),
 }
 
 

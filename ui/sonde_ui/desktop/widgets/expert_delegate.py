@@ -30,6 +30,7 @@ class ExpertDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.current = ""  # the connection that has the accent
         self._dress(themes.current())
         themes.changed.connect(self._dress)
 
@@ -84,7 +85,9 @@ class ExpertDelegate(QStyledItemDelegate):
             name = QRect(first.right() - name_room, first.top(), name_room + 1, first.height())
             self._body.draw(painter, name, row.conn, theme.text, LEFT)
             dot = QPointF(name.left() - 10, name.center().y() + 1)
-            shapes.dot(painter, dot, 4.0, identity_color(hue_of(row.conn), theme.is_dark))
+            is_current = row.conn == self.current
+            color = theme.accent if is_current else identity_color(hue_of(row.conn), theme.is_dark)
+            shapes.dot(painter, dot, 4.0, color)
             first.setRight(name.left() - 24)
         self._title.draw(painter, first, row.title, theme.text, LEFT)
         first.setLeft(min(first.right(), left + self._title.advance(row.title) + 8))

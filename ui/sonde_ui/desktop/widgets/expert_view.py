@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -26,6 +26,7 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.expert_model import SEVERITIES, ExpertModel
 from sonde_ui.desktop.theme import font_ui
+from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.expert_delegate import ExpertDelegate
 from sonde_ui.desktop.widgets.pieces import chip, rule, text_label
@@ -33,6 +34,7 @@ from sonde_ui.desktop.widgets.pieces import chip, rule, text_label
 JUDGE_EVERY_MS: Final = 200
 CATCH_UP_MS: Final = 5
 SLICE_ROWS: Final = 2_048
+LOW: Final = 260  # pixels: below this the list needs all the room
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 
 
@@ -48,6 +50,10 @@ class FindingsList(QListView):
         else:
             super().keyPressEvent(event)
 
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Focus alone selects nothing."""
+        focus_without_choice(self, event, super().focusInEvent)
+
     def keyboardSearch(self, search: str) -> None:
         """Nothing: letters belong to the window's keys."""
 
@@ -56,7 +62,7 @@ class ExpertView(QWidget):
     """Findings by severity; below, what the chosen one means and what can be done."""
 
     title = "Expert"
-    figures_changed = Signal(str)  # "2 errors · 5 warnings"
+    figures_changed = Signal(str)  # the worst of them: "2 errors"
     badge_changed = Signal(int)  # errors and warnings
     filter_suggested = Signal(str)
     row_chosen = Signal(int)  # row id in the ring
@@ -83,7 +89,8 @@ class ExpertView(QWidget):
 
     def _lay_out(self) -> None:
         self.list.setModel(self.model)
-        self.list.setItemDelegate(ExpertDelegate(self.list))
+        self._delegate = ExpertDelegate(self.list)
+        self.list.setItemDelegate(self._delegate)
         self.list.setAccessibleName("Findings, the worst first")
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -160,6 +167,7 @@ class ExpertView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
+        self._delegate.current = self._workbench.current
         if self.expert.ring is not self._workbench.ring:
             self.expert = Expert(self._workbench.ring)
             self._shown_changes = -1
@@ -189,12 +197,13 @@ class ExpertView(QWidget):
 
     def _tell(self) -> None:
         counts = self.model.counts
-        words = [
-            f"{figures.count(counts[severity])} {names[0] if counts[severity] == 1 else names[1]}"
-            for severity, names in SEVERITIES.items()
-            if counts[severity]
-        ]
-        self.figures_changed.emit(" · ".join(words))
+        worst = next((severity for severity in SEVERITIES if counts[severity]), None)
+        if worst is None:
+            self.figures_changed.emit("")
+        else:
+            one, many = SEVERITIES[worst]
+            count = counts[worst]
+            self.figures_changed.emit(f"{figures.count(count)} {one if count == 1 else many}")
         self.badge = counts[Severity.ERROR] + counts[Severity.WARNING]
         self.badge_changed.emit(self.badge)
 
@@ -216,9 +225,23 @@ class ExpertView(QWidget):
             piece.setVisible(finding is not None)
         if finding is None:
             return
-        self.advice.setText(f"{finding.kind.says} {finding.kind.advice}")
+        self._explain(finding)
         rows = sum(1 for row in finding.rows if row >= self.expert.ring.first_id)
         self._show_place(finding, rows)
+
+    def _explain(self, finding: Finding) -> None:
+        """What can be done, and before it what it means where the list keeps its room; else that is its tooltip."""
+        kind = finding.kind
+        is_low = self.height() < LOW
+        self.advice.setText(kind.advice if is_low else f"{kind.says} {kind.advice}")
+        self.advice.setToolTip(kind.says if is_low else "")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """A higher place has room for more words."""
+        super().resizeEvent(event)
+        finding = self._current()
+        if finding is not None:
+            self._explain(finding)
 
     def _show_place(self, finding: Finding, rows: int) -> None:
         if not rows:

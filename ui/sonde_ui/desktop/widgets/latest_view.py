@@ -10,7 +10,7 @@ import time
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStackedLayout, QTableView, QWidget
 
 from sonde_lab.changes import Changes
@@ -22,6 +22,7 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.latest_model import Field, LatestModel
 from sonde_ui.desktop.theme import ROW
+from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.latest_delegate import FLASH_S, LatestDelegate, SortedHeader
 from sonde_ui.desktop.widgets.motion import motion_allowed
@@ -40,7 +41,7 @@ WIDTHS: Final = {
     Field.AGE: 68,
     Field.SIZE: 76,
 }
-LEAVE_OUT: Final = (Field.SIZE, Field.CONNECTION, Field.AGE)  # in a narrow place, in this order
+LEAVE_OUT: Final = (Field.SIZE, Field.AGE, Field.CONNECTION, Field.COUNT, Field.RATE)  # in this order
 SUMMARY_ROOM: Final = 200
 FIRST_DOWN: Final = frozenset({Field.COUNT, Field.RATE, Field.SIZE})  # the largest is asked for first
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
@@ -110,6 +111,10 @@ class LatestTable(QTableView):
             self._copy()
         else:
             super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Focus alone selects nothing."""
+        focus_without_choice(self, event, super().focusInEvent)
 
     def _copy(self) -> None:
         row = self.currentIndex().row()

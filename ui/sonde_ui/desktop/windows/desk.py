@@ -130,6 +130,7 @@ class Desk(QObject):
         bar.filter_changed.connect(self.views.latest.set_filter)
         self.views.latest.row_chosen.connect(self.views.detail.show_row)
         self.views.latest.filter_suggested.connect(self._filter_traffic)
+        self.views.latest.figures_changed.connect(self._show_kinds)
 
     def _show_row(self, row_id: int) -> None:
         """Select a record in the traffic; one that is filtered away there is at least shown in full."""
@@ -137,6 +138,11 @@ class Desk(QObject):
             self.host.show_view("traffic")
         if not self.views.traffic.select_row_id(row_id):
             self.views.detail.show_row(row_id)
+
+    def _show_kinds(self, text: str) -> None:
+        """While the traffic cannot be seen, its figures stand still: the bar tells those of the other view."""
+        if not self.views.traffic.isVisible():
+            self.filter_bar.show_figures(text)
 
     def _filter_traffic(self, text: str) -> None:
         """Write a filter and look at what it shows."""
@@ -185,7 +191,7 @@ class Desk(QObject):
 
     def _on_panels(self) -> None:
         self._refresh_actions()
-        if not self.host.is_open("traffic"):
+        if not self.views.traffic.isVisible():
             self.status_bar.table_closed()
 
     def _refresh_actions(self, _what: object = None) -> None:
