@@ -92,6 +92,7 @@ class Latest:
     def _start_over(self) -> None:
         self._entries: OrderedDict[int, Newest] = OrderedDict()
         self._seen = self.ring.first_id
+        self._cleared_at = self._seen - self.ring.evicted  # another one says that the ring was cleared
         self._touches = self.ring.touches
         self._taken: set[int] = set()  # of the last rows, where a filter may change its mind
         self._clock = float("-inf")
@@ -116,6 +117,8 @@ class Latest:
     def update(self, max_rows: int = BATCH_ROWS) -> bool:
         """Take in at most `max_rows` new rows; whether more are waiting."""
         ring = self.ring
+        if self._cleared_at != ring.first_id - ring.evicted:
+            self._start_over()
         self._seen = max(self._seen, ring.first_id)
         ids = range(self._seen, min(ring.next_id, self._seen + max(1, max_rows)))
         if self._filter.reads_annotations:

@@ -356,6 +356,20 @@ def test_rows_that_left_before_they_were_judged_make_no_gap() -> None:
     assert expert.missed > 0
 
 
+def test_after_clearing_rows_of_an_earlier_time_are_judged_by_their_own() -> None:
+    ring = Ring()
+    expert = Expert(ring)
+    ring.extend([hello(500.0), entry(1, 500.0), entry(9, 501.0)])
+    expert.update_all()
+    ring.clear()
+    ring.extend([hello(1.0), entry(1, 2.0), frame("publish", 3.0, direction=OUT, command=7)])
+    expert.update_all()
+    assert len(expert.findings) == 0
+    ring.append(tick(9.0))
+    expert.update_all()
+    assert [finding.kind.name for finding in expert.findings] == ["unanswered"]
+
+
 # ------------------------------------------------------------------ batches
 
 

@@ -116,6 +116,16 @@ def test_the_filter_of_a_kind_shows_its_messages() -> None:
     assert Filter(first.filter_text).matching(ring).tolist() == [True, False, False]
 
 
+def test_a_cleared_ring_begins_anew() -> None:
+    ring = ring_of(event("chat", 50.0))
+    latest = taken(ring)
+    ring.clear()
+    ring.append(event("hit", 1.0))
+    latest.update()
+    assert [(each.type, each.count) for each in latest] == [("hit", 1)]
+    assert latest.now == 1.0
+
+
 def test_broken_messages_are_a_kind_without_a_type() -> None:
     latest = taken(ring_of(row("event", payload=b"{"), row("event", payload=b'{"type":5}')))
     assert [(each.type, each.count) for each in latest] == [("", 2)]

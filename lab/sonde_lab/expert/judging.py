@@ -27,6 +27,7 @@ class Expert:
 
     def __init__(self, ring: Ring, limits: Limits = LIMITS, max_findings: int = MAX_FINDINGS) -> None:
         self.ring = ring
+        self._cleared_at = _cleared_at(ring)
         self.findings = Findings(max_findings)
         self.missed = 0  # rows that left the ring before they were judged
         self._seen = ring.first_id
@@ -46,8 +47,12 @@ class Expert:
     def update(self, max_rows: int = BATCH_ROWS) -> bool:
         """Judge at most `max_rows` new rows; whether more are waiting."""
         ring = self.ring
+        if self._cleared_at != _cleared_at(ring):
+            self._begin_anew()
         if self._seen < ring.first_id:
-            self._skip_to(ring.first_id)
+            self.missed += ring.first_id - self._seen
+            self._seen = ring.first_id
+            self._forget()
         ids = range(self._seen, min(ring.next_id, self._seen + max(1, max_rows)))
         if ids:
             self._seen = ids.stop
@@ -68,12 +73,22 @@ class Expert:
         self._silence.judge(batch)
         self._rates.judge(batch)
 
-    def _skip_to(self, row_id: int) -> None:
-        """Rows went before they were looked at: what was known of connections is not sure any more."""
-        self.missed += row_id - self._seen
-        self._seen = row_id
+    def _begin_anew(self) -> None:
+        """Rows of something else: another file, another gateway. Their time is their own."""
+        self._cleared_at, self._seen = _cleared_at(self.ring), self.ring.first_id
+        self._clock, self.missed = float("-inf"), 0
+        self.findings.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """What was known of connections is not sure any more: rows are missing."""
         self._sockets.forget()
         self._sequence.forget()
         self._answers.forget()
         self._rates.forget()
         self._silence.forget()
+
+
+def _cleared_at(ring: Ring) -> int:
+    """The first id since the ring was cleared; another one says that it was."""
+    return ring.first_id - ring.evicted
