@@ -52,6 +52,8 @@ VIEWS: Final = {
     "composer": "Composer",
     "faults": "Faults",
     "notices": "Notices",
+    "expert": "Expert",
+    "latest": "Latest",
 }
 THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}
 MENUS: Final = ("Connection", "Traffic", "Acts", "View", "Help")
