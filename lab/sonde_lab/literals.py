@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sonde_lab.filter.expression import quoted
-from sonde_lab.filter.grammar import FilterError, parse
-from sonde_lab.filter.terms import PathCompare
+from sonde_lab.filter.grammar import parse
+from sonde_lab.filter.terms import FilterError, PathCompare
 
 LINE: Final = 88  # characters of a Python line before a container is laid out over several
 MAX_COMPARED: Final = 200  # characters of a text that is put into a filter
