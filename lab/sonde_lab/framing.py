@@ -36,10 +36,10 @@ FLAG_WORDS: Final = {
 
 
 class Bits(NamedTuple):
-    """A stretch of the header. `value` is in binary digits, or in words where bits are many."""
+    """A stretch of the header. `width` is in bits, `value` in binary digits, or in words where bits are many."""
 
     name: str
-    count: int
+    width: int
     value: str
     says: str
 

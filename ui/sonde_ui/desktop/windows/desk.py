@@ -124,7 +124,10 @@ class Desk(QObject):
         self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
-        for view in (traffic, self.views.presence, self.views.connections):
+        self.views.detail.offload.start = self.tasks.start
+        self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
+        traffic.compare_asked.connect(self.commands.detail.compare_with)
+        for view in (traffic, self.views.presence, self.views.connections, self.views.detail):
             view.filter_suggested.connect(bar.set_text)
 
     def _connect_commands(self) -> None:
