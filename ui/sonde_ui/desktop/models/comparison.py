@@ -100,14 +100,22 @@ def _of_values(found: Difference) -> Comparison:
 
 
 def _value_line(change: Change) -> DiffLine:
-    step = change.step
     return DiffLine(
         change.sign,
         _path(change.path),
         "" if change.sign is Sign.ADDED else _shown(change.before),
         "" if change.sign is Sign.REMOVED else _shown(change.after),
-        "" if step is None else f"{'+' if step > 0 else '−' if step < 0 else ''}{number(abs(step))}",
+        _step(change),
     )
+
+
+def _step(change: Change) -> str:
+    """By how much a number has grown or shrunk; nothing where only its type has changed."""
+    step = change.step
+    if not step:
+        return ""
+    is_whole = isinstance(change.before, int) and isinstance(change.after, int)
+    return f"{'+' if step > 0 else '−'}{number(int(abs(step)) if is_whole else abs(step))}"
 
 
 def _path(path: Sequence[Any]) -> str:

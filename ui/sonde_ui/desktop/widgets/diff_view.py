@@ -140,7 +140,7 @@ class DiffView(QWidget):
         self._wanted = Against.PREVIOUS
         self.pinned: int | None = None
         self._about = text_label(tone="dim")
-        self._link = push_button("", kind="quiet", tip="Select this row in the table")
+        self._link = push_button("", kind="link", tip="Select this row in the table")
         self._chips = {each: self._chip(each) for each in Against}
         self.list = LineView("What has changed")
         self._delegate = _DiffDelegate(self.list)
@@ -166,6 +166,7 @@ class DiffView(QWidget):
         bar = QHBoxLayout()
         bar.setContentsMargins(PAD, 4, 8, 0)
         bar.setSpacing(4)
+        self._about.setMinimumHeight(24)  # with the link and without it
         bar.addWidget(self._about)
         bar.addWidget(self._link)
         bar.addStretch(1)
