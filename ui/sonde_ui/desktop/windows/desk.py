@@ -128,7 +128,11 @@ class Desk(QObject):
         self.views.connections.act_asked.connect(self.commands.clients.act)
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
-        for view in (traffic, self.views.presence, self.views.connections, self.views.expert):
+        self.views.detail.offload.start = self.tasks.start
+        self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
+        traffic.compare_asked.connect(self.commands.detail.compare_with)
+        views = self.views
+        for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
         self.views.expert.row_chosen.connect(self._show_row)
         bar.filter_changed.connect(self.views.latest.set_filter)
