@@ -75,6 +75,7 @@ class View:
         self._table = RunTable(room)
         self._seen = ring.first_id  # rows before this id are in the table
         self._touches = ring.touches
+        self._flags_taken = ring.flags_taken
         self._stale = True
 
     # ------------------------------------------------------------ what is asked for
@@ -153,7 +154,8 @@ class View:
         """Take in what has happened to the ring since the last update."""
         ring = self._ring
         touched = ring.touched_since(self._touches)
-        if self._stale or self._seen < ring.first_id or self._regroups(touched):
+        is_unflagged = ring.flags_taken != self._flags_taken  # a row that stood alone may fold again
+        if self._stale or is_unflagged or self._seen < ring.first_id or self._regroups(touched):
             self._rebuild()
             return ViewChange(reset=True)
         self._touches = ring.touches
@@ -170,7 +172,7 @@ class View:
     def _rebuild(self) -> None:
         ring = self._ring
         self._stale = False
-        self._touches = ring.touches
+        self._touches, self._flags_taken = ring.touches, ring.flags_taken
         self._seen = ring.next_id
         self._table = RunTable(self._room)
         self._table.extend(self._find_runs(ring.ids))

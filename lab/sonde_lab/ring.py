@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sonde_lab.comments import Comments
 from sonde_lab.names import Names
 from sonde_lab.records import Direction, Flag, Kind, Record
 
@@ -66,6 +67,7 @@ class Ring:
         self.capacity = capacity
         self.max_bytes = max_bytes
         self.names = Names()
+        self.comments = Comments()
         self.first_id = 0
         self.next_id = 0
         self.evicted = 0
@@ -81,6 +83,7 @@ class Ring:
         self._blocks: deque[Block] = deque([Block(0, bytearray())])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
         self.touches = 0
+        self.flags_taken = 0  # how often a flag was taken off a row
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -147,6 +150,7 @@ class Ring:
             self.first_id += count
             self.evicted += count
             self._start += count
+            self.comments.forget_before(self.first_id)
 
     def _slot(self, count: int) -> slice:
         """Physical place for `count` more rows."""
@@ -186,14 +190,26 @@ class Ring:
         ends = np.cumsum(stored + len(SEPARATOR))
         columns["offset"][where] = offset + ends - stored - len(SEPARATOR)
 
-    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0) -> None:
-        """Say more about a row that is here already; one that has gone is left in peace."""
+    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
+        """Say more about a row that is here already; one that has gone is left in peace. `without`: flags taken off."""
         if not self.first_id <= row_id < self.next_id:
             return
         index = self._physical(row_id)
         if rtt_ms is not None:
             self._columns["rtt_ms"][index] = rtt_ms
         self._columns["flags"][index] |= flags
+        if without:
+            self._columns["flags"][index] &= ~without
+            self.flags_taken += 1
+        self._touch(row_id)
+
+    def comment(self, row_id: int, text: str) -> None:
+        """Write about a row that is here; an empty text takes it back."""
+        if self.first_id <= row_id < self.next_id:
+            self.comments.put(row_id, text)
+            self._touch(row_id)
+
+    def _touch(self, row_id: int) -> None:
         self._touched.append(row_id)
         self.touches += 1
 

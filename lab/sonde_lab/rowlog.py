@@ -35,6 +35,7 @@ class RowLog:
         self._new_rows = 0
         self._last_at = 0.0
         self._offset_s = unix() - now()
+        self._unix = unix
 
     def wall(self, at: float) -> float:
         """Unix seconds of a monotonic instant."""
@@ -53,18 +54,26 @@ class RowLog:
             self.flush()
         return row_id
 
-    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0) -> None:
-        """Say more about a row, written already or not."""
+    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
+        """Say more about a row, written already or not. `without`: flags taken off, which a sink is not told."""
         index = row_id - self.ring.next_id
         if index < 0:
-            self.ring.annotate(row_id, rtt_ms=rtt_ms, flags=flags)
+            self.ring.annotate(row_id, rtt_ms=rtt_ms, flags=flags, without=without)
             if self.sink is not None:
                 self.sink.on_annotated(row_id, rtt_ms, flags)
             return
         record = self._pending[index]
-        record.flags |= flags
+        record.flags = (record.flags | flags) & ~without
         if rtt_ms is not None:
             record.rtt_ms = rtt_ms
+
+    def comment(self, row_id: int, text: str) -> None:
+        """Write about a row; an empty text takes it back. One that has gone is left in peace."""
+        self.flush()
+        self.ring.comment(row_id, text)
+        hand_on = getattr(self.sink, "on_comment", None)  # not every sink takes them
+        if hand_on is not None and row_id in self.ring.ids:
+            hand_on(row_id, self._unix(), text)
 
     def flush(self) -> None:
         """Write what is pending."""
