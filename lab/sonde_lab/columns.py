@@ -36,6 +36,7 @@ _SEEN_KEYS: Final = 20  # of one object
 _OFFERS: Final = 12
 _NUMBERS: Final = frozenset({Holds.NUMBER, Holds.DURATION_MS, Holds.DURATION_S, Holds.BYTES})
 _NOTHING: Final = object()
+_ENVELOPE: Final = (("op",), ("ch",), ("type",), ("seq",), ("id",))  # fields of the table say these
 
 
 class FieldColumn(NamedTuple):
@@ -287,5 +288,5 @@ def _gather(value: Any, path: tuple[str, ...], seen: dict[str, Any]) -> None:
         below = (*path, str(key))
         if isinstance(inner, dict | list):
             _gather(inner, below, seen)
-        elif any(part != "*" for part in below):
+        elif any(part != "*" for part in below) and below not in _ENVELOPE:
             seen.setdefault(".".join(("d", *below)), inner)

@@ -83,7 +83,7 @@ class Ring:
         self._blocks: deque[Block] = deque([Block(0, bytearray())])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
         self.touches = 0
-        self.flags_taken = 0  # how often a flag was taken off a row
+        self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -200,13 +200,14 @@ class Ring:
         self._columns["flags"][index] |= flags
         if without:
             self._columns["flags"][index] &= ~without
-            self.flags_taken += 1
+            self.releases += 1
         self._touch(row_id)
 
     def comment(self, row_id: int, text: str) -> None:
         """Write about a row that is here; an empty text takes it back."""
         if self.first_id <= row_id < self.next_id:
             self.comments.put(row_id, text)
+            self.releases += not self.comments.text(row_id)
             self._touch(row_id)
 
     def _touch(self, row_id: int) -> None:

@@ -190,7 +190,7 @@ def _silence(rows: _Rows) -> Iterator[Finding]:
     gap_s = rows.closed_at - rows.ring.value("at", heard)
     silence = "It had been silent: the" if gap_s >= SILENCE_S else "The"
     yield Finding(
-        f"{silence} last frame received, a {name}, came {_before(rows, heard)} before the end.", heard
+        f"{silence} last frame received ({name}) came {_before(rows, heard)} before the end.", heard
     )
     after = rows.ids[rows.ids > heard]
     sent = after[(rows.pick("direction", after) == Direction.OUT) & (rows.pick("kind", after) == Kind.FRAME)]

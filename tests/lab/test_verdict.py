@@ -81,7 +81,7 @@ def test_a_lost_heartbeat_shows_the_silence_and_what_was_never_answered() -> Non
     verdict = story.why(story.end(4002, cause="heartbeat lost"))
     assert verdict.title == "4002 heartbeat lost"
     assert verdict.findings[0].text.startswith("The server heard nothing from this client")
-    assert said(verdict, "last frame received, a event, came 22.5 s before") == 2
+    assert said(verdict, "last frame received (event) came 22.5 s before") == 2
     assert said(verdict, "2 frames were sent after that, and nothing came back, 1 of them a heartbeat") == 4
     assert said(verdict, "Command #214 was never answered") == 5
     assert said(verdict, "A person did something 22.5 s before: half_open client:you 30 s") == 3

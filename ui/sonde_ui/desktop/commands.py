@@ -17,6 +17,7 @@ from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.views import Views
@@ -58,6 +59,7 @@ class Commands(QObject):
         self._views: Views | None = None
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
+        self.table = TableCommands()
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
