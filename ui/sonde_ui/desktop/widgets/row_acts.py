@@ -43,11 +43,14 @@ class RowActs(QObject):
         self._filter_before = ""
         self._comment_card: CommentCard | None = None
         self._why_card: WhyCard | None = None
-        view.selected.connect(self._history.visit)
-        table = view.table
-        table.mark_asked.connect(self.toggle_mark)
-        table.comment_asked.connect(self.comment)
-        table.why_asked.connect(self.explain)
+        view.selected.connect(self._on_selected)
+        view.table.row_act_asked.connect(self._on_asked)
+
+    def _on_selected(self, row_id: int) -> None:
+        self._history.visit(row_id)
+
+    def _on_asked(self, act: str) -> None:
+        {"mark": self.toggle_mark, "comment": self.comment, "why": self.explain}[act]()
 
     def _selected(self) -> RowCells | None:
         cells = self._view.model.cells(self._view.table.currentIndex().row())

@@ -21,6 +21,7 @@ from sonde_ui.desktop.widgets.traffic_painter import WHY_ROOM, Line, Strip, Traf
 CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
 NO_KEY: Final = Qt.KeyboardModifier.NoModifier
 STEPS: Final = {Qt.Key.Key_J: 1, Qt.Key.Key_K: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
+ROW_KEYS: Final = {Qt.Key.Key_M: "mark", Qt.Key.Key_C: "comment", Qt.Key.Key_W: "why"}
 MOVES: Final = frozenset(
     {
         Qt.Key.Key_PageUp,
@@ -41,9 +42,7 @@ class TrafficTable(QTableView):
     filter_asked = Signal()
     conversation_step = Signal(int)  # +1 next, -1 previous
     selected_row_left = Signal()
-    mark_asked = Signal()
-    comment_asked = Signal()
-    why_asked = Signal()  # about the selected row
+    row_act_asked = Signal(str)  # "mark", "comment" or "why": about the selected row
 
     def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,11 +66,6 @@ class TrafficTable(QTableView):
         self.columns = TableColumns(self, model)
         self._set_up_headers()
         self._current_client = ""
-        self._row_keys = {
-            Qt.Key.Key_M: self.mark_asked,
-            Qt.Key.Key_C: self.comment_asked,
-            Qt.Key.Key_W: self.why_asked,
-        }
         self._dress(themes.current())
         themes.changed.connect(self._dress)
         self.verticalScrollBar().setSingleStep(ROW)
@@ -117,7 +111,7 @@ class TrafficTable(QTableView):
         """A click on the "Why?" of a close asks for the reason."""
         super().mouseReleaseEvent(event)
         if event.button() == Qt.MouseButton.LeftButton and self._is_on_why(event.position().toPoint()):
-            self.why_asked.emit()
+            self.row_act_asked.emit("why")
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """The hand over "Why?" says that it can be clicked."""
@@ -240,8 +234,8 @@ class TrafficTable(QTableView):
             self._select_row(0)
         elif key in STEPS:
             self.step(STEPS[Qt.Key(key)])
-        elif key in self._row_keys:
-            self._row_keys[Qt.Key(key)].emit()
+        elif key in ROW_KEYS:
+            self.row_act_asked.emit(ROW_KEYS[Qt.Key(key)])
         else:
             return False
         return True
