@@ -34,6 +34,9 @@ class Act(enum.StrEnum):
     SET_PLAYERS = "set_players"
     SET_PRESENCE = "set_presence"
     MARK = "mark"
+    ADD_CLIENT = "add_client"
+    REMOVE_CLIENT = "remove_client"
+    NEXT_CLIENT = "next_client"
 
 
 class RttSample(NamedTuple):
@@ -110,21 +113,22 @@ class GatewayState(enum.StrEnum):
     LIVE = "live"
     DEAD = "dead"  # ours, and it ended
     REMOTE = "remote"  # somebody else's process
+    FILE = "file"  # no process at all: a capture is open
 
 
 @dataclass(slots=True, frozen=True)
 class GatewayStatus:
     """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
 
-    kind: str = ""  # "embedded", "cluster", "remote" or "proxy"
+    kind: str = ""  # "embedded", "cluster", "remote", "proxy" or "capture"
     state: GatewayState = GatewayState.NONE
     pid: int | None = None
-    url: str = ""
+    url: str = ""  # of a capture, its path
     sessions: int | None = None  # live sessions by $stats; None without the monitor role
     node: str = ""
     log_tail: tuple[str, ...] = ()
     players: int = 0  # simulated players asked for; 0 when they are off
-    progress: str = ""  # in words, while a cluster starts
+    progress: str = ""  # in words, while a cluster starts; of a capture, what is read of it
     upstream: str = ""  # where a proxy passes everything on to
     proxied: int = 0  # connections open through a proxy
 
@@ -221,9 +225,17 @@ class Changes:
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
+    clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
+    current_changed: bool = False  # another client is current: what this batch tells of it is whole
+    earlier_throughput: tuple[Throughput, ...] = ()  # then: what was measured of it before
     promises_changed: bool = False
     gateway_changed: bool = False
     endpoint_changed: bool = False  # another endpoint was opened: everything before is of the old one
+
+    @property
+    def is_fresh_start(self) -> bool:
+        """Everything that was told of the current client before is of another one."""
+        return self.endpoint_changed or self.current_changed
 
     @property
     def is_empty(self) -> bool:
@@ -241,6 +253,8 @@ class Changes:
             or self.proxied is not None
             or self.capture is not None
             or self.sent_types is not None
+            or self.clients is not None
+            or self.current_changed
             or self.promises_changed
             or self.gateway_changed
             or self.endpoint_changed

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from sonde_lab.blocks import ReadyRows
 from sonde_lab.records import Record
 from sonde_lab.ring import Ring
 
@@ -83,6 +84,17 @@ class RowLog:
             self._new_rows += len(ids)
             if self.sink is not None:
                 self.sink.on_rows(ids.start, rows)
+
+    def extend_ready(self, rows: ReadyRows) -> None:
+        """Write rows that were made elsewhere, such as those of a file. The sink does not get them."""
+        self.flush()
+        self._new_rows += len(self.ring.extend_ready(rows))
+
+    def clear(self) -> None:
+        """Let all rows go."""
+        self.flush()
+        self.ring.clear()
+        self._last_at = 0.0
 
     def take_new_rows(self) -> int:
         """Write what is pending; how many rows came since the last call."""

@@ -69,8 +69,22 @@ class ScriptedWorkbench:
         )
         return taken
 
-    def can(self, act: Act) -> str | None:
+    def can(self, act: Act, name: str = "") -> str | None:
         return self.refusals.get(act)
+
+    def set_current(self, name: str) -> None:
+        self.current = name
+        self.pending.current_changed = True
+
+    def next_client(self) -> None:
+        self.asked.append((Act.NEXT_CLIENT,))
+
+    def add_client(self) -> str:
+        self.asked.append((Act.ADD_CLIENT,))
+        return "you2"
+
+    async def remove_client(self, name: str = "") -> None:
+        self.asked.append((Act.REMOVE_CLIENT, name))
 
     def add(self, records: Sequence[Record]) -> None:
         self.ring.extend(records)
@@ -87,8 +101,8 @@ class ScriptedWorkbench:
     async def toggle_capture(self) -> None:
         self.captures = not self.captures
 
-    def drop(self) -> None:
-        self.asked.append((Act.DROP,))
+    def drop(self, name: str = "") -> None:
+        self.asked.append((Act.DROP, name) if name else (Act.DROP,))
 
     async def kick(self, session: str | None = None) -> None:
         self.asked.append((Act.KICK, session))

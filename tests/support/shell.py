@@ -23,14 +23,14 @@ class ShellWorkbench(ScriptedWorkbench):
     async def close(self) -> None:
         self.closed += 1
 
-    def connect(self) -> None:
-        self.asked.append((Act.CONNECT,))
+    def connect(self, name: str = "") -> None:
+        self.asked.append((Act.CONNECT, name) if name else (Act.CONNECT,))
 
-    def disconnect(self) -> None:
-        self.asked.append((Act.DISCONNECT,))
+    def disconnect(self, name: str = "") -> None:
+        self.asked.append((Act.DISCONNECT, name) if name else (Act.DISCONNECT,))
 
-    def retry_now(self) -> None:
-        self.asked.append((Act.RETRY_NOW,))
+    def retry_now(self, name: str = "") -> None:
+        self.asked.append((Act.RETRY_NOW, name) if name else (Act.RETRY_NOW,))
 
     def mark(self, text: str = "", row_id: int | None = None) -> int:
         if row_id is not None:

@@ -75,7 +75,7 @@ def test_a_waiting_client_counts_down(qtbot: QtBot, bench: ScriptedWorkbench, br
     bench.pending.statuses = {"you": status}
     bridge.drain()
     bridge.ticked.emit(status.next_try_at - 1.4)
-    assert view.model.data(view.model.index(0), ACCESSIBLE) == "you, retry in 1.4 s"
+    assert view.model.data(view.model.index(0), ACCESSIBLE) == "you, current, retry in 1.4 s"
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_choosing_a_connection_or_session_suggests_a_filter(
     bench.pending.statuses = {"you": script.live_status()}
     bench.pending.sessions = script.sessions()
     bridge.drain()
-    for row, text in ((0, "conn:you"), (2, "ada")):
+    for row, text in ((0, "conn:you"), (3, "ada")):
         place = view.list.visualRect(view.model.index(row)).center()
         with qtbot.waitSignal(view.filter_suggested) as told:
             qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
         assert told.args == [text]
     with qtbot.assertNotEmitted(view.filter_suggested):
-        place = view.list.visualRect(view.model.index(1)).center()
+        place = view.list.visualRect(view.model.index(2)).center()
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     view.grab()
 

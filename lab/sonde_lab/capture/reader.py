@@ -11,8 +11,8 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -33,9 +33,9 @@ MAX_ROWS_AT_ONCE: Final = 10_000
 MAX_BYTES_AT_ONCE: Final = 64 << 20
 _STEPS: Final = 20_000  # of SQLite's machine between two looks at the clock
 _MAGIC: Final = b"SQLite format 3\0"
-_INT32: Final = (1 << 31) - 1
-_INT64: Final = (1 << 63) - 1
-_MAX_SECONDS: Final = 253_402_300_000.0  # the year 9999: what a calendar can show
+INT32: Final = (1 << 31) - 1
+INT64: Final = (1 << 63) - 1
+MAX_SECONDS: Final = 253_402_300_000.0  # the year 9999: what a calendar can show
 _MAX_META: Final = 64
 _NAME: Final = "SELECT substr(CAST(text AS BLOB), 1, ?) FROM names WHERE id = ?"
 _FIXED: Final = "SELECT id, at, wall, conn, dial, direction, kind, opcode, op, channel, size, code, rtt_ms, flags, seq, command, protocol"
@@ -126,7 +126,7 @@ class CaptureReader:
         """
         found: list[tuple[int, Record]] = []
         size = 0
-        first, limit = max(-_INT64, min(first, _INT64)), max(0, min(limit, MAX_ROWS_AT_ONCE))
+        first, limit = max(-INT64 - 1, min(first, INT64)), max(0, min(limit, MAX_ROWS_AT_ONCE))
         with self._asking():
             fixed = self._database.execute(
                 f"{_FIXED} FROM row WHERE id >= ? ORDER BY id LIMIT ?", (first, limit)
@@ -139,6 +139,46 @@ class CaptureReader:
                     break
             fixed.close()
         return found
+
+    # ------------------------------------------------------------ many rows as they are
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The names of the columns of a row in this file."""
+        with self._asking():
+            found = self._database.execute("SELECT name FROM pragma_table_info('row')").fetchall()
+        return frozenset(_text(name, 64) for (name,) in found)
+
+    def cells_from(
+        self, columns: Sequence[str], first: int, *, limit: int, max_bytes: int
+    ) -> list[tuple[Any, ...]]:
+        """Unchecked cells of rows from id `first` on: `columns` (names of this file's), payload, type of payload.
+
+        Ends before `max_bytes` are exceeded by more than one row, and before a row that is too large to be read.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        found: list[tuple[Any, ...]] = []
+        question = f"SELECT {', '.join(columns)}, payload, typeof(payload) FROM row WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608
+        size, known = (
+            0,
+            dict[tuple[type, ...], bool](),
+        )  # the types of a row: does it hold bytes where none belong
+        with self._asking(), closing(self._database.cursor()) as rows, suppress(sqlite3.DataError):
+            for cells in rows.execute(question, (first, limit)):
+                types = tuple(map(type, cells))
+                if types not in known:
+                    known[types] = bytes in types[:-2] or types[-2] is not bytes
+                size += _bytes_in(cells) if known[types] else len(cells[-2])
+                if found and size > max_bytes:
+                    break
+                found.append(cells)
+        return found
+
+    def interrupt(self) -> None:
+        """From another thread: let the question that is being asked fail now."""
+        self._database.interrupt()
 
     # ------------------------------------------------------------ one row
 
@@ -156,28 +196,29 @@ class CaptureReader:
     def _record(self, cells: tuple[Any, ...], payload: bytes, cut: int) -> Record:
         row = _Cells(cells)
         record = Record(
-            at=row.real(1, _MAX_SECONDS),
-            wall=row.real(2, _MAX_SECONDS),
-            conn=self._name(row.whole(3, _INT64, 0)),
-            dial=row.whole(4, _INT32, 0),
+            at=row.real(1, MAX_SECONDS),
+            wall=row.real(2, MAX_SECONDS),
+            conn=self.name(row.whole(3, INT64, 0)),
+            dial=row.whole(4, INT32, 0),
             direction=Direction(row.whole(5, max(Direction), Direction.NONE)),
             kind=Kind(row.whole(6, max(Kind), Kind.NOTE)),
             opcode=row.whole(7, 15, 0),
-            op=self._name(row.whole(8, _INT64, 0)),
-            channel=self._name(row.whole(9, _INT64, 0)),
-            size=row.whole(10, _INT64, len(payload)),
+            op=self.name(row.whole(8, INT64, 0)),
+            channel=self.name(row.whole(9, INT64, 0)),
+            size=row.whole(10, INT64, len(payload)),
             payload=payload,
-            code=row.whole(11, _INT32, 0),
+            code=row.whole(11, INT32, 0),
             rtt_ms=NO_RTT if cells[12] is None else row.real(12, 1e12),
-            flags=row.whole(13, _INT32, 0),
-            seq=NO_SEQ if cells[14] == NO_SEQ else row.whole(14, _INT64, NO_SEQ),
-            command=NO_COMMAND if cells[15] == NO_COMMAND else row.whole(15, _INT64, NO_COMMAND),
-            protocol=self._name(row.whole(16, _INT64, 0)),
+            flags=row.whole(13, INT32, 0),
+            seq=NO_SEQ if cells[14] == NO_SEQ else row.whole(14, INT64, NO_SEQ),
+            command=NO_COMMAND if cells[15] == NO_COMMAND else row.whole(15, INT64, NO_COMMAND),
+            protocol=self.name(row.whole(16, INT64, 0)),
         )
         record.flags |= cut | (Flag.MALFORMED if row.is_odd else 0)
         return record
 
-    def _name(self, number: int) -> str:
+    def name(self, number: int) -> str:
+        """The text under a number of the file; empty where there is none."""
         known = self._names.get(number)
         if known is not None:
             return known
@@ -293,6 +334,10 @@ def _opened(uri: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _bytes_in(cells: tuple[Any, ...]) -> int:
+    return sum(len(cell) for cell in cells if isinstance(cell, bytes))
 
 
 def _text(value: object, limit: int) -> str:

@@ -128,7 +128,7 @@ def _pattern(term: Pattern, rows: Rows) -> Mask:
         inside = range(max(block.first_id, ids.start), min(end, ids.stop))
         part = slice(inside.start - ids.start, inside.stop - ids.start)
         if inside and (rows.wanted[part] & ~found[part]).any():
-            found[part] |= _expression_hits(expression, bytes(block.data), ring, inside)
+            found[part] |= _expression_hits(expression, block.part(0, block.size), ring, inside)
     return found
 
 

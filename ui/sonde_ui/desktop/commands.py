@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from sonde_lab.changes import Act
 from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.client_commands import ClientCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.table_commands import TableCommands
@@ -60,6 +61,7 @@ class Commands(QObject):
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
         self.table = TableCommands()
+        self.clients = ClientCommands(workbench, tasks, self.changed.emit)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""

@@ -6,7 +6,7 @@ Owns the rows' words. Refuses to decide who is current: the workbench says so.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,7 +48,10 @@ class Shape(enum.Enum):
 
 @dataclass(slots=True, frozen=True)
 class Link:
-    """One row: an own client, a session of the gateway, or the heading between them."""
+    """One row: an own client, a session of the gateway, the heading between them, or the offer of one more client.
+
+    `subject` is what acts are about: the client's name, or the session.
+    """
 
     key: str
     name: str
@@ -61,6 +64,12 @@ class Link:
     is_own: bool = False
     is_current: bool = False
     is_heading: bool = False
+    is_adder: bool = False
+    subject: str = ""
+
+
+CURRENT: Final = "current"
+ADDER: Final = Link("adder", "Add a client", "", Shape.DOT, "accent", "", "", is_adder=True)
 
 
 def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) -> Link:
@@ -70,12 +79,13 @@ def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) 
     if status.state == ConnectionState.WAITING and status.next_try_at is not None:
         note = f"retry in {figures.duration(status.next_try_at - now)}"
     elif status.state == ConnectionState.LIVE:
-        note = "current" if is_current else ""
+        note = CURRENT if is_current else ""
+    parts = [_user_beside(name, status), note]
     live = status.state == ConnectionState.LIVE and status.rtt_ms is not None
     return Link(
         key=f"own:{name}",
         name=one_line(name, 80),
-        note=note,
+        note=" · ".join(part for part in parts if part),
         shape=shape,
         tone=tone,
         figure=str(figures.rounded_latency(status.rtt_ms))
@@ -85,7 +95,14 @@ def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) 
         tooltip=tool_tip(_own_tip(name, status)),
         is_own=True,
         is_current=is_current,
+        subject=name,
     )
+
+
+def _user_beside(name: str, status: ConnectionStatus) -> str:
+    """Whom the gateway takes a client for, where that is not its name here already."""
+    shown = status.name or status.user or ""
+    return "" if name in (status.user, shown) else one_line(shown, 40)
 
 
 def _look(state: ConnectionState) -> tuple[Shape, str]:
@@ -100,6 +117,9 @@ def _look(state: ConnectionState) -> tuple[Shape, str]:
 
 def _own_tip(name: str, status: ConnectionStatus) -> str:
     lines = [f"{one_line(name, 80)} · {status.state.value}"]
+    if status.user:
+        roles = ", ".join(sorted(status.roles))
+        lines.append(one_line(f"User {status.user} ({roles})", 120))
     if status.session:
         lines.append(f"Session {one_line(status.session, 8)}, generation {status.generation}")
     if status.last_close is not None:
@@ -122,6 +142,7 @@ def session_link(row: SessionRow, show_node: bool, is_fresh: bool) -> Link:
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
         filter_text=quoted(row.user),
         tooltip=tool_tip(_session_tip(row)),
+        subject=row.session,
     )
 
 
@@ -152,6 +173,15 @@ def proxied_link(row: ProxiedRow) -> Link:
     )
 
 
+def _spoken(link: Link) -> str:
+    """A row as a screen reader says it."""
+    if link.is_adder or link.is_heading:
+        return link.name
+    current = CURRENT if link.is_current and CURRENT not in link.note else ""
+    parts = (link.name, current, link.note or "live", link.figure)
+    return ", ".join(part for part in parts if part not in ("", figures.NOTHING))
+
+
 class LinksModel(KeyedListModel[Link]):
     """Rows that are links; headings cannot be chosen."""
 
@@ -172,11 +202,7 @@ class LinksModel(KeyedListModel[Link]):
         if role == DISPLAY:
             return link.name
         if role == ACCESSIBLE:
-            return ", ".join(
-                part
-                for part in (link.name, link.note or "live", link.figure)
-                if part not in ("", figures.NOTHING)
-            )
+            return _spoken(link)
         return link.tooltip if role == TOOLTIP and link.tooltip else None
 
 
@@ -189,15 +215,16 @@ class ConnectionsModel(LinksModel):
         self._sessions: tuple[SessionRow, ...] = ()
         self._proxied: tuple[ProxiedRow, ...] = ()
         self._current = ""
+        self.can_add = False  # whether one more client is on offer
 
     def set_statuses(self, statuses: Mapping[str, ConnectionStatus], current: str) -> None:
         """Merge what changed of the own clients."""
         self._own.update(statuses)
         self._current = current
 
-    def keep_only(self, names: set[str]) -> None:
-        """Forget own clients that the workbench no longer has."""
-        self._own = {name: status for name, status in self._own.items() if name in names}
+    def keep_only(self, names: Iterable[str]) -> None:
+        """Forget own clients that the workbench no longer has, and put the others into its order."""
+        self._own = {name: self._own[name] for name in names if name in self._own}
 
     def set_sessions(self, sessions: tuple[SessionRow, ...]) -> None:
         """The gateway's sessions; own ones stand above already."""
@@ -206,6 +233,15 @@ class ConnectionsModel(LinksModel):
     def set_proxied(self, rows: tuple[ProxiedRow, ...]) -> None:
         """Connections through the proxy, newest first."""
         self._proxied = rows
+
+    def row_about(self, filter_text: str) -> int | None:
+        """The first row whose choice writes this filter."""
+        about = (
+            row
+            for row in range(self.rowCount())
+            if filter_text and self._items[row].filter_text == filter_text
+        )
+        return next(about, None)
 
     @property
     def own_count(self) -> int:
@@ -229,6 +265,7 @@ class ConnectionsModel(LinksModel):
 
     def _make(self, now: float) -> list[Link]:
         links = [own_link(name, status, name == self._current, now) for name, status in self._own.items()]
+        links += [ADDER] if self.can_add and links else []
         links += map(proxied_link, self._proxied)
         others = sorted(
             (row for row in self._sessions if not row.own), key=lambda row: (row.name.casefold(), row.session)

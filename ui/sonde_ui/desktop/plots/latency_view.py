@@ -81,23 +81,27 @@ class LatencyView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
-            self._forget()
+        if changes.is_fresh_start:
+            self._forget(anew=not changes.endpoint_changed)
         self.series.extend(changes.rtt)
+        self.rates.extend(changes.earlier_throughput)
         if changes.throughput is not None:
             self.rates.append(changes.throughput)
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
             self.marks.status_changed(status)
         if changes.rows:
-            self.marks.rows_added(self._workbench.ring)
-        if changes.rtt or changes.throughput:
+            self.marks.rows_added(self._workbench.ring, self._workbench.current)
+        if changes.rtt or changes.throughput or changes.earlier_throughput:
             self._is_dirty = True
             self._show_figures()
 
-    def _forget(self) -> None:
+    def _forget(self, *, anew: bool) -> None:
+        """Begin with nothing; `anew`: what happened to another client before is looked up in the rows."""
         self.series.clear()
         self.marks.clear(self._workbench.ring)
+        if anew:
+            self.marks.look_back(self._workbench.ring, self._workbench.current)
         self.rates.clear()
         self._stack.setCurrentWidget(self._empty)
         self.figures_changed.emit("")

@@ -151,11 +151,20 @@ class ComposerView(QWidget):
             action = self._menu.addAction(template.name.replace("&", "&&"))
             action.triggered.connect(lambda _down=False, text=template.text: self._take_template(text))
 
+    def _name_sender(self) -> None:
+        """Who sends, where it could be another one."""
+        several = len(self._workbench.clients) > 1
+        name = f" as {one_line(self._workbench.current, 16)}" if several else ""
+        self.send_button.setText(f"Send{name}")
+        self.send_button.setAccessibleName(f"Send the message{name}")
+
     def _take_template(self, text: str) -> None:
         self.set_text(text)
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.clients is not None or changes.is_fresh_start:
+            self._name_sender()
         if changes.sent_types is not None:
             self._types = changes.sent_types
         rooms = [name for name in changes.documents if name.startswith("room:")]

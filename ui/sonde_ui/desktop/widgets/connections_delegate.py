@@ -17,6 +17,7 @@ Index = QModelIndex | QPersistentModelIndex
 HEIGHT: Final = 34
 HEADING: Final = 30
 LEFT_EDGE: Final = 12
+BAR: Final = 3  # beside the current client
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
@@ -51,15 +52,19 @@ class ConnectionsDelegate(QStyledItemDelegate):
                 painter, rect.adjusted(LEFT_EDGE, 2, -LEFT_EDGE, 0), link.name, self._theme.dim, LEFT
             )
             return
-        if option.state & SELECTED or link.is_current:
+        if option.state & SELECTED:
             painter.fillRect(rect, self._theme.selection)
+        if link.is_current:
+            painter.fillRect(QRect(rect.left(), rect.top(), BAR, rect.height()), self._theme.accent)
         self._shape(painter, QPointF(rect.left() + LEFT_EDGE + 4, rect.top() + rect.height() / 2), link)
         self._texts(painter, rect, link)
 
     def _shape(self, painter: QPainter, center: QPointF, link: Link) -> None:
         color = self._theme.color(link.tone)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
-        if link.shape is Shape.DOT:
+        if link.is_adder:
+            shapes.plus(painter, center, 4.0, color)
+        elif link.shape is Shape.DOT:
             shapes.dot(painter, center, 4.5, color)
         elif link.shape is Shape.CROSS:
             shapes.cross(painter, center, 3.5, color)
@@ -76,7 +81,8 @@ class ConnectionsDelegate(QStyledItemDelegate):
         left = rect.left() + LEFT_EDGE + 18
         room = QRect(left, rect.top(), figure.left() - 8 - left, rect.height())
         pen = self._strong if link.is_current else self._name
-        pen.draw(painter, room, link.name, theme.text, LEFT)
+        name = theme.accent if link.is_current or link.is_adder else theme.text
+        pen.draw(painter, room, link.name, name, LEFT)
         room.setLeft(min(room.right(), left + pen.advance(link.name) + 8))
         self._note.draw(
             painter, room, link.note, theme.warn if link.tone == "warn" and link.is_own else theme.dim, LEFT

@@ -119,7 +119,7 @@ class PresenceView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._rosters.clear()
             self._channel = ""
             self._take_over()

@@ -108,7 +108,7 @@ class StateView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._forget()
         status = changes.statuses.get(self._workbench.current)
         if status is not None:

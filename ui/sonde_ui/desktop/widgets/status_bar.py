@@ -66,9 +66,10 @@ class StatusBar(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.rows and not self._table_speaks:
             self.rows.setText(f"{figures.count(len(self._workbench.ring))} rows")
-        if changes.throughput is not None:
-            messages = changes.throughput.in_msgs + changes.throughput.out_msgs
-            volume = changes.throughput.in_bytes + changes.throughput.out_bytes
+        measured = changes.throughput or (changes.earlier_throughput or (None,))[-1]
+        if measured is not None:
+            messages = measured.in_msgs + measured.out_msgs
+            volume = measured.in_bytes + measured.out_bytes
             self.messages.setText(f"{messages:,.0f} msg/s")
             self.bytes.setText(f"{figures.size(round(volume))}/s")
             evicted = self._workbench.ring.evicted

@@ -126,6 +126,10 @@ class Desk(QObject):
         self.views.pills.changed.connect(self._refresh_actions)
         self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
+        self.views.connections.add_asked.connect(self.commands.clients.add)
+        self.views.connections.current_asked.connect(self.commands.clients.make_current)
+        self.views.connections.act_asked.connect(self.commands.clients.act)
+        bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         for view in (traffic, self.views.presence, self.views.connections):
             view.filter_suggested.connect(bar.set_text)
@@ -162,7 +166,8 @@ class Desk(QObject):
             self.window.setWindowTitle(one_line(self._workbench.endpoint.name, 60))
             if self._workbench.endpoint.kind is EndpointKind.CLUSTER:
                 self.host.show_view("nodes")  # what one opens a cluster for
-        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
+        clients_changed = changes.clients is not None
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed or clients_changed:
             self._refresh_actions()
 
     def _on_tick(self, _now: float) -> None:
