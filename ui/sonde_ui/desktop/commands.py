@@ -19,6 +19,7 @@ from sonde_ui.desktop.client_commands import ClientCommands
 from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.views import Views
@@ -60,6 +61,7 @@ class Commands(QObject):
         self._views: Views | None = None
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
+        self.table = TableCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
         self.detail = DetailCommands(self.said.emit)
 

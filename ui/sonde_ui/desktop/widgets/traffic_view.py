@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal
@@ -15,6 +16,7 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
+from sonde_lab.colouring import ColourRule
 from sonde_lab.folding import Toggles, View
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
@@ -22,11 +24,13 @@ from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
-from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
+from sonde_ui.desktop.models.timing import StepMode, TimeMode
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 from sonde_ui.desktop.widgets.conversation import neighbour
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.held_band import HEIGHT, HeldBand
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.row_acts import RowActs
 from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
@@ -52,6 +56,9 @@ class TrafficView(QWidget):
     fold_changed = Signal(bool)
     connect_asked = Signal()
     compare_asked = Signal(int)  # row id: others are to be compared with it
+    column_card_asked = Signal()  # "Add a column…"
+    colour_rules_asked = Signal()  # "Colour rules…"
+    colour_asked = Signal(str, str)  # filter term, colour: rows like this
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +105,7 @@ class TrafficView(QWidget):
         self.table.live_asked.connect(self.go_live)
         self.table.filter_asked.connect(self.filter_focus_asked)
         self.table.conversation_step.connect(self._step_conversation)
+        self.acts = RowActs(self, self._workbench)
         self._menus = TrafficMenus(self)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.selected_row_left.connect(self._on_row_left)
@@ -119,10 +127,20 @@ class TrafficView(QWidget):
         self.filter_state_changed.emit(error)
         self.schedule()
 
+    @property
+    def filter_text(self) -> str:
+        """The filter in force."""
+        return self._filter_text
+
     def narrow(self, term: str) -> None:
         """Suggest the filter in force with one more term."""
         both = f"({self._filter_text}) {term}" if self._filter_text else term
         self.filter_suggested.emit(both)
+
+    def set_colours(self, rules: Iterable[ColourRule]) -> None:
+        """Colour rows by these rules."""
+        self.model.set_colours(rules)
+        self.table.viewport().update()
 
     def set_fold(self, on: bool) -> None:
         """Fold runs of deltas and heartbeats into counted rows, or show each."""
@@ -212,7 +230,7 @@ class TrafficView(QWidget):
         """Put the selected row on the clipboard, columns parted by tabs."""
         cells = self.model.cells(self.table.currentIndex().row())
         if cells is not None:
-            QGuiApplication.clipboard().setText("\t".join(cells.text(column) for column in Column))
+            QGuiApplication.clipboard().setText("\t".join(map(cells.text, self.table.columns.sections())))
 
     def copy_payload(self) -> None:
         """Put the selected row's payload on the clipboard, as text."""
@@ -222,7 +240,11 @@ class TrafficView(QWidget):
 
     def save_state(self) -> bytes:
         """Columns, folding and pills, to be remembered."""
-        state = self.table.columns_now() | {"fold": self.view.fold, "pills": self._pills.state()}
+        state = self.table.columns.now() | {"fold": self.view.fold, "pills": self._pills.state()}
+        state |= {
+            "step": self.model.timing.step_mode,
+            "wall_clock": self.model.timing.time_mode is TimeMode.WALL,
+        }
         return json.dumps(state).encode()
 
     def restore_state(self, saved: bytes) -> bool:
@@ -230,11 +252,14 @@ class TrafficView(QWidget):
         try:
             state = json.loads(saved)
             fold, pills = bool(state["fold"]), dict(state["pills"])
-            self.table.arrange_columns(state)
+            step, wall = StepMode(state.get("step", StepMode.SHOWN)), bool(state.get("wall_clock"))
+            self.table.columns.arrange(state)
         except (ValueError, KeyError, TypeError):
             return False
         self.set_fold(fold)
         self._pills.set_state(pills)
+        self.acts.show_step(step)
+        self.acts.show_time(TimeMode.WALL if wall else TimeMode.START)
         return True
 
     # -------------------------------------------------------------- batches
@@ -275,6 +300,7 @@ class TrafficView(QWidget):
         self.view.set_filter(text)
         self.view.set_toggles(Toggles(**toggles))
         self.model.rebind(ring, self.view, Summaries(ring))
+        self.acts.forget()
 
     def showEvent(self, event: QShowEvent) -> None:
         """A table that was closed catches up at once."""

@@ -18,6 +18,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
@@ -70,6 +71,8 @@ class Desk(QObject):
         self.status = self._make_status()
         self.top_bar = self._make_top_bar(book)
         self.commands.take_hold_of(self.views, self.host, self.filter_bar)
+        self.inspector = Inspector(window, workbench, self.views, self.filter_bar, settings)
+        self.commands.table.take_hold_of(self.views.traffic.acts, self.inspector)
         self._make_cards()
         self._connect_views()
         self._connect_commands()
@@ -164,6 +167,7 @@ class Desk(QObject):
         self.commands.changed.connect(self._refresh_actions)
         self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
+        self.inspector.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
         self.commands.keys_asked.connect(self.key_list.open)
