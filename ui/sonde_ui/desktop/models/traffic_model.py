@@ -203,8 +203,8 @@ class TrafficModel(QAbstractTableModel):
         self.endResetModel()
 
     def _began(self) -> None:
-        if self._began_at is None and len(self.ring):
-            self._began_at = float(self.ring.column("at")[0])
+        if len(self.ring):
+            self._began_at = self.ring.began_at
 
     def _remove_front(self, rows: int) -> None:
         rows = min(rows, self._rows)
@@ -297,7 +297,7 @@ class TrafficModel(QAbstractTableModel):
         return RowCells(
             row_id=oldest,
             last_id=newest,
-            number=str(oldest + 1),
+            number=str(ring.number(oldest) + 1),
             time=figures.clock(value("at", oldest) - (self._began_at or 0.0)),
             step=figures.step(visible.delta_ms),
             direction=value("direction", newest),

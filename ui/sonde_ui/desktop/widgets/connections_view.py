@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QStackedLayout, QWid
 from sonde_lab.changes import Changes, GatewayState, GatewayStatus
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import EMPTY, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.connections_model import ConnectionsModel
 from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate
@@ -75,6 +76,8 @@ class ConnectionsView(QWidget):
             parts = urlsplit(gateway.url)  # a path without a space could not be wrapped
             sentence = f"Point a client at {parts.scheme}://{parts.netloc}: its frames appear as traffic."
             self._empty.say("connect", sentence, "Copy address")
+        elif is_capture(self._workbench.endpoint):
+            self._empty.say("connect", EMPTY["connections"])
         else:
             self._empty.say("connect", "No client is connected.", "Connect")
 
