@@ -69,6 +69,7 @@ _CONNECTION = (
     Action("client.remove", "Connection", "Remove client", "clients.remove", icon="close", act=Act.REMOVE_CLIENT, tip="Leave with the current client and forget it; its rows stay"),
     Action("endpoint.embedded", "Connection", "Open the embedded gateway", "open_embedded", icon="endpoint", tip="Start a gateway beside the window and connect to it", starts_group=True),
     Action("endpoint.new", "Connection", "New endpoint…", "new_endpoint", keys=("Ctrl+N",), icon="plus", tip="Connect to a gateway elsewhere, or put a proxy before one"),
+    Action("capture.open", "Connection", "Open a capture…", "files.ask", keys=("Ctrl+O",), icon="traffic", tip="Look at the rows of a capture file; nothing is connected"),
     Action("presence.online", "Connection/My presence", "Online", "set_presence", "online", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are online"),
     Action("presence.away", "Connection/My presence", "Away", "set_presence", "away", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are away"),
     Action("presence.busy", "Connection/My presence", "Busy", "set_presence", "busy", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are busy"),

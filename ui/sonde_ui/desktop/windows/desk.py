@@ -32,6 +32,7 @@ from sonde_ui.desktop.widgets.status_popover import StatusPopover
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
+from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
@@ -92,6 +93,7 @@ class Desk(QObject):
         combo = EndpointCombo(book)
         combo.chosen.connect(self.commands.open_endpoint)
         combo.new_asked.connect(self.commands.new_endpoint)
+        combo.file_asked.connect(self.commands.files.ask)
         return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
 
     def _page(self) -> QWidget:
@@ -173,6 +175,9 @@ class Desk(QObject):
         self.commands.keys_asked.connect(self.key_list.open)
         self.commands.about_asked.connect(self.about.open)
         self.commands.endpoint_asked.connect(self._ask_endpoint)
+        self.commands.files.dialog_asked.connect(self._ask_file)
+        self.window.file_dropped.connect(self.commands.files.open_file)
+        self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -209,6 +214,11 @@ class Desk(QObject):
 
     def _refresh_actions(self, _what: object = None) -> None:
         self.actions_table.refresh()
+
+    def _ask_file(self) -> None:
+        dialog = CaptureDialog(self.window, self._workbench.config.captures)
+        dialog.fileSelected.connect(self.commands.files.open_file)
+        dialog.open()
 
     def _ask_endpoint(self) -> None:
         dialog = EndpointDialog(self.window)
