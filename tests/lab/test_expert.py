@@ -295,6 +295,16 @@ STORIES: dict[str, tuple[list[Record], list[tuple[str, int, int]]]] = {
         [row("gap", kind=Kind.NOTE, flags=MALFORMED, payload=b"12 bytes passed unread")],
         [("unread", 1, 0)],
     ),
+    "what was not read is neither silent nor badly ended": (
+        [
+            hello(conn="p1"),
+            frame("publish", direction=OUT, command=7, conn="p1"),
+            row("gap", kind=Kind.NOTE, flags=MALFORMED, conn="p1"),
+            tick(60.0),
+            closed(61.0, conn="p1"),
+        ],
+        [("unread", 1, 2)],
+    ),
     "refusals are grouped by their code": (
         [
             frame("error", fields={"code": "forbidden", "message": "no"}, flags=ERROR, command=1),
@@ -471,11 +481,11 @@ def test_the_filter_of_a_finding_shows_its_rows_and_no_other() -> None:
 
 
 def test_a_finding_of_too_many_rows_is_filtered_by_its_stretch() -> None:
-    rows = [frame("error", fields={"code": "conflict"}, flags=ERROR) if at % 2 else row() for at in range(60)]
+    rows = [frame("error", fields={"code": "conflict"}, flags=ERROR) if at % 2 else row() for at in range(80)]
     expert = judged(rows)
     [finding] = expert.findings
-    assert finding.filter_text == "conn:you has:error row:2..60"
-    assert int(Filter(finding.filter_text).matching(expert.ring).sum()) == 30
+    assert finding.filter_text == "conn:you has:error row:2..80"
+    assert int(Filter(finding.filter_text).matching(expert.ring).sum()) == 40
 
 
 def test_every_kind_is_in_the_document_with_its_words() -> None:

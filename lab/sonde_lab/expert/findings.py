@@ -16,7 +16,7 @@ from sonde_lab.filter.expression import quoted
 
 MAX_FINDINGS: Final = 2_000
 MAX_ROWS: Final = 200  # remembered of one finding, the newest
-_NAMED_RUNS: Final = 12  # stretches of rows that a filter names one by one
+_NAMED_RUNS: Final = 30  # stretches of rows that a filter names one by one
 
 
 class Told(NamedTuple):
