@@ -148,7 +148,7 @@ class ExpertView(QWidget):
         """Write a filter that shows the chosen finding's rows."""
         finding = self._current()
         if finding is not None:
-            self.filter_suggested.emit(finding.filter_text)
+            self.filter_suggested.emit(finding.filter_text(self.expert.ring))
 
     def next_row(self) -> None:
         """Choose the next older row of the finding; after the oldest the newest again."""
