@@ -22,13 +22,15 @@ from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
-from sonde_lab.possible import Situation, is_live_admin, why_not
+from sonde_lab.possible import Situation, why_not
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
+from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
+from sonde_protocol.errors import SondeError
 
 YOU: Final = "you"
 YOUR_ROLES: Final = (Role.PLAYER, Role.MONITOR, Role.ADMIN)
@@ -63,10 +65,12 @@ class Workbench(Acting):
         self._collector = Collector(
             self._log, self._board, self._gateway, self._cluster, self._proxying, config.figures_every_s
         )
+        self._tapping = Tapping(self._log)
         self._joiner = Joiner(
             self._log,
             self._board,
             self._collector,
+            self._tapping,
             self._spawn,
             clock,
             room=config.room,
@@ -123,6 +127,7 @@ class Workbench(Acting):
         await self._hosting.stop_players()
         await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
+        self._tapping.clear()
         self.clients = {}
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
@@ -146,6 +151,7 @@ class Workbench(Acting):
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
         changes = self._collector.take(self._now(), self.current, self.players)
+        changes.taps = self._tapping.take()
         changes.capture = self._capturing.take(self._now())
         return changes
 
@@ -164,7 +170,9 @@ class Workbench(Acting):
                 url=self._proxying.url,
                 clients=len(self.clients),
                 can_join=bool(self.clients),
-                has_admin=any(is_live_admin(each.status) for each in self.clients.values()),
+                has_admin=self._live_as(Role.ADMIN) is not None,
+                has_monitor=self._live_as(Role.MONITOR) is not None,
+                taps=len(self._tapping),
             ),
         )
 
@@ -209,7 +217,37 @@ class Workbench(Acting):
         if self.clients.get(name) is client:  # else another endpoint was opened meanwhile
             del self.clients[name]
             self._collector.unwatch(name)
+            self._tapping.forget(name)
             self.current = self.current if self.current in self.clients else next(iter(self.clients), YOU)
+
+    def can_tap(self, session: str) -> str | None:
+        """Why a session cannot be tapped now, in words; `None` when it can."""
+        monitor, row = self._live_as(Role.MONITOR), self._collector.session(session)
+        node = None if monitor is None else monitor.status.node
+        if row is not None and row.node and node and row.node != node:
+            return f"It is on the node {row.node}: a tap shows what passes {node}, where the client is that watches."
+        return self.can(Act.TAP)
+
+    async def tap(self, *, session: str = "", user: str = "", ch: str = "", sample: float = 1.0) -> None:
+        """Show frames of others as rows of theirs: of a session, a user or a channel, `sample` of them (0–1]."""
+        watching = self._live_as(Role.MONITOR)
+        if not self._may(Act.TAP) or watching is None:
+            return
+        name = next(name for name, client in self.clients.items() if client is watching)
+        self._act(Act.TAP, tapping_in_words("tap", session, user, ch, sample), conn=name)
+        try:
+            await self._tapping.tap(name, watching, session, user, ch, sample)
+        except SondeError as error:
+            self._notice("tap_failed", "The tap was not placed", str(error), "See the gateway's answer.")
+
+    async def untap(self, *, session: str = "", user: str = "", ch: str = "") -> None:
+        """Show no more of what the same words selected; without any, of nobody."""
+        if self._may(Act.UNTAP):
+            self._act(Act.UNTAP, tapping_in_words("untap", session, user, ch, 1.0))
+            try:
+                await self._tapping.untap(self.clients, session, user, ch)
+            except SondeError as error:
+                self._notice("tap_failed", "A tap was not ended", str(error), "It ends with its connection.")
 
     def connect(self, name: str = "") -> None:
         """Connect the current client, or the named one; a proxy that has ended starts again."""
