@@ -187,6 +187,7 @@ class TapRow:
     ch: str = ""
     sample: float = 1.0  # share of the frames
     client: str = ""  # the own client that they are shown to
+    conn: str = ""  # what the rows of a tapped session are called
 
 
 @dataclass(slots=True, frozen=True)

@@ -58,20 +58,28 @@ class Tapping:
             return None
         self._changed = False
         return tuple(
-            TapRow(key.session, key.user, key.ch, sample, name)
+            TapRow(key.session, key.user, key.ch, sample, name, self._conn(key.session))
             for key, (name, sample) in self._wanted.items()
         )
 
+    def _conn(self, session: str) -> str:
+        known = self._recorders.get(session)
+        return "" if known is None else known.conn
+
     # ------------------------------------------------------------ what is wanted
 
-    async def tap(self, name: str, client: Client, session: str, user: str, ch: str, sample: float) -> None:
-        """Watch through this client; a tap of the same selection is replaced.
+    async def tap(
+        self, name: str, client: Client, session: str, user: str, ch: str, sample: float, owner: str = ""
+    ) -> None:
+        """Watch through this client; a tap of the same selection is replaced. `owner`: the session's user.
 
         Raises:
             SondeError: the gateway refused it, or the connection was lost.
         """
         key = _Selection(session, user, ch)
         await client.tap(**key.fields, sample=sample)
+        if session and owner:
+            self._recorder(session, owner)  # it has its name before its first frame
         self._wanted[key] = (name, sample)
         self._changed = True
 

@@ -236,7 +236,9 @@ class Workbench(Acting):
         name = next(name for name, client in self.clients.items() if client is watching)
         self._act(Act.TAP, tapping_in_words("tap", session, user, ch, sample), conn=name)
         try:
-            await self._tapping.tap(name, watching, session, user, ch, sample)
+            row = self._collector.session(session)
+            owner = "" if row is None else row.user
+            await self._tapping.tap(name, watching, session, user, ch, sample, owner)
         except SondeError as error:
             self._notice("tap_failed", "The tap was not placed", str(error), "See the gateway's answer.")
 
