@@ -115,21 +115,22 @@ class GatewayState(enum.StrEnum):
     LIVE = "live"
     DEAD = "dead"  # ours, and it ended
     REMOTE = "remote"  # somebody else's process
+    FILE = "file"  # no process at all: a capture is open
 
 
 @dataclass(slots=True, frozen=True)
 class GatewayStatus:
     """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
 
-    kind: str = ""  # "embedded", "cluster", "remote" or "proxy"
+    kind: str = ""  # "embedded", "cluster", "remote", "proxy" or "capture"
     state: GatewayState = GatewayState.NONE
     pid: int | None = None
-    url: str = ""
+    url: str = ""  # of a capture, its path
     sessions: int | None = None  # live sessions by $stats; None without the monitor role
     node: str = ""
     log_tail: tuple[str, ...] = ()
     players: int = 0  # simulated players asked for; 0 when they are off
-    progress: str = ""  # in words, while a cluster starts
+    progress: str = ""  # in words, while a cluster starts; of a capture, what is read of it
     upstream: str = ""  # where a proxy passes everything on to
     proxied: int = 0  # connections open through a proxy
 
@@ -142,6 +143,7 @@ class CaptureStatus:
     rows: int = 0
     payload_bytes: int = 0
     rows_lost: int = 0
+    file_bytes: int = 0  # what the file takes on the disk
 
 
 @dataclass(slots=True, frozen=True)

@@ -27,6 +27,7 @@ from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import PromiseMeter, Tally
 from sonde_lab.proxying import Proxying
 from sonde_lab.rowlog import RowLog
+from sonde_lab.viewing import Viewing
 from sonde_lab.watch import ClientWatch
 from sonde_protocol.states import ConnectionState
 
@@ -41,6 +42,7 @@ class Collector:
         gateway: EmbeddedGateway,
         cluster: ClusterActs,
         proxying: Proxying,
+        viewing: Viewing,
         figures_every_s: float = 1.0,
     ) -> None:
         self._log = log
@@ -48,6 +50,7 @@ class Collector:
         self._gateway = gateway
         self._cluster = cluster
         self._proxying = proxying
+        self._viewing = viewing
         self._figures_every_s = figures_every_s
         self._endpoint: Endpoint | None = None
         self._watches: dict[str, ClientWatch] = {}
@@ -245,6 +248,8 @@ class Collector:
             return GatewayStatus()
         if endpoint.kind is EndpointKind.PROXY:
             return self._proxying.status(endpoint)
+        if endpoint.kind is EndpointKind.CAPTURE:
+            return self._viewing.status
         current = self._current or next(iter(self._watches), "")
         watch, monitor = self._watches.get(current), self._monitor(current)
         stats = None if monitor is None else monitor.client.store.channel(monitoring.STATS)

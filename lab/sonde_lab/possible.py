@@ -10,7 +10,7 @@ from typing import Final
 from sonde_client import ConnectionStatus
 from sonde_lab import cluster_acts
 from sonde_lab.changes import Act, GatewayState
-from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind
 from sonde_lab.guarded import PartStatus
 from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
@@ -45,6 +45,10 @@ class Situation:
 
 def why_not(act: Act, now: Situation) -> str | None:
     """The reason why `act` is not possible; `None` when it is."""
+    if now.endpoint is not None and now.endpoint.kind is EndpointKind.CAPTURE:
+        return _OF_CAPTURE.get(
+            act, "A capture is open: there is nothing to connect to, so nothing can be done to it."
+        )
     if act in _ALWAYS:
         return None
     if now.endpoint is None:
@@ -84,7 +88,7 @@ def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
 
 
 def _players(endpoint: Endpoint, gateway: GatewayState) -> str | None:
-    if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY):
+    if endpoint.kind in NOT_OURS:
         return "Simulated players live on our own gateways only."
     return None if gateway is GatewayState.LIVE else "The gateway is not running."
 
@@ -157,6 +161,17 @@ def _refuse(status: ConnectionStatus) -> str | None:
     return "Connect first." if status.state is ConnectionState.IDLE else None
 
 
+_OF_CAPTURE: Final[Mapping[Act, str]] = MappingProxyType(
+    {
+        Act.CONNECT: "A capture is open: there is nothing to connect to. Choose an endpoint to see live traffic.",
+        Act.DISCONNECT: "A capture is open: nothing is connected.",
+        Act.RETRY_NOW: "A capture is open: nothing is waiting for a next try.",
+        Act.SEND: "A capture is open: there is nobody to send to.",
+        Act.SET_PRESENCE: "A capture is open: there is nobody to appear to.",
+        Act.SET_PLAYERS: "A capture is open: simulated players live on our own gateways only.",
+        Act.MARK: "A capture is open: this moment is no part of it.",
+    }
+)
 _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]] = MappingProxyType(
     {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
 )

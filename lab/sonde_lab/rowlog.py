@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from sonde_lab.blocks import ReadyRows
 from sonde_lab.records import Record
 from sonde_lab.ring import Ring
 
 FLUSH_AT_ROWS: Final = 512  # a script that never asks for changes still gets its rows written
+MAX_COMMENT: Final = 2_000  # characters
 
 
 class RowSink(Protocol):
@@ -20,6 +22,9 @@ class RowSink(Protocol):
 
     def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int) -> None:
         """More about a row that was given before."""
+
+    def on_comment(self, row_id: int, wall: float, text: str) -> None:
+        """What a person says about a row; an empty text takes it away."""
 
 
 class RowLog:
@@ -34,6 +39,7 @@ class RowLog:
         self._pending: list[Record] = []
         self._new_rows = 0
         self._last_at = 0.0
+        self._now = now
         self._offset_s = unix() - now()
 
     def wall(self, at: float) -> float:
@@ -66,6 +72,11 @@ class RowLog:
         if rtt_ms is not None:
             record.rtt_ms = rtt_ms
 
+    def comment(self, row_id: int, text: str) -> None:
+        """Hand on what a person says about a row, 2,000 characters at most; an empty text takes it away."""
+        if self.sink is not None:
+            self.sink.on_comment(row_id, self.wall(self._now()), text[:MAX_COMMENT])
+
     def flush(self) -> None:
         """Write what is pending."""
         if self._pending:
@@ -74,6 +85,17 @@ class RowLog:
             self._new_rows += len(ids)
             if self.sink is not None:
                 self.sink.on_rows(ids.start, rows)
+
+    def extend_ready(self, rows: ReadyRows) -> None:
+        """Write rows that were made elsewhere, such as those of a file. The sink does not get them."""
+        self.flush()
+        self._new_rows += len(self.ring.extend_ready(rows))
+
+    def clear(self) -> None:
+        """Let all rows go."""
+        self.flush()
+        self.ring.clear()
+        self._last_at = 0.0
 
     def take_new_rows(self) -> int:
         """Write what is pending; how many rows came since the last call."""

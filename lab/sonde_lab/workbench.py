@@ -15,10 +15,12 @@ from typing import Final
 
 from sonde_lab import cluster_acts, tokens
 from sonde_lab.acting import Acting
+from sonde_lab.capture.files import CaptureLimits
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
-from sonde_lab.endpoints import Endpoint, EndpointKind, TokenKind, TokenSource
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
@@ -27,7 +29,9 @@ from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
+from sonde_lab.spool import Spool
 from sonde_lab.tapping import Tapping, tapping_in_words
+from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
 from sonde_protocol.errors import SondeError
@@ -41,11 +45,14 @@ class WorkbenchConfig:
     """Sizes and paces."""
 
     ring_rows: int = 200_000
-    ring_bytes: int = 256 << 20
+    ring_bytes: int = 256 << 20  # of payload: in memory, or with a spool on disk
+    memory_bytes: int = 64 << 20  # of payload in memory where there is a spool
+    spool: Path | None = None  # the folder for payload beyond that; None: all is in memory
     measure_every_s: float = 1.0
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
+    capture_limits: CaptureLimits | None = None  # None: as it comes
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -57,13 +64,20 @@ class Workbench(Acting):
         self, config: WorkbenchConfig | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.config = config = config or WorkbenchConfig()
-        self.ring = Ring(config.ring_rows, config.ring_bytes)
+        self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
         self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._notice)
         self._gateway, self._cluster = self._hosting.gateway, self._hosting.cluster
         self._proxying = Proxying(self._log, clock, self._on_children, self._notice)
+        self._viewing = Viewing(self._log, clock, self._on_children, self._notice)
         self._collector = Collector(
-            self._log, self._board, self._gateway, self._cluster, self._proxying, config.figures_every_s
+            self._log,
+            self._board,
+            self._gateway,
+            self._cluster,
+            self._proxying,
+            self._viewing,
+            config.figures_every_s,
         )
         self._tapping = Tapping(self._log)
         self._joiner = Joiner(
@@ -77,7 +91,7 @@ class Workbench(Acting):
             codec=config.codec,
             measure_every_s=config.measure_every_s,
         )
-        self._capturing = Capturing(self._log, self._notice)
+        self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
@@ -99,10 +113,11 @@ class Workbench(Acting):
             await self._leave()
             self.endpoint = endpoint
             self._hosting.wanted_players = players or DEFAULT_PLAYERS
-            self._hosting.players = (
-                0 if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY) else players
-            )
+            self._hosting.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            if endpoint.kind is EndpointKind.CAPTURE:
+                self._viewing.start(Path(endpoint.path))
+                return
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
                 self.clients[YOU] = self._joiner.join(YOU, endpoint.url, tokens.remote(endpoint.token))
@@ -113,11 +128,16 @@ class Workbench(Acting):
             else:
                 await self._populate(await self._hosting.start_gateway())
 
+    async def until_read(self) -> None:
+        """With a capture open: wait until all of it is read."""
+        await self._viewing.until_read()
+
     async def close(self) -> None:
         """Leave the endpoint, end every child process and the capture."""
         async with self._moving:
             await self._leave()
         await self._capturing.stop()
+        self.ring.close()
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
@@ -132,6 +152,7 @@ class Workbench(Acting):
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
         await self._proxying.stop()
+        await self._viewing.stop()
 
     async def _populate(self, home: Home | None) -> None:
         """Let whoever lives on our own gateway come to it."""
@@ -150,9 +171,13 @@ class Workbench(Acting):
 
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
+        problem = self.ring.spool.take_problem() if self.ring.spool is not None else ""
+        if problem:
+            advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
+            self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
-        changes.capture = self._capturing.take(self._now())
+        changes.capture = self._capturing.take(self._now(), changes, self.current)
         return changes
 
     # ------------------------------------------------------------ acts
@@ -310,9 +335,23 @@ class Workbench(Acting):
         """Whether rows are written to a file."""
         return self._capturing.is_on
 
+    async def set_capture(self, on: bool) -> None:
+        """Write every row from now on to a new file, or end that. What goes wrong is a notice."""
+        await (self._capturing.start(self.config.captures) if on else self._capturing.stop())
+
     async def toggle_capture(self) -> None:
         """Begin a new capture file, or end the one that is written."""
-        if self.is_capturing:
-            await self._capturing.stop()
-        else:
-            self._capturing.start(self.config.captures)
+        await self.set_capture(not self.is_capturing)
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        """A copy of the capture while it goes on. Raises what `Capturing.save` does."""
+        return await self._capturing.save(target, saving, overwrite=overwrite)
+
+    async def recover_captures(self) -> None:
+        """Tell of a capture that an earlier run did not close, and mend it."""
+        await self._capturing.recover(self.config.captures)
+
+
+def _ring(config: WorkbenchConfig) -> Ring:
+    spool = None if config.spool is None else Spool(config.spool)
+    return Ring(config.ring_rows, config.ring_bytes, config.memory_bytes, spool)

@@ -33,6 +33,7 @@ RECORDS = st.builds(
     at=SECONDS, wall=SECONDS, conn=TEXTS, dial=WHOLE, direction=st.sampled_from(Direction), kind=st.sampled_from(Kind),
     opcode=st.integers(0, 15), op=TEXTS, channel=TEXTS, size=st.integers(0, 2**62), payload=st.binary(max_size=300),
     code=WHOLE, rtt_ms=st.floats(0, 1e9) | st.just(math.nan), flags=WHOLE, seq=NUMBER, command=NUMBER,
+    wire_bytes=st.integers(0, 2**62), fragments=WHOLE,
 )  # fmt: skip
 
 

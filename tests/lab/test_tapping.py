@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sonde_lab.changes import Act, TapRow
 from sonde_lab.endpoints import remote
+from sonde_lab.expert import Expert
 from sonde_lab.folding import View
 from sonde_lab.recorder import Recorder
 from sonde_lab.records import Direction, Flag, Record
@@ -110,6 +111,17 @@ def test_tapped_deltas_fold_beside_own_ones_and_not_with_them() -> None:
     view = View(shown.log.ring)
     view.update()
     assert [view.row(index).folded_count for index in range(len(view))] == [3, 3]
+
+
+def test_hole_in_what_a_tap_shows_is_no_finding() -> None:
+    shown = Shown()
+    expert = Expert(shown.log.ring)
+    for seq in (1, 2, 5):
+        shown.frame(
+            dir="out", frame={"op": "event", "ch": "room:a", "seq": seq, "prev": seq - 1, "type": "x"}
+        )
+    expert.update_all()
+    assert list(expert.findings) == []
 
 
 # ------------------------------------------------------------ on a real gateway

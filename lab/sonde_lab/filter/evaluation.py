@@ -16,7 +16,7 @@ import numpy as np
 
 from sonde_lab.decoders.choosing import by_name
 from sonde_lab.envelope import BINARY, value_of
-from sonde_lab.filter.fields import BY_NAME, FLAGS, Holds
+from sonde_lab.filter.fields import BY_NAME, FLAGS, ROW, Holds
 from sonde_lab.filter.grammar import Expression, compiled
 from sonde_lab.filter.terms import (
     Both,
@@ -128,7 +128,7 @@ def _pattern(term: Pattern, rows: Rows) -> Mask:
         inside = range(max(block.first_id, ids.start), min(end, ids.stop))
         part = slice(inside.start - ids.start, inside.stop - ids.start)
         if inside and (rows.wanted[part] & ~found[part]).any():
-            found[part] |= _expression_hits(expression, bytes(block.data), ring, inside)
+            found[part] |= _expression_hits(expression, block.part(0, block.size), ring, inside)
     return found
 
 
@@ -153,9 +153,12 @@ def _expression_hits(expression: Expression, data: bytes, ring: Ring, ids: range
 def _compare(term: Compare, rows: Rows) -> Mask:
     if term.field.holds is Holds.NAME:
         return _name(term, rows)
-    column = rows.ring.column(term.field.column, rows.ids)
     if term.relation == "!=":
         return ~_compare(Compare(term.field, ":", term.value), rows)
+    if term.field.column == ROW:
+        numbers: Mask = _ORDER[term.relation](np.arange(rows.ids.start + 1, rows.ids.stop + 1), term.value)
+        return numbers
+    column = rows.ring.column(term.field.column, rows.ids)
     value = term.value
     if term.field.name == "time":
         column = column - rows.ring.began_at

@@ -52,6 +52,8 @@ VIEWS: Final = {
     "composer": "Composer",
     "faults": "Faults",
     "notices": "Notices",
+    "expert": "Expert",
+    "latest": "Latest",
 }
 THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}
 MENUS: Final = ("Connection", "Traffic", "Acts", "View", "Help")
@@ -96,6 +98,10 @@ _TRAFFIC = (
     Action("capture.toggle", "Traffic", "Capture to a file", "toggle_capture", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Write every row from now on to a new file, or end that", starts_group=True),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
     Action("traffic.copy_payload", "Traffic", "Copy payload", "copy_payload", keys=("Ctrl+Shift+C",), icon="copy", tip="Put the selected row's payload on the clipboard"),
+    Action("detail.copy_json", "Traffic/Copy message as", "JSON", "detail.copy_as", "json", icon="copy", tip="Put the selected row's message on the clipboard as JSON"),
+    Action("detail.copy_python", "Traffic/Copy message as", "Python", "detail.copy_as", "python", icon="copy", tip="Put the selected row's message on the clipboard as a Python literal"),
+    Action("detail.copy_hex", "Traffic/Copy message as", "Hex", "detail.copy_as", "hex", icon="copy", tip="Put the selected row's bytes on the clipboard as hex digits"),
+    Action("detail.compare", "Traffic", "Compare with this", "detail.compare_with_selected", icon="layout", tip="Pin the selected row: the detail's Diff compares others with it"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )

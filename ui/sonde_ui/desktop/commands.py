@@ -16,6 +16,7 @@ from sonde_lab.changes import Act
 from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.client_commands import ClientCommands
+from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
@@ -60,10 +61,12 @@ class Commands(QObject):
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
+        self.detail = DetailCommands(self.said.emit)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
+        self.detail.take_hold_of(views, host)
 
     # ------------------------------------------------------------ connection
 

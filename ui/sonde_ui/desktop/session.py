@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SHUTDOWN_S = 10.0
+_ROWS = 1_000_000  # behind the table
+_PAYLOAD_BYTES = 2 << 30  # of them, the most on disk
 _HEAD_START_S = 0.02  # for the gateway's process, before building the views keeps the loop busy
 # Young objects die young here (frames, cells); a full collection over the whole window costs a frame of it.
 _GC_THRESHOLD = (50_000, 20, 50)
@@ -45,8 +47,11 @@ class WindowSession:
         self._ending = ending
         self._book = EndpointBook(options.data_dir / "endpoints.toml" if options.data_dir else None)
         self.window = window
-        captures = (options.data_dir or data_folder()) / "captures"
-        self.workbench = Workbench(config=WorkbenchConfig(captures=captures))
+        data = options.data_dir or data_folder()
+        kept = WorkbenchConfig(
+            ring_rows=_ROWS, ring_bytes=_PAYLOAD_BYTES, spool=data / "spool", captures=data / "captures"
+        )
+        self.workbench = Workbench(config=kept)
         self.bridge = Bridge(self.workbench)
         self.tasks = Tasks(window)
         self.desk: Desk | None = None

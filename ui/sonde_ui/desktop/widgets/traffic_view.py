@@ -51,6 +51,7 @@ class TrafficView(QWidget):
     selected = Signal(int)  # row id in the ring, of the newest record of the row
     fold_changed = Signal(bool)
     connect_asked = Signal()
+    compare_asked = Signal(int)  # row id: others are to be compared with it
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -200,6 +201,12 @@ class TrafficView(QWidget):
     def previous_in_conversation(self) -> None:
         """Select the previous row of the same conversation."""
         self._step_conversation(-1)
+
+    def compare_with_this(self) -> None:
+        """Pin the selected row, so that others are compared with it."""
+        cells = self.model.cells(self.table.currentIndex().row())
+        if cells is not None:
+            self.compare_asked.emit(cells.last_id)
 
     def copy_row(self) -> None:
         """Put the selected row on the clipboard, columns parted by tabs."""

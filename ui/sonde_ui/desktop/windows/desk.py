@@ -130,8 +130,35 @@ class Desk(QObject):
         self.views.connections.untap_all_asked.connect(self.commands.clients.untap_all)
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
-        for view in (traffic, self.views.presence, self.views.connections):
+        self.views.detail.offload.start = self.tasks.start
+        self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
+        traffic.compare_asked.connect(self.commands.detail.compare_with)
+        views = self.views
+        for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
+        self.views.expert.row_chosen.connect(self._show_row)
+        bar.filter_changed.connect(self.views.latest.set_filter)
+        self.views.latest.row_chosen.connect(self.views.detail.show_row)
+        self.views.latest.filter_suggested.connect(self._filter_traffic)
+        self.views.latest.figures_changed.connect(self._show_kinds)
+
+    def _show_row(self, row_id: int) -> None:
+        """Select a record in the traffic; one that is filtered away there is at least shown in full."""
+        if self.host.is_open("traffic") and not self.views.traffic.isVisible():
+            self.host.show_view("traffic")
+        if not self.views.traffic.select_row_id(row_id):
+            self.views.detail.show_row(row_id)
+
+    def _show_kinds(self, text: str) -> None:
+        """While the traffic cannot be seen, its figures stand still: the bar tells those of the other view."""
+        if not self.views.traffic.isVisible():
+            self.filter_bar.show_figures(text)
+
+    def _filter_traffic(self, text: str) -> None:
+        """Write a filter and look at what it shows."""
+        self.filter_bar.set_text(text)
+        if text and self.host.is_open("traffic"):
+            self.host.show_view("traffic")
 
     def _connect_commands(self) -> None:
         self._bridge.changed.connect(self._on_changes)
@@ -175,7 +202,7 @@ class Desk(QObject):
 
     def _on_panels(self) -> None:
         self._refresh_actions()
-        if not self.host.is_open("traffic"):
+        if not self.views.traffic.isVisible():
             self.status_bar.table_closed()
 
     def _refresh_actions(self, _what: object = None) -> None:
