@@ -149,6 +149,13 @@ def _tap(now: Situation) -> str | None:
     return None if now.has_monitor else "Needs a connected client whose token has the role monitor."
 
 
+def why_not_tap(node: str, watching: str) -> str | None:
+    """Why a session of `node` is not seen from the node where the client is that watches; `None` when it is."""
+    if not node or not watching or node == watching:
+        return None
+    return f"It is on the node {node}: a tap shows what passes {watching}, where your client is that watches."
+
+
 def _untap(now: Situation) -> str | None:
     return None if now.taps else "Nothing is tapped."
 

@@ -109,16 +109,20 @@ class Tapping:
         self._recorders.clear()
 
     async def place_again(self, name: str, client: Client) -> None:
-        """The client has a new connection."""
+        """The client has a new connection. What the gateway refuses now is tapped no more."""
         if Role.MONITOR not in client.status.roles:
+            self.forget(name)
             return
         for key, (holder, sample) in tuple(self._wanted.items()):
             if holder != name:
                 continue
             try:
                 await client.tap(**key.fields, sample=sample)
-            except (Refused, NotSent, OutcomeUnknown, ConnectFailed) as error:
-                logger.info("a tap was not put back: %s", error)
+            except Refused as refusal:
+                logger.info("a tap was not put back: %s", refusal)
+                self._changed |= self._wanted.pop(key, None) is not None
+            except (NotSent, OutcomeUnknown, ConnectFailed) as error:
+                logger.info("a tap waits for the next connection: %s", error)
 
     # ------------------------------------------------------------ what is shown
 

@@ -24,7 +24,7 @@ from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, Tok
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
-from sonde_lab.possible import Situation, why_not
+from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
@@ -247,11 +247,10 @@ class Workbench(Acting):
 
     def can_tap(self, session: str) -> str | None:
         """Why a session cannot be tapped now, in words; `None` when it can."""
-        monitor, row = self._live_as(Role.MONITOR), self._collector.session(session)
-        node = None if monitor is None else monitor.status.node
-        if row is not None and row.node and node and row.node != node:
-            return f"It is on the node {row.node}: a tap shows what passes {node}, where the client is that watches."
-        return self.can(Act.TAP)
+        watching, row = self._live_as(Role.MONITOR), self._collector.session(session)
+        if watching is None or row is None:
+            return self.can(Act.TAP)
+        return self.can(Act.TAP) or why_not_tap(row.node, watching.status.node or "")
 
     async def tap(self, *, session: str = "", user: str = "", ch: str = "", sample: float = 1.0) -> None:
         """Show frames of others as rows of theirs: of a session, a user or a channel, `sample` of them (0–1]."""

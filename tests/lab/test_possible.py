@@ -11,7 +11,7 @@ from sonde_client import ConnectionStatus
 from sonde_lab.changes import Act, GatewayState
 from sonde_lab.cluster_acts import CLUSTER_ACTS
 from sonde_lab.endpoints import EMBEDDED, TokenKind, TokenSource, remote
-from sonde_lab.possible import MAX_CLIENTS, Situation, why_not
+from sonde_lab.possible import MAX_CLIENTS, Situation, why_not, why_not_tap
 from sonde_protocol.states import ConnectionState
 
 REMOTE = remote("ws://h/v1/ws", TokenSource(TokenKind.PASTE))
@@ -96,3 +96,9 @@ def test_tap_needs_the_role_monitor_and_an_end_of_taps_needs_taps() -> None:
     situation = Situation(EMBEDDED, GatewayState.LIVE, ConnectionStatus(state=ConnectionState.LIVE))
     assert "role monitor" in (why_not(Act.TAP, situation) or "")
     assert why_not(Act.UNTAP, situation) == "Nothing is tapped."
+
+
+def test_session_of_another_node_cannot_be_tapped_and_one_of_an_unknown_node_may_be() -> None:
+    assert why_not_tap("n1", "n1") is None
+    assert why_not_tap("", "n1") is None
+    assert (why_not_tap("n2", "n1") or "").startswith("It is on the node n2: ")

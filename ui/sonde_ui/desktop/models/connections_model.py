@@ -253,6 +253,8 @@ class ConnectionsModel(LinksModel):
 
     def _tap_of(self, row: SessionRow) -> TapRow | None:
         """The tap that shows a session, its own before one of many."""
+        if not self._taps:
+            return None
         fitting = [t for t in self._taps if t.session in ("", row.session) and t.user in ("", row.user)]
         return max(fitting, key=lambda tap: (tap.session, tap.user), default=None)
 
@@ -297,8 +299,10 @@ class ConnectionsModel(LinksModel):
         )
         if others:
             title = f"Sessions at the gateway · {len(others):,}{'' if self._is_fresh else ' · as last seen'}"
-            tapped = sum(self._tap_of(row) is not None for row in others)
+            show_node = len({row.node for row in self._sessions}) > 1
+            fresh = self._is_fresh
+            below = [session_link(row, show_node, fresh, self._tap_of(row)) for row in others]
+            tapped = sum(link.is_tapped for link in below)
             figure = f"{tapped:,} tapped" if tapped else ""
-            links.append(Link("heading", title, "", Shape.DOT, "dim", figure, "", is_heading=True))
-        show_node = len({row.node for row in self._sessions}) > 1
-        return links + [session_link(row, show_node, self._is_fresh, self._tap_of(row)) for row in others]
+            links += [Link("heading", title, "", Shape.DOT, "dim", figure, "", is_heading=True), *below]
+        return links
