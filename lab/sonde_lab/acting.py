@@ -134,6 +134,14 @@ class Acting(abc.ABC):
         words = one_line(text, 200) or f"mark {self._marks}"
         return self._say(Kind.ACT, "mark", words, flags=Flag.MARKED)
 
+    def unmark(self, row_id: int) -> None:
+        """Take the mark off a row."""
+        self._log.annotate(row_id, without=Flag.MARKED)
+
+    def comment(self, row_id: int, text: str) -> None:
+        """Write one line about a row; an empty one takes it back."""
+        self._log.comment(row_id, text)
+
     async def send(self, text: str) -> str | None:
         """Send what was typed: see `composing`. What went wrong, in words; `None` when nothing did.
 

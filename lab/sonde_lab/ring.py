@@ -7,7 +7,7 @@ know what rows mean: folding, filters and summaries sit on top.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonde_lab.blocks import SEPARATOR, Block, ReadyRows
+from sonde_lab.comments import Comments
 from sonde_lab.names import Names
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.spool import Spool
@@ -70,6 +71,7 @@ class Ring:
         self.max_bytes = max_bytes
         self.spool = spool
         self.names = Names()
+        self.comments = Comments()
         self.first_id = 0
         self.next_id = 0
         self.evicted = 0
@@ -91,6 +93,7 @@ class Ring:
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
         self._numbered: list[tuple[int, int]] = []  # from this id on, rows bear numbers so much higher
         self.touches = 0
+        self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -206,6 +209,7 @@ class Ring:
         self.stored_bytes -= gone.size - count * len(SEPARATOR)
         self.first_id += count
         self.evicted += count
+        self.comments.forget_before(self.first_id)
         return gone
 
     def _slot(self, name: str, count: int) -> slice:
@@ -226,12 +230,24 @@ class Ring:
         place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
         return row_id + (self._numbered[place - 1][1] if place else 0)
 
+    def numbers(self, ids: range) -> NDArray[np.int64]:
+        """The numbers of rows `ids`, which ascend with them."""
+        begins, leaps = zip((0, 0), *self._numbered, strict=True)
+        rows = np.arange(ids.start, ids.stop, dtype=np.int64)
+        return rows + np.array(leaps, np.int64)[np.searchsorted(begins, rows, side="right") - 1]
+
+    def id_of(self, number: int) -> int | None:
+        """The id of the row that bears a number; `None` where it is not here."""
+        place = bisect_left(self.ids, number, key=self.number)
+        return self.ids[place] if place < len(self) and self.number(self.ids[place]) == number else None
+
     def clear(self) -> None:
         """Let all rows go. Ids go on; the time begins anew."""
         self.first_id = self.next_id
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
         self._numbered = []
+        self.comments.forget_before(self.first_id)
 
     def close(self) -> None:
         """Free the disk: rows whose payload is there leave the ring, those in memory stay."""
@@ -272,13 +288,27 @@ class Ring:
         for name, cells in columns.items():
             self._columns[name][self._slot(name, len(batch))] = cells
 
-    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0) -> None:
-        """Say more about a row that is here already; one that has gone is left in peace."""
+    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
+        """Say more about a row that is here already; one that has gone is left in peace. `without`: flags taken off."""
         if not self.first_id <= row_id < self.next_id:
             return
         if rtt_ms is not None:
             self._columns["rtt_ms"][row_id - self._fronts["rtt_ms"]] = rtt_ms
-        self._columns["flags"][row_id - self._fronts["flags"]] |= flags
+        place = row_id - self._fronts["flags"]
+        self._columns["flags"][place] |= flags
+        if without:
+            self._columns["flags"][place] &= ~without
+            self.releases += 1
+        self._touch(row_id)
+
+    def comment(self, row_id: int, text: str) -> None:
+        """Write about a row that is here; an empty text takes it back."""
+        if self.first_id <= row_id < self.next_id:
+            self.comments.put(row_id, text)
+            self.releases += not self.comments.text(row_id)
+            self._touch(row_id)
+
+    def _touch(self, row_id: int) -> None:
         self._touched.append(row_id)
         self.touches += 1
 

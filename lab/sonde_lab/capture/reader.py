@@ -30,9 +30,9 @@ from sonde_lab.capture.schema import (
     written_here,
 )
 from sonde_lab.capture.taken import Comment, Roster, RoundTrip, Snapshot
+from sonde_lab.comments import MAX_CHARACTERS as MAX_COMMENT
 from sonde_lab.names import MAX_CHARACTERS, MAX_NAMES, OTHER
 from sonde_lab.records import NO_COMMAND, NO_RTT, NO_SEQ, Direction, Flag, Kind, Record
-from sonde_lab.rowlog import MAX_COMMENT
 
 QUERY_LIMIT_S: Final = 20.0
 MAX_ROWS_AT_ONCE: Final = 10_000

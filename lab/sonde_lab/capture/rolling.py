@@ -34,9 +34,9 @@ class RollingWriter:
         self._first_id = min(self._first_id, first_id)
         self.current.on_rows(first_id, records)
 
-    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int) -> None:
+    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int, without: int = 0) -> None:
         """More about a row; of a file that is closed already, it is lost."""
-        self._of(row_id).on_annotated(row_id, rtt_ms, flags)
+        self._of(row_id).on_annotated(row_id, rtt_ms, flags, without)
 
     def on_comment(self, row_id: int, wall: float, text: str) -> None:
         """What a person says about a row; about one of a closed file, it goes to the file before the newest."""

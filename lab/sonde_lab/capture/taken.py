@@ -19,14 +19,14 @@ from sonde_lab.capture.schema import (
     ROW_COLUMNS,
     VERSION,
 )
+from sonde_lab.comments import MAX_CHARACTERS
 from sonde_lab.names import Names
 from sonde_lab.records import Flag, Record
-from sonde_lab.rowlog import MAX_COMMENT
 
 _INT64: Final = (1 << 63) - 1
 _COLUMNS: Final = ROW_COLUMNS[VERSION]
 _INSERT: Final = f"INSERT INTO row ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
-_ANNOTATE: Final = "UPDATE row SET rtt_ms = coalesce(?, rtt_ms), flags = flags | ? WHERE id = ?"
+_ANNOTATE: Final = "UPDATE row SET rtt_ms = coalesce(?, rtt_ms), flags = (flags | ?) & ~? WHERE id = ?"
 
 
 class Rows(NamedTuple):
@@ -38,11 +38,12 @@ class Rows(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """More about a row that was given before."""
+    """More about a row that was given before. `without`: flags taken off."""
 
     rtt_ms: float | None
     flags: int
     row_id: int
+    without: int = 0
 
 
 class Comment(NamedTuple):
@@ -110,8 +111,9 @@ class ItemWriter:
         match item:
             case Rows():
                 return self._rows(item)
-            case Annotation(rtt_ms, flags, row_id):
-                self._database.execute(_ANNOTATE, (_rtt(rtt_ms), _whole(flags), _whole(row_id)))
+            case Annotation(rtt_ms, flags, row_id, without):
+                told = (_rtt(rtt_ms), _whole(flags), _whole(without), _whole(row_id))
+                self._database.execute(_ANNOTATE, told)
             case Comment():
                 self._comment(item)
             case RoundTrip(at, wall, conn, rtt_ms):
@@ -142,7 +144,7 @@ class ItemWriter:
         )  # fmt: skip
 
     def _comment(self, comment: Comment) -> None:
-        row_id, text = _whole(comment.row_id), _text(comment.text[:MAX_COMMENT])
+        row_id, text = _whole(comment.row_id), _text(comment.text[:MAX_CHARACTERS])
         self._database.execute("DELETE FROM comment WHERE row = ?", (row_id,))
         if text:
             self._insert("comment", row_id, _real(comment.wall), text)

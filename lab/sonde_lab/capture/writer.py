@@ -89,9 +89,9 @@ class CaptureWriter:
         if not self._take(Rows(first_id, records, size), size, len(records)):
             self.rows_lost += len(records)
 
-    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int) -> None:
+    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int, without: int = 0) -> None:
         """Say more about a row that was given before."""
-        self.give(Annotation(rtt_ms, flags, row_id))
+        self.give(Annotation(rtt_ms, flags, row_id, without))
 
     def annotate(self, row_id: int, rtt_ms: float | None = None, flags: int = 0) -> None:
         """The same as `on_annotated`."""

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStackedLayou
 from sonde_lab.changes import Act, Changes, FleetRow
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models.connections_model import is_monitor
 from sonde_ui.desktop.models.nodes_model import NODE, NodesModel
 from sonde_ui.desktop.tasks import Tasks
@@ -52,9 +53,8 @@ class NodesView(QWidget):
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._on_menu)
-        self._empty = EmptyState(
-            "endpoint", "No node is known: that needs a monitor token.", "Open a cluster"
-        )
+        self._empty = EmptyState("endpoint", "")
+        self._say_emptiness()
         self._empty.acted.connect(self.cluster_asked)
         self._monitors: set[str] = set()  # own clients that are told of nodes now
         self._stack = QStackedLayout(self)
@@ -66,6 +66,7 @@ class NodesView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed:
             self._monitors.clear()
+            self._say_emptiness()
         if changes.clients is not None:
             self._monitors &= set(changes.clients)
         for name, status in changes.statuses.items():
@@ -77,6 +78,10 @@ class NodesView(QWidget):
         self._stack.setCurrentIndex(0 if changes.fleet else 1)
         of = f"{self.model.living} of {self.model.nodes}" if self.model.nodes > 1 else ""
         self.figures_changed.emit(of)
+
+    def _say_emptiness(self) -> None:
+        why = sentence("nodes", self._workbench.endpoint, "No node is known: that needs a monitor token.")
+        self._empty.say("endpoint", why, "Open a cluster")
 
     # ------------------------------------------------------------ acts
 

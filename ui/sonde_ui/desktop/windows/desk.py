@@ -18,6 +18,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
@@ -31,6 +32,7 @@ from sonde_ui.desktop.widgets.status_popover import StatusPopover
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
+from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
@@ -70,6 +72,8 @@ class Desk(QObject):
         self.status = self._make_status()
         self.top_bar = self._make_top_bar(book)
         self.commands.take_hold_of(self.views, self.host, self.filter_bar)
+        self.inspector = Inspector(window, workbench, self.views, self.filter_bar, settings)
+        self.commands.table.take_hold_of(self.views.traffic.acts, self.inspector)
         self._make_cards()
         self._connect_views()
         self._connect_commands()
@@ -89,6 +93,7 @@ class Desk(QObject):
         combo = EndpointCombo(book)
         combo.chosen.connect(self.commands.open_endpoint)
         combo.new_asked.connect(self.commands.new_endpoint)
+        combo.file_asked.connect(self.commands.files.ask)
         return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
 
     def _page(self) -> QWidget:
@@ -166,11 +171,15 @@ class Desk(QObject):
         self.commands.changed.connect(self._refresh_actions)
         self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
+        self.inspector.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
         self.commands.keys_asked.connect(self.key_list.open)
         self.commands.about_asked.connect(self.about.open)
         self.commands.endpoint_asked.connect(self._ask_endpoint)
+        self.commands.files.dialog_asked.connect(self._ask_file)
+        self.window.file_dropped.connect(self.commands.files.open_file)
+        self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -207,6 +216,11 @@ class Desk(QObject):
 
     def _refresh_actions(self, _what: object = None) -> None:
         self.actions_table.refresh()
+
+    def _ask_file(self) -> None:
+        dialog = CaptureDialog(self.window, self._workbench.config.captures)
+        dialog.fileSelected.connect(self.commands.files.open_file)
+        dialog.open()
 
     def _ask_endpoint(self) -> None:
         dialog = EndpointDialog(self.window)
