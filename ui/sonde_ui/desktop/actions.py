@@ -67,6 +67,7 @@ _CONNECTION = (
     Action("client.add", "Connection", "Add a client", "clients.add", keys=("Ctrl+Shift+N",), icon="plus", act=Act.ADD_CLIENT, tip="One more player of your own on this endpoint", starts_group=True),
     Action("client.next", "Connection", "Next client", "clients.next", keys=("Ctrl+Tab", "Ctrl+J"), icon="person", act=Act.NEXT_CLIENT, tip="Let status, identity, composer and plots be about your next client"),
     Action("client.remove", "Connection", "Remove client", "clients.remove", icon="close", act=Act.REMOVE_CLIENT, tip="Leave with the current client and forget it; its rows stay"),
+    Action("tap.none", "Connection", "End all taps", "clients.untap_all", icon="tap", act=Act.UNTAP, tip="Show no more frames of other people's sessions"),
     Action("endpoint.embedded", "Connection", "Open the embedded gateway", "open_embedded", icon="endpoint", tip="Start a gateway beside the window and connect to it", starts_group=True),
     Action("endpoint.new", "Connection", "New endpoint…", "new_endpoint", keys=("Ctrl+N",), icon="plus", tip="Connect to a gateway elsewhere, or put a proxy before one"),
     Action("capture.open", "Connection", "Open a capture…", "files.ask", keys=("Ctrl+O",), icon="traffic", tip="Look at the rows of a capture file; nothing is connected"),

@@ -131,6 +131,8 @@ class Desk(QObject):
         self.views.connections.add_asked.connect(self.commands.clients.add)
         self.views.connections.current_asked.connect(self.commands.clients.make_current)
         self.views.connections.act_asked.connect(self.commands.clients.act)
+        self.views.connections.tap_asked.connect(self.commands.clients.tap)
+        self.views.connections.untap_all_asked.connect(self.commands.clients.untap_all)
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
