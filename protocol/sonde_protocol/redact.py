@@ -7,6 +7,7 @@ masked once stays as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -40,22 +41,23 @@ _SHOWN: Final = 4
 _SHORTEST_SHOWN: Final = 12  # of a shorter secret four characters would tell too much
 MAX_DEPTH: Final = 64  # of a payload; what lies deeper is left out
 _MAX_KEY: Final = 64
+_WINDOW: Final = 64 * 1024
+_BEYOND: Final = 1_024  # how far behind a window's end a match that begins in it is looked for
 # Endings of keys, written together: `sessionToken`, `X-Auth-Token` and `db_password` are secrets as well.
 _ENDINGS: Final = (
     "token", "secret", "password", "passwd", "passphrase", "apikey", "privatekey", "authorization", "cookie",
     "credential", "credentials",
 )  # fmt: skip
-_ALONE: Final = frozenset({"resume", "pwd", "jwt"})
+_ALONE: Final = frozenset({"resume", "pwd", "jwt"})  # secrets only where they are the whole key
 
 _ENDING: Final = r"(?:token|secret|password|passwd|passphrase|api[_-]?key|private[_-]?key|credentials?|authorization|cookie)"
-_KEY: Final = rf"(?:[\w.-]{{0,40}}{_ENDING}|resume|pwd|jwt)"
+_WORD: Final = r"(?:resume|pwd|jwt)"
 _HEADER: Final = re.compile(rf"(?im)^([ \t]*[\w-]{{0,40}}{_ENDING}[ \t]*:[ \t]*)([^\r\n]+)")
 _SCHEME: Final = re.compile(r"(?i)(bearer|basic|digest|token)[ \t]+")
 _BEARER: Final = re.compile(r"(?i)\b(sonde\.bearer\.|bearer[ \t]+(?=[^\s,;\"']{8}))([^\s,;\"']+)")
 _JWT: Final = re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*")
-_QUERY: Final = re.compile(rf"(?i)((?<![\w.-]){_KEY}=)([^&;#\s\"']+)")
-_MEMBER: Final = re.compile(rf"(?i)(\"{_KEY}\"\s*:\s*\")((?:[^\"\\]|\\.)+)")
-_NUMBER: Final = re.compile(rf"(?i)(\"{_KEY}\"\s*:\s*)(-?\d[\d.e+-]*)")
+_QUERY: Final = re.compile(rf"(?i)((?:{_ENDING}|(?<![\w.-]){_WORD})=)([^&;#\s\"']+)")
+_MEMBER: Final = re.compile(rf"(?i)((?:{_ENDING}|\"{_WORD})\"\s*:\s*)(\"(?:[^\"\\]|\\.)+|-?\d[\d.e+-]*)")
 _USER: Final = re.compile(r"(?i)(\b(?:https?|wss?|redis|rediss|nats|amqp)://)([^/\s@\"'<>]{1,256})(?=@)")
 _KEY_WORDS: Final = (
     "token", "secret", "passw", "passphrase", "key", "credential", "authorization", "cookie", "resume", "pwd", "jwt",
@@ -72,15 +74,14 @@ class Redactor:
         """`text` with JWTs, bearer tokens, credential headers, secret query parameters and JSON members masked."""
         folded = text.lower()
         if any(word in folded for word in _KEY_WORDS):  # far cheaper than to look for what is not there
-            text = _HEADER.sub(self._header, text)
-            for pattern in (_QUERY, _MEMBER):
-                text = pattern.sub(self._second, text)
-            text = _NUMBER.sub(self._number, text)
+            text = _sub(_HEADER, self._header, text)
+            text = _sub(_QUERY, self._second, text) if "=" in text else text
+            text = _sub(_MEMBER, self._value, text) if '"' in text else text
         if "bearer" in folded:
-            text = _BEARER.sub(self._second, text)
+            text = _sub(_BEARER, self._second, text)
         if "@" in folded and "://" in folded:
-            text = _USER.sub(self._second, text)
-        return _JWT.sub(self._whole, text) if "eyj" in folded else text
+            text = _sub(_USER, self._second, text)
+        return _sub(_JWT, self._whole, text) if "eyj" in folded else text
 
     def value(self, value: Any, depth: int = MAX_DEPTH) -> Any:
         """A copy of a payload with secret members masked, and secrets inside its other texts too."""
@@ -133,8 +134,10 @@ class Redactor:
     def _second(self, match: re.Match[str]) -> str:
         return match[1] + self._mask(match[2])
 
-    def _number(self, match: re.Match[str]) -> str:
-        return f'{match[1]}"{self._mask("")}"'
+    def _value(self, match: re.Match[str]) -> str:
+        """A member's text keeps its opening quote, the closing one is beyond; a number becomes a text."""
+        value = match[2]
+        return match[1] + (f'"{self._mask(value[1:])}' if value[0] == '"' else f'"{self._mask("")}"')
 
     def _whole(self, match: re.Match[str]) -> str:
         return self._mask(match[0])
@@ -144,6 +147,26 @@ class Redactor:
             return secret  # masked before
         self.masked += 1
         return mask(secret)
+
+
+def _sub(pattern: re.Pattern[str], made: Callable[[re.Match[str]], str], text: str) -> str:
+    """As `pattern.sub`. A long text is gone through in windows, so that other threads run between two of them."""
+    if len(text) <= _WINDOW:
+        return pattern.sub(made, text)
+    parts: list[str] = []
+    at = 0
+    while at < len(text):
+        end = at + _WINDOW
+        found = pattern.search(text, at, end + _BEYOND)
+        if found is not None and found.end() > end:
+            found = pattern.match(text, found.start())  # to its own end, however far that is
+        if found is None or found.start() >= end:
+            parts.append(text[at:end])
+            at = end
+        else:
+            parts += text[at : found.start()], made(found)
+            at = found.end()
+    return "".join(parts)
 
 
 def mask(secret: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sonde_protocol import redact
 from sonde_protocol.redact import SECRET_KEYS, Redactor, mask, redact_text, redact_value
 from support.wire_values import documents
 
@@ -121,6 +122,20 @@ def test_a_value_of_any_depth_is_shown_in_part() -> None:
     for _ in range(5_000):
         value = {1: [value]}
     assert SECRET not in json.dumps(redact_value(value))
+
+
+PIECES = [
+    f"Bearer {SECRET} ", JWT, f"?token={SECRET}&", f'"resume": "{SECRET}",', "\ncookie: a=b\n", "plain, ", '"n":1,',
+]  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_long_text_is_masked_in_windows_as_it_is_in_one_go(text: str) -> None:
+    whole = redact_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_WINDOW", 7)
+        assert redact_text(text) == whole
 
 
 @pytest.mark.parametrize(

@@ -75,11 +75,6 @@ def series(columns: Mapping[str, Sequence[float]]) -> str:
     return _lines([list(columns), *([_figure(value) for value in row] for row in rows)])
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Any other table of texts as CSV."""
-    return _lines([header, *([safe(cell) for cell in row] for row in rows)])
-
-
 def safe(text: str) -> str:
     """A short text that no spreadsheet runs, on one line."""
     return _guarded(one_line(text, 400))

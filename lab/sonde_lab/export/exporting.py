@@ -6,17 +6,21 @@ reads the rows, by one at a time. Refuses to write over a file, unless whoever a
 
 from __future__ import annotations
 
+import asyncio
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from sonde_lab.export.files import AlreadyThere, ExportFailed, Told
+from sonde_lab.export.files import AlreadyThere, ExportFailed, Told, cannot, part_of
 from sonde_lab.export.formats import Format
 from sonde_lab.export.masking import Masker
 from sonde_lab.export.rows import Facts, Row, RowSource
 from sonde_lab.wording import one_line
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,7 +56,7 @@ class Export:
         self._rows = 0
         if not replaces and os.path.lexists(target):
             raise AlreadyThere(_there_already(target))
-        self._part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
+        self._part = part_of(target)
         if self._masker is not None:
             facts = Facts(
                 self._masker.text(facts.source),
@@ -62,7 +66,7 @@ class Export:
         try:
             self._writer = kind.write(self._part, facts)
         except (OSError, ValueError) as error:
-            raise ExportFailed(_cannot(target, error)) from None
+            raise ExportFailed(cannot(target, error)) from None
 
     def add(self, rows: Sequence[Row]) -> None:
         """Take in rows.
@@ -75,7 +79,7 @@ class Export:
         try:
             self._writer.add(masked)
         except OSError as error:
-            raise ExportFailed(_cannot(self.target, error)) from None
+            raise ExportFailed(cannot(self.target, error)) from None
 
     def finish(self) -> Outcome:
         """End the file and put it in its place.
@@ -93,7 +97,7 @@ class Export:
             size = self._part.stat().st_size
             self._place()
         except OSError as error:
-            raise ExportFailed(_cannot(self.target, error)) from None
+            raise ExportFailed(cannot(self.target, error)) from None
         return Outcome(self.target, told, size)
 
     def abandon(self) -> None:
@@ -151,10 +155,42 @@ def run(
         raise
 
 
+async def run_sliced(
+    export: Export,
+    source: RowSource,
+    handshakes: bool = False,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Outcome | None:
+    """The same as `run` beside a loop: rows are read on it, a slice at a time, all else is done in a thread.
+
+    Raises:
+        SondeError: as `run`.
+    """
+    looked_at = 0
+    try:
+        for batch in source.batches(handshakes):
+            if is_cancelled():
+                await _threaded(export.abandon)
+                return None
+            await _threaded(partial(export.add, batch.rows))
+            looked_at += batch.looked_at
+            on_progress(looked_at, source.total)
+        return await _threaded(export.finish)
+    except BaseException:
+        await _threaded(export.abandon)
+        raise
+
+
+async def _threaded(work: Callable[[], T]) -> T:
+    """Work in a thread that is over when this is, even when it is cancelled."""
+    running = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
+
+
 def _there_already(target: Path) -> str:
     return f"{target} is there already; choose another name, or move it away"
-
-
-def _cannot(target: Path, error: Exception) -> str:
-    why = getattr(error, "strerror", "") or str(error)
-    return f"{target} cannot be written: {why}; choose another place"

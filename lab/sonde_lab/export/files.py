@@ -6,6 +6,7 @@ Owns the errors of this room. Refuses to write over a file, and to open what is 
 from __future__ import annotations
 
 import os
+import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -77,3 +78,30 @@ def opened(path: Path, most_bytes: int = 0) -> BinaryIO:
             f"{path} is larger than {most_bytes >> 20} MiB, which is the most that is read at once"
         )
     return os.fdopen(handle, "rb", buffering=1 << 20)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A whole text into a file that stands in its place at once; what was there is replaced.
+
+    Raises:
+        ExportFailed: it cannot be written.
+    """
+    part = part_of(path)
+    try:
+        with new_file(part) as file:
+            file.write(text.encode("utf-8", "replace"))
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ExportFailed(cannot(path, error)) from None
+
+
+def part_of(path: Path) -> Path:
+    """A name beside a file for what is not whole yet."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+
+
+def cannot(path: Path, error: Exception) -> str:
+    """Why a file cannot be written, in a sentence."""
+    why = getattr(error, "strerror", "") or str(error)
+    return f"{path} cannot be written: {why}; choose another place"

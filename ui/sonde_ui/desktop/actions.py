@@ -90,8 +90,11 @@ _TRAFFIC = (
     Action("traffic.next_in_conversation", "Traffic/Go to", "Next in this conversation", "next_in_conversation", table_keys=("Ctrl+.",), icon="chevron-down", tip="The next row of the same command, or else of the same channel"),
     Action("traffic.previous_in_conversation", "Traffic/Go to", "Previous in this conversation", "previous_in_conversation", table_keys=("Ctrl+,",), icon="chevron-up", tip="The previous row of the same command, or else of the same channel"),
     Action("capture.toggle", "Traffic", "Capture to a file", "toggle_capture", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Write every row from now on to a new file, or end that", starts_group=True),
+    Action("exchange.save", "Traffic", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture"),
+    Action("exchange.save_latency", "Traffic", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
     Action("traffic.copy_payload", "Traffic", "Copy payload", "copy_payload", keys=("Ctrl+Shift+C",), icon="copy", tip="Put the selected row's payload on the clipboard"),
+    Action("exchange.copy_report", "Traffic", "Copy as Markdown bug report", "exchange.copy_report", keys=("Ctrl+Shift+B",), icon="copy", tip="The connection, the rows around the selected one and its payload, secrets masked"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )

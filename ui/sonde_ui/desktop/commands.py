@@ -16,6 +16,7 @@ from sonde_lab.changes import Act
 from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
@@ -58,10 +59,13 @@ class Commands(QObject):
         self._views: Views | None = None
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
+        self.exchange = ExchangeCommands(workbench, tasks, self)
+        self.exchange.said.connect(self.said)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
+        self.exchange.take_hold_of(views)
 
     # ------------------------------------------------------------ connection
 

@@ -37,6 +37,7 @@ class TrafficMenus(QObject):
         menu = self._menu()
         menu.addAction("Copy row", view.copy_row)
         menu.addAction("Copy payload", view.copy_payload)
+        menu.addAction("Copy as Markdown bug report", view.report_asked.emit)
         menu.addSeparator()
         terms = self.filter_terms(index)
         for term in terms:

@@ -51,6 +51,7 @@ class TrafficView(QWidget):
     selected = Signal(int)  # row id in the ring, of the newest record of the row
     fold_changed = Signal(bool)
     connect_asked = Signal()
+    report_asked = Signal()
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
