@@ -117,7 +117,10 @@ def ui(
     no_players: Annotated[
         bool, typer.Option("--no-players", help="Start without simulated players.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
+    no_capture: Annotated[
+        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
+    ] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
@@ -138,6 +141,7 @@ def ui(
         screenshot=screenshot,
         after_s=seconds(after),
         players=not no_players,
+        capture=not no_capture,
         data_dir=data_dir,
     )
 
@@ -238,6 +242,7 @@ def open_window(
     screenshot: Path | None = None,
     after_s: float = 8.0,
     players: bool = True,
+    capture: bool = True,
     data_dir: Path | None = None,
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
@@ -258,6 +263,7 @@ def open_window(
         screenshot=screenshot,
         after_s=after_s,
         players=players,
+        capture=capture,
         data_dir=data_dir,
     )
     raise typer.Exit(run(options))

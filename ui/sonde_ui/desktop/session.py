@@ -57,13 +57,14 @@ class WindowSession:
         sys.excepthook = self._on_error
         try:
             endpoint = self._first_endpoint()
-            players = self._files.settings.players
-            self.tasks.start(f"open {endpoint.name}", self.workbench.open(endpoint, players))
+            self.tasks.start(f"open {endpoint.name}", self._open(endpoint))
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
             self._tell_what_was_broken()
-            if self._options.screenshot is not None:
+            if self._options.screenshot is None:
+                self.tasks.start("look at captures of earlier runs", self.workbench.recover_captures())
+            else:
                 self.tasks.start("take the picture", self._take_picture(self._options.screenshot, painted_at))
             gc.collect()
             gc.freeze()
@@ -74,6 +75,11 @@ class WindowSession:
         finally:
             await self._shut_down()
             sys.excepthook = sys.__excepthook__
+
+    async def _open(self, endpoint: Endpoint) -> None:
+        """The capture first, so that it has every row."""
+        await self.workbench.set_capture(self._files.settings.capture)
+        await self.workbench.open(endpoint, self._files.settings.players)
 
     async def _furnish(self) -> Desk:
         from sonde_ui.desktop.windows.desk import Desk  # late: the gateway's process is starting meanwhile
