@@ -57,7 +57,9 @@ class WindowSession:
         sys.excepthook = self._on_error
         try:
             endpoint = self._first_endpoint()
-            self.tasks.start(f"open {endpoint.name}", self._open(endpoint))
+            players = self._files.settings.players
+            await self.workbench.set_capture(self._files.settings.capture)  # first, so that it has every row
+            self.tasks.start(f"open {endpoint.name}", self.workbench.open(endpoint, players))
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
@@ -75,11 +77,6 @@ class WindowSession:
         finally:
             await self._shut_down()
             sys.excepthook = sys.__excepthook__
-
-    async def _open(self, endpoint: Endpoint) -> None:
-        """The capture first, so that it has every row."""
-        await self.workbench.set_capture(self._files.settings.capture)
-        await self.workbench.open(endpoint, self._files.settings.players)
 
     async def _furnish(self) -> Desk:
         from sonde_ui.desktop.windows.desk import Desk  # late: the gateway's process is starting meanwhile
