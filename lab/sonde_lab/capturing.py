@@ -125,12 +125,22 @@ class Capturing:
             files = None
         if changes is not None:
             self._sampler.take(changes, now, conn, None if files is None else files.give)
-        status = CaptureStatus() if files is None else _status(files.current)
+        status = CaptureStatus() if files is None else self._status(files.current)
         is_due = status.path != self._told.path or now - self._told_at >= TELL_EVERY_S
         if status == self._told or not is_due:
             return None
         self._told, self._told_at = status, now
         return status
+
+    def _status(self, writer: CaptureWriter) -> CaptureStatus:
+        return CaptureStatus(
+            str(writer.path),
+            writer.rows,
+            writer.payload_bytes,
+            writer.rows_lost,
+            writer.file_bytes,
+            writer.left_out + self._sampler.left_out,
+        )
 
     # ------------------------------------------------------------ begin and end
 
@@ -244,12 +254,6 @@ def _discard(making: asyncio.Future[CaptureWriter]) -> None:
         writer = making.result()
         writer.close()
         writer.path.unlink(missing_ok=True)
-
-
-def _status(writer: CaptureWriter) -> CaptureStatus:
-    return CaptureStatus(
-        str(writer.path), writer.rows, writer.payload_bytes, writer.rows_lost, writer.file_bytes
-    )
 
 
 def _left_in_words(found: Sequence[Leftover]) -> tuple[str, str, str]:

@@ -207,7 +207,12 @@ class CaptureWriter:
             if self.failure:
                 database.execute("ROLLBACK") if database.in_transaction else None
             else:
-                closed = [("closed_wall", time.time()), ("rows", self.rows)]
+                closed = [
+                    ("closed_wall", time.time()),
+                    ("rows", self.rows),
+                    ("rows_lost", self.rows_lost),
+                    ("left_out", self.left_out),
+                ]
                 database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", closed)
                 with contextlib.suppress(
                     sqlite3.OperationalError

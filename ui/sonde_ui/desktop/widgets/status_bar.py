@@ -102,8 +102,10 @@ def capture_tip(capture: CaptureStatus) -> str:
     """What is kept, where and for how long: a person must be able to know."""
     if not capture.path:
         return ""
+    left_out = f"{figures.count(capture.left_out)} comments, rosters or documents are not in it: too large, or too many"
     return tool_tip(
         f"{capture_words(capture)}\n"
+        f"{left_out + chr(10) if capture.left_out else ''}"
         f"Every row goes to {capture.path}, with all that was sent, tokens in messages too. Only you can read the file.\n"
         f"Of such files, {CaptureLimits().kept_in_words} are kept. Save the capture (Ctrl+S) to keep it for good, or turn "
         "it off (Ctrl+Shift+E)."
