@@ -338,10 +338,6 @@ class Workbench(Acting):
         """Write every row from now on to a new file, or end that. What goes wrong is a notice."""
         await (self._capturing.start(self.config.captures) if on else self._capturing.stop())
 
-    async def toggle_capture(self) -> None:
-        """Begin a new capture file, or end the one that is written."""
-        await self.set_capture(not self.is_capturing)
-
     async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
         """A copy of the capture while it goes on. Raises what `Capturing.save` does."""
         return await self._capturing.save(target, saving, overwrite=overwrite)

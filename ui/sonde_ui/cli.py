@@ -120,7 +120,10 @@ def ui(
     no_players: Annotated[
         bool, typer.Option("--no-players", help="Start without simulated players.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
+    no_capture: Annotated[
+        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
+    ] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
@@ -132,7 +135,7 @@ def ui(
     if open_ is not None and (cluster or connect or proxy):
         _refuse("--open shows a file: leave out --cluster, --connect and --proxy")
     open_window(
-        capture=open_,
+        file=open_,
         connect=connect,
         proxy=proxy,
         listen=listen,
@@ -144,6 +147,7 @@ def ui(
         screenshot=screenshot,
         after_s=seconds(after),
         players=not no_players,
+        capture=not no_capture,
         data_dir=data_dir,
     )
 
@@ -255,7 +259,7 @@ def _serve(command: str, arguments: list[str]) -> None:
 
 def open_window(
     *,
-    capture: Path | None = None,
+    file: Path | None = None,
     connect: str = "",
     proxy: str = "",
     listen: str = "",
@@ -267,6 +271,7 @@ def open_window(
     screenshot: Path | None = None,
     after_s: float = 8.0,
     players: bool = True,
+    capture: bool = True,
     data_dir: Path | None = None,
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
@@ -280,22 +285,23 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, capture),
+        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, file),
         perspective=perspective,
         theme=theme,
         size=size,
         screenshot=screenshot,
         after_s=after_s,
         players=players,
+        capture=capture,
         data_dir=data_dir,
     )
     raise typer.Exit(run(options))
 
 
-def _endpoint(connect: str, token: str, cluster: bool, capture: Path | None) -> Endpoint | None:
+def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:
     """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
-    if capture is not None:
-        return _capture(capture)
+    if file is not None:
+        return _capture(file)
     if cluster:
         from sonde_lab.endpoints import CLUSTER  # late: see above
 

@@ -63,12 +63,15 @@ class WindowSession:
         try:
             endpoint = self._first_endpoint()
             players = self._files.settings.players
+            await self.workbench.set_capture(self._files.settings.capture)  # first, so that it has every row
             self.tasks.start(f"open {endpoint.name}", self.workbench.open(endpoint, players))
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
             self._tell_what_was_broken()
-            if self._options.screenshot is not None:
+            if self._options.screenshot is None:
+                self.tasks.start("look at captures of earlier runs", self.workbench.recover_captures())
+            else:
                 self.tasks.start("take the picture", self._take_picture(self._options.screenshot, painted_at))
             gc.collect()
             gc.freeze()
