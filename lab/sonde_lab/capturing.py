@@ -117,14 +117,14 @@ class Capturing:
         if found:
             self._notify("capture_left", *_left_in_words(found), Severity.WARNING)
 
-    def take(self, now: float, changes: Changes | None = None, conn: str = "") -> CaptureStatus | None:
+    def take(self, now: float, changes: Changes | None = None) -> CaptureStatus | None:
         """Hand on what else a batch tells; what is known of the capture, where that has changed (once a second)."""
         files = self._files
         if files is not None and any(writer.failure for writer in files.writers):
             self._give_up(files)
             files = None
         if changes is not None:
-            self._sampler.take(changes, now, conn, None if files is None else files.give)
+            self._sampler.take(changes, now, None if files is None else files.give)
         status = CaptureStatus() if files is None else self._status(files.current)
         is_due = status.path != self._told.path or now - self._told_at >= TELL_EVERY_S
         if status == self._told or not is_due:
