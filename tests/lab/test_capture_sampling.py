@@ -63,6 +63,14 @@ def test_a_document_is_kept_at_first_sight_and_then_every_five_seconds_where_it_
     ]
 
 
+def test_a_channel_that_is_catching_up_is_kept_when_it_has_caught_up(
+    sampler: Sampler, given: list[Any]
+) -> None:
+    sampler.take(Changes(documents={"room:a": Document({}, 0, None, (), "catching_up")}), 0.0, given.append)
+    sampler.take(doc({"hp": 1}), 0.1, given.append)
+    assert [(item.at, item.document) for item in given] == [(0.1, {"hp": 1})]
+
+
 def test_a_file_begins_with_what_was_known_before_it_and_ends_with_what_waited(
     sampler: Sampler, given: list[Any]
 ) -> None:

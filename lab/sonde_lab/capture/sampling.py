@@ -52,7 +52,8 @@ class Sampler:
             self._see((Roster, ch), members)
         for ch, document in changes.documents.items():
             known = self._known.get((Snapshot, ch))
-            if known is None or _differs(known.value, document):
+            is_new = known is None or _differs(known.value, document)
+            if is_new and document.status != "catching_up":  # else the first one kept would be an empty one
                 self._see((Snapshot, ch), document)
         if give is None:
             return
