@@ -259,13 +259,11 @@ def _discard(making: asyncio.Future[CaptureWriter]) -> None:
 
 def _left_in_words(found: Sequence[Leftover]) -> tuple[str, str, str]:
     """Title, detail and advice about what earlier runs left behind, the newest first."""
-    newest = found[0]
-    clock = time.strftime(
-        "%H:%M:%S" if time.time() - newest.last_wall < 64_800 else "%Y-%m-%d %H:%M:%S",
-        time.localtime(newest.last_wall),
-    )
-    detail = f"Its capture holds {newest.rows:,} rows up to {clock}."
-    if len(found) > 1:
-        detail += f" {len(found) - 1:,} more captures were not closed."
+    newest, more = found[0], len(found) - 1
+    is_recent = time.time() - newest.last_wall < 64_800
+    clock = time.strftime("%H:%M:%S" if is_recent else "%Y-%m-%d %H:%M:%S", time.localtime(newest.last_wall))
+    detail = f"Its capture holds {newest.rows:,} {'row' if newest.rows == 1 else 'rows'} up to {clock}."
+    if more:
+        detail += f" {more:,} more {'capture was' if more == 1 else 'captures were'} not closed."
     mended = "It is whole" if all(each.repaired for each in found) else "Keep its -wal file beside it"
     return "The last run ended without closing", detail, f"{mended}: {newest.path}"
