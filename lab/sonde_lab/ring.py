@@ -20,6 +20,7 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 
 MAX_BLOCK_ROWS: Final = 4_096
 MAX_REMEMBERED_TOUCHES: Final = 4_096
+MAX_WORDS: Final = 20_000  # summaries by decoders; the oldest go
 SEPARATOR: Final = b"\n"  # between payloads, so that a search for a word never matches across two rows
 
 _COLUMNS: Final[dict[str, Any]] = {
@@ -81,6 +82,7 @@ class Ring:
         self._blocks: deque[Block] = deque([Block(0, bytearray())])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
         self.touches = 0
+        self._words: dict[int, str] = {}
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -196,6 +198,28 @@ class Ring:
         self._columns["flags"][index] |= flags
         self._touched.append(row_id)
         self.touches += 1
+
+    def retitle(self, row_id: int, op: str, channel: str, words: str) -> None:
+        """Say what a row is called and tells, as a decoder found it later; what is empty stays as it was."""
+        if not self.first_id <= row_id < self.next_id:
+            return
+        index = self._physical(row_id)
+        for name, text in (("op", op), ("channel", channel)):
+            if text:
+                self._columns[name][index] = self.names.intern(text)
+        self._words[row_id] = words
+        while len(self._words) > MAX_WORDS:
+            self._words.pop(next(iter(self._words)))
+        self._touched.append(row_id)
+        self.touches += 1
+
+    def is_retitled(self, row_id: int) -> bool:
+        """Whether a decoder has called a row something else, so that filters may see it otherwise."""
+        return row_id in self._words
+
+    def words(self, row_id: int) -> str:
+        """What a decoder has said that a row tells; empty where none has."""
+        return self._words.get(row_id, "")
 
     def touched_since(self, touches: int) -> list[int]:
         """Ids annotated since `touches` was read; when they are too many to remember, the oldest row as well."""

@@ -23,6 +23,7 @@ from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.cluster_acts import ClusterActs
 from sonde_lab.collecting import Collector
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
 from sonde_lab.endpoints import Endpoint, EndpointKind
 from sonde_lab.guarded import PartFailed
@@ -59,6 +60,7 @@ class WorkbenchConfig:
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
+    decoders: Path | None = None  # the folder of a person's own decoders
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -86,6 +88,8 @@ class Workbench:
             self._log, self._board, self._gateway, self._cluster, self._proxying, self.config.figures_every_s
         )
         self._capturing = Capturing(self._log, self._notice)
+        self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
+        self.decoders.folder = self.config.decoders
         self._wanted_players = DEFAULT_PLAYERS
         self._tasks: set[asyncio.Task[None]] = set()
         self._moving = asyncio.Lock()
@@ -121,6 +125,7 @@ class Workbench:
         async with self._moving:
             await self._leave()
         await self._capturing.stop()
+        await self.decoders.stop()
 
     async def _leave(self) -> None:
         for task in tuple(self._tasks):
@@ -130,6 +135,7 @@ class Workbench:
         for client in self.clients.values():
             await client.close()
         self._collector.end()
+        self.decoders.leave()
         self.clients = {}
         self.endpoint = None
         self.players = 0
@@ -223,6 +229,7 @@ class Workbench:
         """Everything since the last call. Cheap enough for thirty times a second."""
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.capture = self._capturing.take(self._now())
+        self.decoders.take_rows()
         return changes
 
     # ------------------------------------------------------------ acts
@@ -429,6 +436,10 @@ class Workbench:
         self._notice("players_died", "The simulated players have ended", detail, words)
 
     # ------------------------------------------------------------ small things
+
+    def _upstream(self) -> str:
+        """The server that the endpoint leads to, for decoders that know theirs by it."""
+        return "" if self.endpoint is None else self.endpoint.upstream or self.endpoint.url
 
     def _may(self, act: Act) -> bool:
         reason = self.can(act)

@@ -23,6 +23,7 @@ from sonde_lab.changes import (
     SessionRow,
     Throughput,
 )
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -61,6 +62,11 @@ class ScriptedWorkbench:
     send_answer: str | None = None
     captures: bool = False
     config: object = None
+    decoders: OwnDecoders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.decoders = OwnDecoders(lambda: self.ring, str, lambda *words: self.told.append(words))
 
     def take_changes(self) -> Changes:
         taken, self.pending = (
