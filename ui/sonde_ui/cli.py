@@ -21,6 +21,9 @@ _WITHOUT_QT = (
     "The window needs Qt, which is not installed ({reason}).\n"
     "Install it with: pip install 'sonde[desktop]'. The gateway runs without it: sonde gateway"
 )
+_DECODER = typer.Option(
+    metavar="FILE", help="A decoder of your own, a Python file; more than once for several."
+)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -117,6 +120,7 @@ def ui(
     no_players: Annotated[
         bool, typer.Option("--no-players", help="Start without simulated players.")
     ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
@@ -139,6 +143,7 @@ def ui(
         after_s=seconds(after),
         players=not no_players,
         data_dir=data_dir,
+        decoders=_decoders(decoder),
     )
 
 
@@ -195,6 +200,7 @@ def proxy(
     rewrite_host: Annotated[
         bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
     ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
 ) -> None:
     """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
     from sonde_lab.proxy_console import run  # late: only this command needs them
@@ -202,7 +208,7 @@ def proxy(
     from sonde_lab.proxy_process import run_loop
 
     options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
-    raise typer.Exit(run_loop(run(options, print_, capture)))
+    raise typer.Exit(run_loop(run(options, print_, capture, _decoders(decoder))))
 
 
 @app.command()
@@ -239,6 +245,7 @@ def open_window(
     after_s: float = 8.0,
     players: bool = True,
     data_dir: Path | None = None,
+    decoders: tuple[Path, ...] = (),
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
     try:
@@ -259,8 +266,21 @@ def open_window(
         after_s=after_s,
         players=players,
         data_dir=data_dir,
+        decoders=decoders,
     )
     raise typer.Exit(run(options))
+
+
+def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
+    """The named decoders; one that cannot be read is refused at once."""
+    from sonde_lab.decoders.own.sources import SourceUnreadable, named_file  # late: see above
+
+    for path in files or ():
+        try:
+            named_file(path)
+        except SourceUnreadable as error:
+            _refuse(f"--decoder: {error}")
+    return tuple(files or ())
 
 
 def _endpoint(connect: str, token: str, cluster: bool) -> Endpoint | None:

@@ -42,6 +42,7 @@ class WindowOptions:
     after_s: float = 8.0
     players: bool = True
     data_dir: Path | None = None
+    decoders: tuple[Path, ...] = ()  # files that a person has named
 
 
 class Ending:

@@ -59,7 +59,7 @@ class Commands(QObject):
         self._views: Views | None = None
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
-        self.detail = DetailCommands(self.said.emit)
+        self.detail = DetailCommands(self.said.emit, workbench, settings)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""

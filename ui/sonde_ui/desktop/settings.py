@@ -50,6 +50,7 @@ class Settings(msgspec.Struct):
     endpoint: Annotated[str, Meta(max_length=200)] = ""  # name of the last one; "": the embedded gateway
     players: Annotated[int, Meta(ge=0, le=500)] = 6
     traffic: Annotated[str, Meta(max_length=10_000)] = ""  # the table's own columns, folding and pills
+    decoders: list[Annotated[str, Meta(max_length=5_000)]] = []  # permissions for decoders of one's own
     layouts: dict[str, Layout] = {}
 
 

@@ -206,7 +206,8 @@ class DetailView(QWidget):
         elif tab == DIFF:
             self._show_once(DIFF, lambda: self.diff.show_row(self._row_id), self.diff)
         elif tab == FRAME:
-            self._show_once(FRAME, lambda: self.frame.show_record(record), self.frame)
+            reader = self._workbench.decoders.reader_of(self._row_id)
+            self._show_once(FRAME, lambda: self.frame.show_record(record, reader), self.frame)
         else:
             reading = read_handshake(record)
             self._show_once(
