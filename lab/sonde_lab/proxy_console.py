@@ -128,6 +128,13 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
 
 
 async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool = True) -> int:
+    try:
+        return await _followed(options, stop, lines, prints)
+    finally:
+        await lines.decoders.stop()
+
+
+async def _followed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool) -> int:
     options.proxy()  # what is wrong with an address is said at once, without a process
     deaths: list[str] = []
 
@@ -145,11 +152,8 @@ async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, 
                     await asyncio.wait_for(stop.wait(), PRINT_EVERY_S)
     finally:
         await process.stop()
-    try:
-        while await _print(lines, prints):
-            pass
-    finally:
-        await lines.decoders.stop()
+    while await _print(lines, prints):
+        pass
     if deaths:
         raise ProxyFailed(deaths[0])
     return 0

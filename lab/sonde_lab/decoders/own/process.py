@@ -28,6 +28,7 @@ from sonde_lab.decoders.own.answers import (
 from sonde_lab.decoders.own.sources import Source
 
 MAX_KILLS: Final = 3
+FORGIVEN_AFTER: Final = 200  # answers in a row: a machine that was busy once is no decoder's fault
 STOP_PATIENCE_S: Final = 1.0
 
 
@@ -67,6 +68,7 @@ class DecoderProcess:
         self._frames = Frames(MAX_ANSWER_BYTES)
         self._waiting: asyncio.Future[bytes] | None = None
         self._number = 0
+        self._in_a_row = 0  # answers since it was killed last
         self._turn = asyncio.Lock()
 
     @property
@@ -114,7 +116,8 @@ class DecoderProcess:
                 async with asyncio.timeout(self._limits.call_s):
                     return await self._answered(child, ask)
             except TimeoutError:
-                return await self._killed(f"it took longer than {self._limits.call_s * 1000:.0f} ms")
+                came = self._came_meanwhile()
+                return came or await self._killed(f"it took longer than {self._limits.call_s * 1000:.0f} ms")
             except (_Ended, OSError):
                 return await self._killed("it has ended its own process")
             except Garbled as error:
@@ -127,8 +130,21 @@ class DecoderProcess:
         while True:
             answer = read_answer(await self._waiting)
             if answer.number == self._number:
+                self._in_a_row += 1
+                self.kills = 0 if self._in_a_row >= FORGIVEN_AFTER else self.kills
                 return answer
             self._waiting = asyncio.get_running_loop().create_future()
+
+    def _came_meanwhile(self) -> Answer | None:
+        """The answer that was there when the time was found to be over: then it was this side that was late."""
+        waiting = self._waiting
+        if waiting is None or not waiting.done() or waiting.cancelled() or waiting.exception() is not None:
+            return None
+        try:
+            answer = read_answer(waiting.result())
+        except Garbled:
+            return None
+        return answer if answer.number == self._number else None
 
     async def _be_ready(self) -> Child | None:
         """The running process, started where there is none; `None` when there can be none."""
@@ -186,6 +202,7 @@ class DecoderProcess:
     async def _killed(self, why: str) -> Answer:
         """End a process that cannot be used any more; the next question starts another."""
         self.kills += 1
+        self._in_a_row = 0
         if self._child is not None:
             self._child.kill()
             await self._child.ended()
