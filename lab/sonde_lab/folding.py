@@ -188,8 +188,11 @@ class View:
         decisive, kept = _ALONE | _CONTROL, [row for row in touched if row >= self._ring.first_id]
         if any(self._ring.value("flags", row) & decisive or self._ring.comments.text(row) for row in kept):
             return True
-        return self._filter.reads_annotations and any(
-            self._is_misplaced(row) for row in kept if row < self._seen
+        asks_again, ring = self._filter.reads_annotations, self._ring
+        return any(
+            self._is_misplaced(row)
+            for row in kept
+            if row < self._seen and (asks_again or (not self._filter.is_empty and ring.is_retitled(row)))
         )
 
     def _is_misplaced(self, row_id: int) -> bool:
