@@ -67,14 +67,15 @@ class Recorder:
     def on_wire(self, direction: str, data: bytes, at: float, dial: int) -> None:
         """Bytes that passed. The signature is `sonde_client`'s `on_wire`."""
         side = Direction.IN if direction == "in" else Direction.OUT
-        known = self._dials.get(dial)
-        if known is None:
-            known = self._dials[dial] = _Dial(self._any_protocol)
-            self._newest_dial = max(dial, self._newest_dial)
-        for item in known.parsers[side].feed(data, at):
-            if isinstance(item, HandshakeSeen):
-                known.chooser.see(item)
-            self._write(item, side, dial)
+        for item in self._dial(dial).parsers[side].feed(data, at):
+            self.on_item(item, side, dial)
+
+    def on_item(self, item: WireItem, side: Direction, dial: int) -> None:
+        """What was parsed already, here or by another tool whose file is read."""
+        known = self._dial(dial)
+        if isinstance(item, HandshakeSeen):
+            known.chooser.see(item)
+        self._write(item, side, dial)
 
     def on_message(self, item: MessageSeen, side: Direction) -> None:
         """A message of a connection whose bytes pass elsewhere."""
@@ -107,6 +108,13 @@ class Recorder:
                 flags=flags,
             )
         )
+
+    def _dial(self, dial: int) -> _Dial:
+        known = self._dials.get(dial)
+        if known is None:
+            known = self._dials[dial] = _Dial(self._any_protocol)
+            self._newest_dial = max(dial, self._newest_dial)
+        return known
 
     # ------------------------------------------------------------ items to rows
 

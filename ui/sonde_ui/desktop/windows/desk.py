@@ -34,6 +34,7 @@ from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
 from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
+from sonde_ui.desktop.windows.exchange_desk import ExchangeDesk
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.palette import Palette
@@ -77,6 +78,7 @@ class Desk(QObject):
         self._make_cards()
         self._connect_views()
         self._connect_commands()
+        self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self._take_up(settings)
