@@ -13,7 +13,7 @@ from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
-_MARGINS = 66  # beside the sign, the name and the arrow
+_MARGINS = 74  # beside the sign, the name and the arrow
 _OPEN = "Open a capture…"
 _NEW = "New endpoint…"
 _STARTS = {
