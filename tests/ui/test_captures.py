@@ -115,7 +115,7 @@ async def test_a_capture_is_read_from_its_first_row_and_live_traffic_is_followed
     traffic = desk.views.traffic
     await opened(desk, bench, bridge, file)
     traffic.refresh()
-    assert said_in(traffic, "No row of the capture is here.")
+    assert said_in(traffic, "The capture has no rows.")
     bench.add([row("event", at=float(number)) for number in range(300)])
     traffic.refresh()
     assert (traffic.table.top_row(), traffic.is_live, traffic._band.isVisible()) == (0, False, False)
