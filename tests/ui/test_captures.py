@@ -62,7 +62,7 @@ async def test_ctrl_o_asks_for_a_file_and_opens_it(
     dialog.close()
     await asyncio.sleep(0)
     assert bench.asked == [("open", capture(file), desk._settings.players)]
-    assert desk.top_bar.combo.findText("c.sonde") >= 0
+    assert desk.top_bar.combo.findText("c") >= 0
     assert desk._settings.endpoint == ""
     qtbot.waitUntil(lambda: desk.window.findChild(CaptureDialog) is None)
 
@@ -154,7 +154,9 @@ def test_the_last_captures_are_listed_for_this_run_and_never_written(tmp_path: P
     for number in range(MAX_CAPTURES + 2):
         book.remember(Endpoint(f"{number}.sonde", EndpointKind.CAPTURE, path=f"/{number}.sonde"))
     book.add(Endpoint("far", EndpointKind.REMOTE, "ws://127.0.0.1:9/v1/ws"))
+    book.remember(Endpoint("far", EndpointKind.CAPTURE, path="/far"))
     names = [each.name for each in book.endpoints if each.kind is EndpointKind.CAPTURE]
-    assert names == ["2.sonde", "3.sonde", "4.sonde", "5.sonde", "6.sonde"]
+    assert names == ["3.sonde", "4.sonde", "5.sonde", "6.sonde", "far"]
+    book.add(Endpoint("near", EndpointKind.REMOTE, "ws://127.0.0.1:9/v1/ws"))
     assert 'sonde"' not in (tmp_path / "endpoints.toml").read_text()
-    assert [each.name for each in EndpointBook(tmp_path / "endpoints.toml").endpoints][-1] == "far"
+    assert [each.name for each in EndpointBook(tmp_path / "endpoints.toml").endpoints][-2:] == ["far", "near"]
