@@ -123,6 +123,16 @@ def test_a_memory_from_before_columns_of_fields_still_loads(view: TrafficView) -
     assert view.table.isColumnHidden(Column.RTT)
 
 
+def test_a_narrow_table_does_without_such_columns_before_the_summary_suffers(view: TrafficView) -> None:
+    for name in ("seq", "user", "dial", "code", "protocol", "wire_bytes"):
+        view.table.columns.add_field(column_of(name))
+    hidden = [view.table.isColumnHidden(section) for section in range(len(HEADERS), len(HEADERS) + 6)]
+    assert hidden[-1]
+    assert not hidden[0]
+    assert view.table.columnWidth(Column.SUMMARY) >= 200
+    assert view.table.columns.hidden_by_hand == set()
+
+
 @pytest.mark.parametrize("fields", [["seq", "seq"], ["no such"], ["seq"], "seq", [1], ["d.*"] * 40])
 def test_a_hostile_memory_of_columns_changes_nothing(view: TrafficView, fields: object) -> None:
     before = view.save_state()
