@@ -26,6 +26,7 @@ MAX_COLUMNS: Final = 16
 MAX_NAME: Final = 200  # characters
 MAX_DECODED_BYTES: Final = 64 << 10
 CELL_CHARACTERS: Final = 120
+MAX_TERM: Final = 300  # characters of a value that is still asked for by itself
 TOO_LARGE: Final = "over 64 KB"
 _CACHED_ROWS: Final = 2_048  # values found in messages; the row looked at longest ago goes
 _SEEN_FRAMES: Final = 60  # newest frames that are opened to offer their paths
@@ -85,6 +86,8 @@ def column_of(name: str) -> FieldColumn:
 
 def name_of(message: Any, path: tuple[str, ...]) -> str | None:
     """What the filter language calls the place `path` in a message; `None` where it has no name for it."""
+    if any("." in key for key in path):
+        return None
     is_wrapped = isinstance(message, dict) and "d" in message
     if is_wrapped and path[:1] == ("d",):
         name = ".".join(path)
@@ -235,6 +238,8 @@ def _value_cell(column: FieldColumn, value: Any) -> Cell:
         return NO_CELL
     if value is TOO_LARGE:
         return Cell(TOO_LARGE)
+    if isinstance(value, str) and (len(value) > MAX_TERM or not value.isprintable()):
+        return Cell(one_line(value, CELL_CHARACTERS), term=f"has:{column.name}")
     if isinstance(value, str):
         literal = f'"{value}"' if not set(value) & set('"\\') else quoted(value)
         return Cell(one_line(value, CELL_CHARACTERS), term=f"{column.name}:{literal}")

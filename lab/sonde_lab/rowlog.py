@@ -74,7 +74,7 @@ class RowLog:
         self.ring.comment(row_id, text)
         hand_on = getattr(self.sink, "on_comment", None)  # not every sink takes them
         if hand_on is not None and row_id in self.ring.ids:
-            hand_on(row_id, self._unix(), text)
+            hand_on(row_id, self._unix(), self.ring.comments.text(row_id))  # as it is kept
 
     def flush(self) -> None:
         """Write what is pending."""

@@ -281,6 +281,20 @@ def test_rules_and_filters_come_back_from_the_settings_file(tmp_path) -> None:  
     )
 
 
+def test_what_peers_name_their_things_never_breaks_the_settings_file(
+    desk: Desk, settings: Settings, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
+    desk.inspector.colour_like('conn:"half \ud800"', "teal")
+    desk.inspector.colour_like("x" * 5_000, "pink")
+    desk.inspector._on_saved([SavedFilter("\udfff" * 30, "\ud800")])
+    file = SettingsFile(tmp_path)
+    file.settings = settings
+    assert file.save() is None
+    again = SettingsFile(tmp_path)
+    again.load()
+    assert again.broken is None
+
+
 def test_a_rule_of_a_file_with_an_unknown_colour_colours_nothing(desk: Desk, view: TrafficView) -> None:
     view.set_colours([ColourRule("op:event", "gold")])
     view.table.clear_current()

@@ -12,7 +12,8 @@ from sonde_lab.colouring import MAX_RULES, ColourRule
 from sonde_lab.columns import MAX_COLUMNS, FieldColumn, names_like
 from sonde_lab.filter.completion import completions
 from sonde_lab.workbench import Workbench
-from sonde_ui.desktop.settings import Rule, SavedFilter, Settings
+from sonde_ui.desktop.models.plain import without_surrogates
+from sonde_ui.desktop.settings import LONGEST_FILTER, LONGEST_NAME, Rule, SavedFilter, Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.column_card import ColumnCard
 from sonde_ui.desktop.widgets.field_menu import FieldMenu
@@ -98,7 +99,9 @@ class Inspector(QObject):
         return [ColourRule(rule.filter, rule.colour, rule.on) for rule in self._settings.colour_rules]
 
     def _on_colours(self, rules: tuple[ColourRule, ...]) -> None:
-        self._settings.colour_rules = [Rule(rule.filter, rule.colour, rule.on) for rule in rules]
+        self._settings.colour_rules = [
+            Rule(without_surrogates(rule.filter)[:LONGEST_FILTER], rule.colour, rule.on) for rule in rules
+        ]
         self._show_colours()
 
     def _show_colours(self) -> None:
@@ -117,7 +120,12 @@ class Inspector(QObject):
         self._name_card.ask(self._bar.saved.more)
 
     def _on_saved(self, saved: list[SavedFilter]) -> None:
-        self._settings.saved_filters = saved
+        self._settings.saved_filters = [
+            SavedFilter(
+                without_surrogates(each.name)[:LONGEST_NAME], without_surrogates(each.filter)[:LONGEST_FILTER]
+            )
+            for each in saved
+        ]
         self._show_saved()
 
     def _show_saved(self) -> None:

@@ -364,7 +364,7 @@ class TrafficModel(QAbstractTableModel):
             flags=flags | value("flags", oldest),
             folded=visible.folded_count,
             wall=value("wall", oldest),
-            comment=one_line(ring.comments.text(newest) or ring.comments.text(oldest)),
+            comment=one_line(ring.comments.text(newest)),
             fields=self.fields.cells(newest),
         )
 
