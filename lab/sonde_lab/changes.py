@@ -141,6 +141,7 @@ class CaptureStatus:
     rows: int = 0
     payload_bytes: int = 0
     rows_lost: int = 0
+    file_bytes: int = 0  # what the file takes on the disk
 
 
 @dataclass(slots=True, frozen=True)

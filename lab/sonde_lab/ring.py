@@ -7,7 +7,7 @@ know what rows mean: folding, filters and summaries sit on top.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -229,6 +229,17 @@ class Ring:
         """What a row is called where it comes from: its id, unless it came by `extend_ready`."""
         place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
         return row_id + (self._numbered[place - 1][1] if place else 0)
+
+    def numbers(self, ids: range) -> NDArray[np.int64]:
+        """The numbers of rows `ids`, which ascend with them."""
+        begins, leaps = zip((0, 0), *self._numbered, strict=True)
+        rows = np.arange(ids.start, ids.stop, dtype=np.int64)
+        return rows + np.array(leaps, np.int64)[np.searchsorted(begins, rows, side="right") - 1]
+
+    def id_of(self, number: int) -> int | None:
+        """The id of the row that bears a number; `None` where it is not here."""
+        place = bisect_left(self.ids, number, key=self.number)
+        return self.ids[place] if place < len(self) and self.number(self.ids[place]) == number else None
 
     def clear(self) -> None:
         """Let all rows go. Ids go on; the time begins anew."""

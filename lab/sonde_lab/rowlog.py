@@ -19,8 +19,11 @@ class RowSink(Protocol):
     def on_rows(self, first_id: int, records: Sequence[Record]) -> None:
         """Rows that were written, under ids from `first_id` on; they are the sink's own from now on."""
 
-    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int) -> None:
-        """More about a row that was given before."""
+    def on_annotated(self, row_id: int, rtt_ms: float | None, flags: int, without: int = 0) -> None:
+        """More about a row that was given before. `without`: flags taken off."""
+
+    def on_comment(self, row_id: int, wall: float, text: str) -> None:
+        """What a person says about a row; an empty text takes it away."""
 
 
 class RowLog:
@@ -34,9 +37,10 @@ class RowLog:
         self.sink: RowSink | None = None
         self._pending: list[Record] = []
         self._new_rows = 0
+        self._is_foreign = False  # the rows are of a file, which no sink was given
         self._last_at = 0.0
+        self._now = now
         self._offset_s = unix() - now()
-        self._unix = unix
 
     def wall(self, at: float) -> float:
         """Unix seconds of a monotonic instant."""
@@ -56,12 +60,12 @@ class RowLog:
         return row_id
 
     def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
-        """Say more about a row, written already or not. `without`: flags taken off, which a sink is not told."""
+        """Say more about a row, written already or not. `without`: flags taken off."""
         index = row_id - self.ring.next_id
         if index < 0:
             self.ring.annotate(row_id, rtt_ms=rtt_ms, flags=flags, without=without)
-            if self.sink is not None:
-                self.sink.on_annotated(row_id, rtt_ms, flags)
+            if self.sink is not None and not self._is_foreign:
+                self.sink.on_annotated(row_id, rtt_ms, flags, without)
             return
         record = self._pending[index]
         record.flags = (record.flags | flags) & ~without
@@ -69,12 +73,12 @@ class RowLog:
             record.rtt_ms = rtt_ms
 
     def comment(self, row_id: int, text: str) -> None:
-        """Write about a row; an empty text takes it back. One that has gone is left in peace."""
+        """Write about a row, 300 characters at most; an empty text takes it back. One that has gone is left in peace."""
         self.flush()
-        self.ring.comment(row_id, text)
-        hand_on = getattr(self.sink, "on_comment", None)  # not every sink takes them
-        if hand_on is not None and row_id in self.ring.ids:
-            hand_on(row_id, self._unix(), self.ring.comments.text(row_id))  # as it is kept
+        if row_id in self.ring.ids:
+            self.ring.comment(row_id, text)
+            if self.sink is not None and not self._is_foreign:
+                self.sink.on_comment(row_id, self.wall(self._now()), self.ring.comments.text(row_id))
 
     def flush(self) -> None:
         """Write what is pending."""
@@ -88,12 +92,14 @@ class RowLog:
     def extend_ready(self, rows: ReadyRows) -> None:
         """Write rows that were made elsewhere, such as those of a file. The sink does not get them."""
         self.flush()
+        self._is_foreign = True
         self._new_rows += len(self.ring.extend_ready(rows))
 
     def clear(self) -> None:
         """Let all rows go."""
         self.flush()
         self.ring.clear()
+        self._is_foreign = False
         self._last_at = 0.0
 
     def take_new_rows(self) -> int:

@@ -81,6 +81,7 @@ class Viewing:
             try:
                 await loop.run_in_executor(thread, self._open, path, bounds)
                 await self._take_rows(thread)
+                self._take_comments(await loop.run_in_executor(thread, self._comments))
             except CaptureUnreadable as error:
                 self._tell_failure(str(error))
             else:
@@ -118,6 +119,17 @@ class Viewing:
                 await asyncio.sleep(0)
         finally:
             coming.cancel()
+
+    def _comments(self) -> list[tuple[int, str]]:
+        return [] if self._loader is None else self._loader.comments()
+
+    def _take_comments(self, comments: list[tuple[int, str]]) -> None:
+        """What people said about rows that are shown."""
+        ring = self._log.ring
+        for number, text in comments:
+            row_id = ring.id_of(number)
+            if row_id is not None:
+                ring.comment(row_id, text)
 
     # ------------------------------------------------------------ telling
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sonde_client import Severity
 from sonde_lab import cluster_acts, tokens
 from sonde_lab.acting import Acting
+from sonde_lab.capture.files import CaptureLimits
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
@@ -49,6 +50,7 @@ class WorkbenchConfig:
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
+    capture_limits: CaptureLimits | None = None  # None: as it comes
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -85,7 +87,7 @@ class Workbench(Acting):
             codec=config.codec,
             measure_every_s=config.measure_every_s,
         )
-        self._capturing = Capturing(self._log, self._notice)
+        self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
@@ -169,7 +171,7 @@ class Workbench(Acting):
             advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
-        changes.capture = self._capturing.take(self._now())
+        changes.capture = self._capturing.take(self._now(), changes, self.current)
         return changes
 
     # ------------------------------------------------------------ acts
@@ -293,15 +295,21 @@ class Workbench(Acting):
         """Whether rows are written to a file."""
         return self._capturing.is_on
 
+    async def set_capture(self, on: bool) -> None:
+        """Write every row from now on to a new file, or end that. What goes wrong is a notice."""
+        await (self._capturing.start(self.config.captures) if on else self._capturing.stop())
+
     async def toggle_capture(self) -> None:
         """Begin a new capture file, or end the one that is written."""
-        if self.is_capturing:
-            await self._capturing.stop()
-        elif self.endpoint is not None and self.endpoint.kind is EndpointKind.CAPTURE:
-            detail = "A capture is open: its rows are in a file already."
-            self._notice("not_possible", "That is not possible now", detail, "", Severity.INFO)
-        else:
-            self._capturing.start(self.config.captures)
+        await self.set_capture(not self.is_capturing)
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        """A copy of the capture while it goes on. Raises what `Capturing.save` does."""
+        return await self._capturing.save(target, saving, overwrite=overwrite)
+
+    async def recover_captures(self) -> None:
+        """Tell of a capture that an earlier run did not close, and mend it."""
+        await self._capturing.recover(self.config.captures)
 
 
 def _ring(config: WorkbenchConfig) -> Ring:

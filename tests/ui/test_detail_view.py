@@ -15,7 +15,7 @@ from sonde_lab.records import Direction, Flag, Kind
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.hex_model import HexModel
 from sonde_ui.desktop.models.payload import LINE_LIMIT, read_text, read_value
-from sonde_ui.desktop.widgets.detail_view import HANDSHAKE, HEX, TEXT, TREE, DetailView
+from sonde_ui.desktop.widgets.detail_view import DIFF, FRAME, HANDSHAKE, HEX, TEXT, TREE, DetailView
 from support.scripted_workbench import Script, ScriptedWorkbench
 
 FREEZE_S = 2.0
@@ -85,11 +85,12 @@ def test_message_pack_opens_as_a_tree_too(detail: DetailView, bench: ScriptedWor
 
 
 @pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE.keys())
-@pytest.mark.parametrize("tab", [TREE, TEXT, HEX])
+@pytest.mark.parametrize("tab", [TREE, TEXT, HEX, DIFF, FRAME])
 def test_nothing_that_a_peer_sends_freezes_the_window(
     qtbot: QtBot, detail: DetailView, bench: ScriptedWorkbench, tab: int, payload: bytes
 ) -> None:
     detail._tabs.setCurrentIndex(tab)
+    bench.ring.append(Script().raw(payload[: len(payload) // 2] + b"!" + payload[len(payload) // 2 :]))
     began = time.perf_counter()
     show(detail, bench, payload)
     detail.repaint()

@@ -107,6 +107,9 @@ def ui(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")
     ] = "",
+    open_: Annotated[
+        Path | None, typer.Option("--open", metavar="FILE", help="A capture file; nothing is connected.")
+    ] = None,
     perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
@@ -126,7 +129,10 @@ def ui(
         _refuse("--proxy is an endpoint of its own: leave out --cluster and --connect")
     if listen and not proxy:
         _refuse("--listen is the proxy's: name its server with --proxy")
+    if open_ is not None and (cluster or connect or proxy):
+        _refuse("--open shows a file: leave out --cluster, --connect and --proxy")
     open_window(
+        capture=open_,
         connect=connect,
         proxy=proxy,
         listen=listen,
@@ -227,6 +233,7 @@ def _serve(command: str, arguments: list[str]) -> None:
 
 def open_window(
     *,
+    capture: Path | None = None,
     connect: str = "",
     proxy: str = "",
     listen: str = "",
@@ -251,7 +258,7 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster),
+        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, capture),
         perspective=perspective,
         theme=theme,
         size=size,
@@ -263,8 +270,10 @@ def open_window(
     raise typer.Exit(run(options))
 
 
-def _endpoint(connect: str, token: str, cluster: bool) -> Endpoint | None:
+def _endpoint(connect: str, token: str, cluster: bool, capture: Path | None) -> Endpoint | None:
     """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
+    if capture is not None:
+        return _capture(capture)
     if cluster:
         from sonde_lab.endpoints import CLUSTER  # late: see above
 
@@ -279,6 +288,15 @@ def _remote(url: str, token: str) -> Endpoint:
         return remote(url, TokenSource(TokenKind.PASTE, token))
     except EndpointInvalid as error:
         _refuse(f"--connect: {error}")
+
+
+def _capture(path: Path) -> Endpoint:
+    from sonde_lab import endpoints  # late: see above
+
+    try:
+        return endpoints.capture(path)
+    except endpoints.EndpointInvalid as error:
+        _refuse(f"--open: {error}")
 
 
 def _proxy(upstream: str, listen: str) -> Endpoint:

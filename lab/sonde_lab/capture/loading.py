@@ -7,6 +7,7 @@ be has the same value instead, and its row the same flag. It refuses to believe 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonde_lab.blocks import SEPARATOR, ReadyRows
-from sonde_lab.capture.reader import INT32, INT64, MAX_SECONDS, CaptureReader
+from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS
+from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.comments import MAX_COMMENTS
 from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 
 LEAST_ROW_BYTES: Final = 16  # of a file; ids that claim more rows than fit are counted instead
@@ -26,11 +29,15 @@ _TRUNCATED: Final = int(Flag.TRUNCATED)
 
 
 class Whole(NamedTuple):
-    """An integer up to `most`; `otherwise` for anything else. `least` is -1 where that stands for none."""
+    """An integer up to `most`; `otherwise` for anything else. `least` is -1 where that stands for none.
+
+    `may_lack`: NULL is 0, not odd.
+    """
 
     most: int = INT32
     otherwise: int = 0
     least: int = 0
+    may_lack: bool = False
 
 
 class Real(NamedTuple):
@@ -58,8 +65,8 @@ _RULES: Final[dict[str, Whole | Real]] = {
     "seq": Whole(INT64, NO_SEQ, NO_SEQ),
     "command": Whole(INT64, NO_COMMAND, NO_COMMAND),
     "protocol": Whole(INT64),
-    "wire_bytes": Whole(INT64),
-    "fragments": Whole(),
+    "wire_bytes": Whole(INT64, may_lack=True),
+    "fragments": Whole(may_lack=True),
 }
 
 
@@ -137,6 +144,15 @@ class Loader:
         self._next = odd[0][0] + 1
         return _of_record(*odd[0])
 
+    def comments(self) -> list[tuple[int, str]]:
+        """The newest comments, each with its row's number, as many as a ring keeps.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        newest = deque(self._reader.comments(), maxlen=MAX_COMMENTS)
+        return [(comment.row_id, comment.text) for comment in newest]
+
     # ------------------------------------------------------------ a block
 
     def _ready(self, found: Sequence[tuple[Any, ...]]) -> ReadyRows:
@@ -195,6 +211,8 @@ class _Columns:
 
 
 def _wholes(cells: Sequence[Any], rule: Whole) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    if rule.may_lack:
+        cells = [0 if cell is None else cell for cell in cells]
     if set(map(type, cells)) != {int}:
         cells = [cell if isinstance(cell, int) else -1 if cell == -1 else -2 for cell in cells]
     values = np.array(cells, np.int64)

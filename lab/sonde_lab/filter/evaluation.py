@@ -16,7 +16,7 @@ import numpy as np
 
 from sonde_lab.decoders.choosing import by_name
 from sonde_lab.envelope import BINARY, value_of
-from sonde_lab.filter.fields import BY_NAME, COMMENT, FLAGS, Holds
+from sonde_lab.filter.fields import BY_NAME, COMMENT, FLAGS, ROW, Holds
 from sonde_lab.filter.grammar import Expression, compiled
 from sonde_lab.filter.terms import (
     Both,
@@ -153,9 +153,12 @@ def _expression_hits(expression: Expression, data: bytes, ring: Ring, ids: range
 def _compare(term: Compare, rows: Rows) -> Mask:
     if term.field.holds is Holds.NAME:
         return _name(term, rows)
-    column = rows.ring.column(term.field.column, rows.ids)
     if term.relation == "!=":
         return ~_compare(Compare(term.field, ":", term.value), rows)
+    if term.field.column == ROW:
+        numbers: Mask = _ORDER[term.relation](rows.ring.numbers(rows.ids) + 1, term.value)
+        return numbers
+    column = rows.ring.column(term.field.column, rows.ids)
     value = term.value
     if term.field.name == "time":
         column = column - rows.ring.began_at

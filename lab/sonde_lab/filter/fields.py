@@ -44,6 +44,7 @@ _DIRECTIONS: Final = (
 _KINDS: Final = tuple((kind.name.lower(), int(kind)) for kind in Kind)
 _OPCODES: Final = (("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10))
 
+ROW: Final = "row"  # no column of the ring: a row's number, counted from 1
 FIELDS: Final[tuple[Field, ...]] = (
     Field("conn", Holds.NAME, "conn", "the connection's name: you, p1 …"),
     Field("dial", Holds.NUMBER, "dial", "which socket of the connection, from 1"),
@@ -61,6 +62,7 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("size", Holds.BYTES, "size", "the payload's bytes; B, KB, MB"),
     Field("rtt", Holds.DURATION_MS, "rtt_ms", "the round trip; us, ms, s, m"),
     Field("time", Holds.DURATION_S, "at", "since the first row, as in the column Time; ms, s, m"),
+    Field("row", Holds.NUMBER, ROW, "the row's number, as in the column #"),
     Field("close", Holds.NUMBER, "code", "the close code"),
     Field("seq", Holds.NUMBER, "seq", "the entry's number in its channel"),
     Field("id", Holds.NUMBER, "command", "the command's number"),

@@ -52,6 +52,8 @@ VIEWS: Final = {
     "composer": "Composer",
     "faults": "Faults",
     "notices": "Notices",
+    "expert": "Expert",
+    "latest": "Latest",
 }
 THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}
 MENUS: Final = ("Connection", "Traffic", "Acts", "View", "Help")
@@ -67,6 +69,7 @@ _CONNECTION = (
     Action("client.remove", "Connection", "Remove client", "clients.remove", icon="close", act=Act.REMOVE_CLIENT, tip="Leave with the current client and forget it; its rows stay"),
     Action("endpoint.embedded", "Connection", "Open the embedded gateway", "open_embedded", icon="endpoint", tip="Start a gateway beside the window and connect to it", starts_group=True),
     Action("endpoint.new", "Connection", "New endpoint…", "new_endpoint", keys=("Ctrl+N",), icon="plus", tip="Connect to a gateway elsewhere, or put a proxy before one"),
+    Action("capture.open", "Connection", "Open a capture…", "files.ask", keys=("Ctrl+O",), icon="traffic", tip="Look at the rows of a capture file; nothing is connected"),
     Action("presence.online", "Connection/My presence", "Online", "set_presence", "online", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are online"),
     Action("presence.away", "Connection/My presence", "Away", "set_presence", "away", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are away"),
     Action("presence.busy", "Connection/My presence", "Busy", "set_presence", "busy", icon="person", act=Act.SET_PRESENCE, tip="Tell the room that you are busy"),
@@ -107,6 +110,10 @@ _TRAFFIC = (
     Action("capture.toggle", "Traffic", "Capture to a file", "toggle_capture", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Write every row from now on to a new file, or end that", starts_group=True),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
     Action("traffic.copy_payload", "Traffic", "Copy payload", "copy_payload", keys=("Ctrl+Shift+C",), icon="copy", tip="Put the selected row's payload on the clipboard"),
+    Action("detail.copy_json", "Traffic/Copy message as", "JSON", "detail.copy_as", "json", icon="copy", tip="Put the selected row's message on the clipboard as JSON"),
+    Action("detail.copy_python", "Traffic/Copy message as", "Python", "detail.copy_as", "python", icon="copy", tip="Put the selected row's message on the clipboard as a Python literal"),
+    Action("detail.copy_hex", "Traffic/Copy message as", "Hex", "detail.copy_as", "hex", icon="copy", tip="Put the selected row's bytes on the clipboard as hex digits"),
+    Action("detail.compare", "Traffic", "Compare with this", "detail.compare_with_selected", icon="layout", tip="Pin the selected row: the detail's Diff compares others with it"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )

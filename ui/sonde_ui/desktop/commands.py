@@ -16,7 +16,9 @@ from sonde_lab.changes import Act
 from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.client_commands import ClientCommands
+from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
@@ -62,10 +64,14 @@ class Commands(QObject):
         self._filter: FilterBar | None = None
         self.table = TableCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
+        self.detail = DetailCommands(self.said.emit)
+        self.files = FileCommands(book, self.open_endpoint, self)
+        self.files.said.connect(self.said)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
+        self.detail.take_hold_of(views, host)
 
     # ------------------------------------------------------------ connection
 

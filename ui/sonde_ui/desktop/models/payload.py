@@ -24,6 +24,7 @@ TEXT_LIMIT: Final = 256 << 10  # characters laid out in a text view
 LAID_OUT_LIMIT: Final = 1 << 20  # bytes that indenting may make
 LINE_LIMIT: Final = 2_000  # characters of one line: Qt lays out a longer one in seconds
 OPCODE_BINARY: Final = 2
+_STRICT: Final = msgspec.json.Decoder()
 
 
 @dataclass(slots=True, frozen=True)
@@ -91,12 +92,20 @@ def _read_frame(record: Record) -> Reading:
     try:
         if record.opcode == OPCODE_BINARY:
             return Reading(label, msgspec.msgpack.decode(record.payload, strict=False))
-        return Reading(label, json.loads(record.payload.decode("utf-8", "replace")))
+        return Reading(label, _json(record.payload))
     except RecursionError:
         return Reading(label, problem="Nested too deeply to show as a tree. See Text and Hex.")
     except (ValueError, msgspec.MsgspecError) as error:
         kind = "MessagePack" if record.opcode == OPCODE_BINARY else "JSON"
         return Reading(label, problem=f"Not {kind}: {one_line(str(error), 160)}. See Text and Hex.")
+
+
+def _json(payload: bytes) -> Any:
+    """JSON as it is; what is only nearly so (half characters, NaN, no UTF-8) by the more patient reader."""
+    try:
+        return _STRICT.decode(payload)
+    except (ValueError, msgspec.MsgspecError):
+        return json.loads(payload.decode("utf-8", "replace"))
 
 
 def _read_foreign(record: Record, label: str) -> Reading:

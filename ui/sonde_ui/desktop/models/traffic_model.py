@@ -256,8 +256,8 @@ class TrafficModel(QAbstractTableModel):
         self.endResetModel()
 
     def _began(self) -> None:
-        if self._began_at is None and len(self.ring):
-            self._began_at = float(self.ring.column("at")[0])
+        if len(self.ring):
+            self._began_at = self.ring.began_at
 
     def _remove_front(self, rows: int) -> None:
         rows = min(rows, self._rows)
@@ -350,7 +350,7 @@ class TrafficModel(QAbstractTableModel):
         return RowCells(
             row_id=oldest,
             last_id=newest,
-            number=str(oldest + 1),
+            number=str(ring.number(oldest) + 1),
             time=self.timing.time(oldest, value("at", oldest), value("wall", oldest), self._began_at or 0.0),
             step=self.timing.step(ring, visible),
             direction=value("direction", newest),

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 from sonde_lab.changes import Changes, Throughput
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.plots.marks import Marks
 from sonde_ui.desktop.plots.series import RttSeries, scale_step
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from sonde_ui.desktop.plots.canvas import LatencyCanvas, RateCanvas
 
 STRETCHES: Final = (("60 s", 60.0), ("5 min", 300.0), ("All", math.inf))
+_NONE: Final = "Nothing measured yet: the first round trip appears within seconds of connecting."
 RATES_KEPT: Final = 7_200
 RATE_HEIGHT: Final = 64
 SHORTEST_ALL_S: Final = 60.0
@@ -71,9 +73,7 @@ class LatencyView(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addLayout(bar)
-        self._empty = EmptyState(
-            "latency", "Nothing measured yet: the first round trip appears within seconds of connecting."
-        )
+        self._empty = EmptyState("latency", _NONE)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page)
@@ -103,6 +103,7 @@ class LatencyView(QWidget):
         if anew:
             self.marks.look_back(self._workbench.ring, self._workbench.current)
         self.rates.clear()
+        self._empty.say("latency", sentence("latency", self._workbench.endpoint, _NONE))
         self._stack.setCurrentWidget(self._empty)
         self.figures_changed.emit("")
 

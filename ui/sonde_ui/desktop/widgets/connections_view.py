@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStackedLayou
 from sonde_lab.changes import Act, Changes, GatewayState, GatewayStatus
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import EMPTY, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Link
 from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate
@@ -111,6 +112,8 @@ class ConnectionsView(QWidget):
             parts = urlsplit(gateway.url)  # a path without a space could not be wrapped
             sentence = f"Point a client at {parts.scheme}://{parts.netloc}: its frames appear as traffic."
             self._empty.say("connect", sentence, "Copy address")
+        elif is_capture(self._workbench.endpoint):
+            self._empty.say("connect", EMPTY["connections"])
         else:
             self._empty.say("connect", "No client is connected.", "Connect")
 

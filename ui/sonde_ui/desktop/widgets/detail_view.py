@@ -1,4 +1,4 @@
-"""The selected row, whole: as a tree, as text, as bytes, and a handshake as its headers.
+"""The selected row, whole: as a tree, as text, as bytes, beside another row, as a frame, a handshake as its headers.
 
 Owns the tabs and what is said about what is not shown. Fills only the tab in sight, so that moving through
 rows with large payloads costs one reading each.
@@ -6,29 +6,35 @@ rows with large payloads costs one reading each.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
+from sonde_lab.literals import hex_text
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.payload import read_handshake, read_text, read_value
 from sonde_ui.desktop.models.plain import many_lines, one_line
+from sonde_ui.desktop.offload import Offload
 from sonde_ui.desktop.theme import font_data, themes
+from sonde_ui.desktop.widgets.copy_menu import COPIES, CopyAs, TreeMenu, copy_value
+from sonde_ui.desktop.widgets.diff_view import DiffView
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.empty_state import EmptyState
+from sonde_ui.desktop.widgets.frame_view import FrameView
 from sonde_ui.desktop.widgets.hex_view import HexView
 from sonde_ui.desktop.widgets.pieces import chip, rule
 from sonde_ui.desktop.widgets.text_tabs import TextTabs
 from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 
-TABS: Final = ("Tree", "Text", "Hex", "Handshake")
-TREE, TEXT, HEX, HANDSHAKE = range(4)
+TABS: Final = ("Tree", "Text", "Hex", "Diff", "Frame", "Handshake")
+TREE, TEXT, HEX, DIFF, FRAME, HANDSHAKE = range(6)
 NOTHING: Final = "Select a row to see all of it here."
 
 
@@ -37,6 +43,8 @@ class DetailView(QWidget):
 
     title = "Detail"
     figures_changed = Signal(str)  # "#8,219 · presence · 210 B"
+    filter_suggested = Signal(str)  # text for the filter bar
+    row_asked = Signal(int)  # another row is to be selected
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,15 +58,23 @@ class DetailView(QWidget):
             self._tabs.addTab(name)
         self._note = ElidedLabel(tone="warn")
         self._copy = chip("Copy whole", name="Copy the whole payload", tip="Copy the whole payload as text")
+        self._copy_as = chip("Copy as…", tip="Copy the whole message as JSON, Python or hex")
         self.tree = ValueTreeView("Payload as a tree")
         self.text = QPlainTextEdit()
         self.hex = HexView()
+        self.offload = Offload()
+        self.diff = DiffView(lambda: workbench.ring, self.offload)
+        self.frame = FrameView()
         self.headers = ValueTreeView("Handshake")
         self._problem = EmptyState("info", NOTHING)
         self._pages = QStackedWidget()
         self._lay_out()
         self._tabs.currentChanged.connect(self._on_tab)
         self._copy.clicked.connect(self.copy_whole)
+        self._copy_as.clicked.connect(self._open_copy_menu)
+        self.diff.row_asked.connect(self.row_asked)
+        self.tree_menu = TreeMenu(self.tree, self.filter_suggested.emit)
+        self.headers_menu = TreeMenu(self.headers)
         bridge.changed.connect(self._on_changes)
         self.clear()
 
@@ -69,7 +85,7 @@ class DetailView(QWidget):
         self.text.setProperty("look", "bare")
         self._dress()
         themes.changed.connect(self._dress)
-        for page in (self.tree, self.text, self.hex, self.headers, self._problem):
+        for page in (self.tree, self.text, self.hex, self.diff, self.frame, self.headers, self._problem):
             self._pages.addWidget(page)
         bar = QHBoxLayout()
         bar.setContentsMargins(4, 0, 8, 0)
@@ -78,6 +94,7 @@ class DetailView(QWidget):
         bar.addStretch(1)
         bar.addWidget(self._note)
         bar.addWidget(self._copy)
+        bar.addWidget(self._copy_as)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -103,6 +120,7 @@ class DetailView(QWidget):
         self._filled.clear()
         is_handshake = self._record.kind == Kind.HANDSHAKE
         self._copy.setVisible(bool(self._record.payload))
+        self._copy_as.setVisible(bool(self._record.payload))
         wanted = HANDSHAKE if is_handshake else self._wanted
         blocked = self._tabs.blockSignals(True)  # hiding a tab moves on to its neighbour: nobody chose that
         self._tabs.setTabVisible(HANDSHAKE, is_handshake)
@@ -120,6 +138,7 @@ class DetailView(QWidget):
         self._tabs.setCurrentIndex(self._wanted)
         self._tabs.blockSignals(blocked)
         self._copy.hide()
+        self._copy_as.hide()
         self._say_note("")
         self._problem.say("info", why)
         self._pages.setCurrentWidget(self._problem)
@@ -130,10 +149,35 @@ class DetailView(QWidget):
         if self._record is not None:
             QGuiApplication.clipboard().setText(many_lines(self._record.payload.decode("utf-8", "replace")))
 
+    def copy_as(self, copy: CopyAs) -> None:
+        """The whole message on the clipboard, as `copy` writes it: its value, or where it has none its text."""
+        record = self._record
+        if record is None:
+            return
+        reading = read_value(record)
+        text = record.payload.decode("utf-8", "replace")
+        is_hex = copy.write is hex_text
+        copy_value(copy, record.payload if is_hex else text if reading.problem else reading.value)
+
+    def compare_with(self, row_id: int) -> None:
+        """Pin a row: those that are selected from now on are compared with it."""
+        self.diff.pin(row_id)
+        self._wanted = DIFF
+        if self._record is not None:
+            self._tabs.setCurrentIndex(DIFF)
+
+    def _open_copy_menu(self) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        for copy in COPIES:
+            menu.addAction(copy.text, partial(self.copy_as, copy))
+        menu.popup(self._copy_as.mapToGlobal(self._copy_as.rect().bottomLeft()))
+
     # -------------------------------------------------------------- filling
 
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed:
+            self.diff.forget()
             self.clear()
 
     def _on_tab(self, tab: int) -> None:
@@ -153,6 +197,10 @@ class DetailView(QWidget):
             self._fill_text(record)
         elif tab == HEX:
             self._show_once(HEX, lambda: self.hex.show_bytes(record.payload), self.hex)
+        elif tab == DIFF:
+            self._show_once(DIFF, lambda: self.diff.show_row(self._row_id), self.diff)
+        elif tab == FRAME:
+            self._show_once(FRAME, lambda: self.frame.show_record(record), self.frame)
         else:
             reading = read_handshake(record)
             self._show_once(
@@ -188,7 +236,7 @@ class DetailView(QWidget):
     def _figures(self, record: Record) -> str:
         words = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: ""}[record.direction]
         parts = [
-            f"#{figures.count(self._row_id + 1)}",
+            f"#{figures.count(self._workbench.ring.number(self._row_id) + 1)}",
             words,
             one_line(record.op, 40),
             one_line(record.channel, 64),

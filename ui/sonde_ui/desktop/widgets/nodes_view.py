@@ -14,6 +14,7 @@ from sonde_lab.changes import Act, Changes, FleetRow
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models.nodes_model import NODE, NodesModel
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate
@@ -52,9 +53,8 @@ class NodesView(QWidget):
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._on_menu)
-        self._empty = EmptyState(
-            "endpoint", "No node is known: that needs a monitor token.", "Open a cluster"
-        )
+        self._empty = EmptyState("endpoint", "")
+        self._say_emptiness()
         self._empty.acted.connect(self.cluster_asked)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.list)
@@ -66,12 +66,18 @@ class NodesView(QWidget):
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
             self.model.set_fresh(status.state is ConnectionState.LIVE)
+        if changes.endpoint_changed:
+            self._say_emptiness()
         if changes.fleet is None:
             return
         self.model.set_rows(changes.fleet)
         self._stack.setCurrentIndex(0 if changes.fleet else 1)
         of = f"{self.model.living} of {self.model.nodes}" if self.model.nodes > 1 else ""
         self.figures_changed.emit(of)
+
+    def _say_emptiness(self) -> None:
+        why = sentence("nodes", self._workbench.endpoint, "No node is known: that needs a monitor token.")
+        self._empty.say("endpoint", why, "Open a cluster")
 
     # ------------------------------------------------------------ acts
 

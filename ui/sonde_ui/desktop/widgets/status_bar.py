@@ -64,6 +64,9 @@ class StatusBar(QWidget):
         self._saying.start()
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.endpoint_changed:
+            for label in (self.messages, self.bytes, self.kept):
+                label.setText("")
         if changes.rows and not self._table_speaks:
             self.rows.setText(f"{figures.count(len(self._workbench.ring))} rows")
         measured = changes.throughput or (changes.earlier_throughput or (None,))[-1]
@@ -105,6 +108,8 @@ def gateway_words(gateway: GatewayStatus) -> str:
             return "no endpoint"
         case GatewayState.STARTING:
             return gateway.progress or f"{_named(gateway)} is starting"
+        case GatewayState.DEAD if gateway.kind == "capture":
+            return gateway.progress
         case GatewayState.DEAD:
             return f"{_named(gateway)} has ended"
         case GatewayState.LIVE:
@@ -112,6 +117,8 @@ def gateway_words(gateway: GatewayStatus) -> str:
             parts.append(f"{_named(gateway)}{process}")
         case GatewayState.REMOTE:
             parts.append(gateway.url)
+        case GatewayState.FILE:
+            parts += [one_line(Path(gateway.url).name, 60), gateway.progress]
     if gateway.node:
         parts.append(f"node {gateway.node}")
     if gateway.sessions is not None:

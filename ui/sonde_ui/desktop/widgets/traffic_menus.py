@@ -52,6 +52,7 @@ class TrafficMenus(QObject):
         menu = self._menu()
         menu.addAction("Copy row", view.copy_row)
         menu.addAction("Copy payload", view.copy_payload)
+        menu.addAction("Compare with this", view.compare_with_this)
         menu.addSeparator()
         terms = self.filter_terms(index)
         for term in terms:

@@ -22,6 +22,7 @@ from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
@@ -55,9 +56,11 @@ class TrafficView(QWidget):
     selected = Signal(int)  # row id in the ring, of the newest record of the row
     fold_changed = Signal(bool)
     connect_asked = Signal()
+    compare_asked = Signal(int)  # row id: others are to be compared with it
     column_card_asked = Signal()  # "Add a column…"
     colour_rules_asked = Signal()  # "Colour rules…"
     colour_asked = Signal(str, str)  # filter term, colour: rows like this
+    file_asked = Signal()
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +76,7 @@ class TrafficView(QWidget):
         self._selected_id: int | None = None
         self._counted_at = 0.0
         self._filter_text = ""
+        self._is_capture = False
         self._lay_out()
         self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -219,6 +223,12 @@ class TrafficView(QWidget):
         """Select the previous row of the same conversation."""
         self._step_conversation(-1)
 
+    def compare_with_this(self) -> None:
+        """Pin the selected row, so that others are compared with it."""
+        cells = self.model.cells(self.table.currentIndex().row())
+        if cells is not None:
+            self.compare_asked.emit(cells.last_id)
+
     def copy_row(self) -> None:
         """Put the selected row on the clipboard, columns parted by tabs."""
         cells = self.model.cells(self.table.currentIndex().row())
@@ -278,6 +288,8 @@ class TrafficView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
             self._follow_new_ring()
+        if changes.endpoint_changed:
+            self._take_up_endpoint()
         self.table.set_current_client(self._workbench.current)
         if self.isVisible():
             self.schedule()
@@ -294,6 +306,16 @@ class TrafficView(QWidget):
         self.view.set_toggles(Toggles(**toggles))
         self.model.rebind(ring, self.view, Summaries(ring))
         self.acts.forget()
+
+    def _take_up_endpoint(self) -> None:
+        """A capture is read from its first row; live traffic is followed."""
+        was_capture, self._is_capture = self._is_capture, is_capture(self._workbench.endpoint)
+        if self._is_capture:
+            self.table.set_following(False)
+            self.table.show_at_top(0)
+            self._on_follow(False)
+        elif was_capture:
+            self.go_live()
 
     def showEvent(self, event: QShowEvent) -> None:
         """A table that was closed catches up at once."""
@@ -344,7 +366,7 @@ class TrafficView(QWidget):
         self._held_at = None if follows else time.monotonic()
         self._new_rows = 0
         self._band.show_state(0.0, 0)
-        self._band.setVisible(not follows)
+        self._band.setVisible(not follows and not self._is_capture)
         self.mode_changed.emit(follows)
 
     def _on_tick(self, now: float) -> None:
@@ -362,6 +384,8 @@ class TrafficView(QWidget):
             )
         elif total:
             self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
+        elif self._is_capture:
+            self._empty.say("traffic", "No row of the capture is here.", "Open another capture")
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
         else:
@@ -375,6 +399,8 @@ class TrafficView(QWidget):
             self._pills.reset()
             self.filter_suggested.emit("")
             self.set_filter("")
+        elif self._is_capture:
+            self.file_asked.emit()
         else:
             self.connect_asked.emit()
 

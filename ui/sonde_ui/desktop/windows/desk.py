@@ -32,6 +32,7 @@ from sonde_ui.desktop.widgets.status_popover import StatusPopover
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
+from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
@@ -92,6 +93,7 @@ class Desk(QObject):
         combo = EndpointCombo(book)
         combo.chosen.connect(self.commands.open_endpoint)
         combo.new_asked.connect(self.commands.new_endpoint)
+        combo.file_asked.connect(self.commands.files.ask)
         return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
 
     def _page(self) -> QWidget:
@@ -131,8 +133,35 @@ class Desk(QObject):
         self.views.connections.act_asked.connect(self.commands.clients.act)
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
-        for view in (traffic, self.views.presence, self.views.connections):
+        self.views.detail.offload.start = self.tasks.start
+        self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
+        traffic.compare_asked.connect(self.commands.detail.compare_with)
+        views = self.views
+        for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
+        self.views.expert.row_chosen.connect(self._show_row)
+        bar.filter_changed.connect(self.views.latest.set_filter)
+        self.views.latest.row_chosen.connect(self.views.detail.show_row)
+        self.views.latest.filter_suggested.connect(self._filter_traffic)
+        self.views.latest.figures_changed.connect(self._show_kinds)
+
+    def _show_row(self, row_id: int) -> None:
+        """Select a record in the traffic; one that is filtered away there is at least shown in full."""
+        if self.host.is_open("traffic") and not self.views.traffic.isVisible():
+            self.host.show_view("traffic")
+        if not self.views.traffic.select_row_id(row_id):
+            self.views.detail.show_row(row_id)
+
+    def _show_kinds(self, text: str) -> None:
+        """While the traffic cannot be seen, its figures stand still: the bar tells those of the other view."""
+        if not self.views.traffic.isVisible():
+            self.filter_bar.show_figures(text)
+
+    def _filter_traffic(self, text: str) -> None:
+        """Write a filter and look at what it shows."""
+        self.filter_bar.set_text(text)
+        if text and self.host.is_open("traffic"):
+            self.host.show_view("traffic")
 
     def _connect_commands(self) -> None:
         self._bridge.changed.connect(self._on_changes)
@@ -146,6 +175,9 @@ class Desk(QObject):
         self.commands.keys_asked.connect(self.key_list.open)
         self.commands.about_asked.connect(self.about.open)
         self.commands.endpoint_asked.connect(self._ask_endpoint)
+        self.commands.files.dialog_asked.connect(self._ask_file)
+        self.window.file_dropped.connect(self.commands.files.open_file)
+        self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -177,11 +209,16 @@ class Desk(QObject):
 
     def _on_panels(self) -> None:
         self._refresh_actions()
-        if not self.host.is_open("traffic"):
+        if not self.views.traffic.isVisible():
             self.status_bar.table_closed()
 
     def _refresh_actions(self, _what: object = None) -> None:
         self.actions_table.refresh()
+
+    def _ask_file(self) -> None:
+        dialog = CaptureDialog(self.window, self._workbench.config.captures)
+        dialog.fileSelected.connect(self.commands.files.open_file)
+        dialog.open()
 
     def _ask_endpoint(self) -> None:
         dialog = EndpointDialog(self.window)

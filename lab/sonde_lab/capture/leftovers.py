@@ -1,0 +1,87 @@
+"""Captures of runs that ended without closing them: found, told and made one file again.
+
+Owns what counts as unfinished. It looks at files of our own pattern only, and leaves alone what a living process
+writes and what is no capture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import sqlite3
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from sonde_lab.capture.files import is_written, own_files
+from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.schema import CaptureUnreadable
+
+
+class _State(enum.Enum):
+    LEFT_ALONE = 0  # closed, or written by somebody
+    APART = 1  # closed while somebody read it: all there, in two files
+    UNFINISHED = 2
+
+
+class Leftover(NamedTuple):
+    """An unfinished capture: how many rows it holds and when the last of them came (Unix s; 0: there is none)."""
+
+    path: Path
+    rows: int
+    last_wall: float
+    repaired: bool
+
+
+def recover(folder: Path) -> list[Leftover]:
+    """Mend what earlier runs left in `folder`, newest first. This takes as long as reading the files does."""
+    found: list[Leftover] = []
+    for file in own_files(folder):
+        with contextlib.suppress(CaptureUnreadable, OSError):
+            state = _state_of(file.path)
+            if state is _State.UNFINISHED:
+                leftover = _look_at(file.path)
+                found.append(leftover._replace(repaired=_repair(file.path)))
+            elif state is _State.APART:
+                _repair(file.path)
+    return found
+
+
+def _state_of(path: Path) -> _State:
+    has_wal = os.path.lexists(f"{path}-wal")
+    with CaptureReader.open(path) as reader:
+        meta = reader.meta
+        if is_written(path, meta):
+            return _State.LEFT_ALONE
+        if "closed_wall" in meta:
+            return _State.APART if has_wal else _State.LEFT_ALONE
+        # Version 1 has no such mark.
+        return _State.UNFINISHED if has_wal or reader.version > 1 else _State.LEFT_ALONE
+
+
+def _look_at(path: Path) -> Leftover:
+    with CaptureReader.open(path) as reader:
+        last = reader.last_id
+        wall = reader.record(last).wall if last >= 0 else 0.0
+        return Leftover(path, reader.rows, wall, False)
+
+
+def _repair(path: Path) -> bool:
+    """Bring what lies beside the file into it, and mark it; whether that went well."""
+    try:
+        database = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+    except sqlite3.Error:
+        return False
+    try:
+        database.execute("PRAGMA trusted_schema = OFF")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > 1:
+            marks = [("closed_wall", time.time()), ("recovered", 1)]
+            database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks)
+        (mode,) = database.execute("PRAGMA journal_mode = DELETE").fetchone()
+        return bool(mode == "delete")
+    except sqlite3.Error:
+        return False
+    finally:
+        database.close()

@@ -1,0 +1,55 @@
+"""What can be done with the selected row in the detail: copying its message, comparing, going to another row.
+
+Owns the way from these acts to the views. Refuses to know how a value is written or compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.views import Views
+from sonde_ui.desktop.widgets.copy_menu import COPIES
+from sonde_ui.desktop.windows.view_host import ViewHost
+
+_BY_NAME: Final = dict(zip(("json", "python", "hex"), COPIES, strict=True))
+
+
+class DetailCommands:
+    """A part of `Commands`. `say` puts a sentence into the status bar."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._views: Views | None = None
+        self._host: ViewHost | None = None
+
+    def take_hold_of(self, views: Views, host: ViewHost) -> None:
+        """The pieces that these act on; until then they do nothing."""
+        self._views, self._host = views, host
+
+    def copy_as(self, name: str) -> None:
+        """The selected row's message to the clipboard, as "json", "python" or "hex"."""
+        if self._views is not None:
+            self._views.detail.copy_as(_BY_NAME[name])
+
+    def compare_with_selected(self) -> None:
+        """Pin the selected row."""
+        if self._views is not None:
+            self._views.traffic.compare_with_this()
+
+    def compare_with(self, row_id: int) -> None:
+        """Pin a row of the ring: the Diff compares others with it."""
+        if self._views is None or self._host is None:
+            return
+        self._host.show_view("detail")
+        self._views.detail.compare_with(row_id)
+        self._say(f"Pinned #{figures.count(row_id + 1)}: select another row to compare it with this one")
+
+    def go_to_row(self, row_id: int) -> None:
+        """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""
+        if self._views is None:
+            return
+        if not self._views.traffic.select_row_id(row_id):
+            self._views.detail.show_row(row_id)
+            self._say(f"#{figures.count(row_id + 1)} is hidden by the filter, and shown in the detail only")
