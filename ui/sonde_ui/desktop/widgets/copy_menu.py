@@ -59,6 +59,9 @@ class TreeMenu:
     def __init__(self, tree: ValueTreeView, filter_suggested: Callable[[str], None] | None = None) -> None:
         self._tree = tree
         self._suggest = filter_suggested
+        self.more: Callable[[QMenu, Any, tuple[Any, ...]], None] | None = (
+            None  # adds entries of somebody else
+        )
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(self.open)
 
@@ -86,6 +89,8 @@ class TreeMenu:
         term = filter_term(message, keys, node.value) if self._suggest is not None else ""
         if term and self._suggest is not None:
             menu.addAction(f"Filter by {_label(term)}", partial(self._suggest, term))
+        if self.more is not None:
+            self.more(menu, message, keys)
 
 
 def _root(node: Node) -> Any:
