@@ -151,6 +151,11 @@ class View:
             return None
         return self._table.find(row_id, int(self._keys(ids)[0]) if self._fold else 0)
 
+    def shown(self, ids: range) -> list[int]:
+        """Which of these rows the filter and the switches let through, folded ones too; none that has gone."""
+        ids = range(max(ids.start, self._ring.first_id), min(ids.stop, self._ring.next_id))
+        return (np.flatnonzero(self._mask(ids)) + ids.start).tolist() if ids else []
+
     def update(self) -> ViewChange:
         """Take in what has happened to the ring since the last update."""
         ring = self._ring

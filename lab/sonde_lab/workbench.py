@@ -24,15 +24,17 @@ from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, Tok
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
-from sonde_lab.possible import Situation, is_live_admin, why_not
+from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
+from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
+from sonde_protocol.errors import SondeError
 
 YOU: Final = "you"
 YOUR_ROLES: Final = (Role.PLAYER, Role.MONITOR, Role.ADMIN)
@@ -77,10 +79,12 @@ class Workbench(Acting):
             self._viewing,
             config.figures_every_s,
         )
+        self._tapping = Tapping(self._log)
         self._joiner = Joiner(
             self._log,
             self._board,
             self._collector,
+            self._tapping,
             self._spawn,
             clock,
             room=config.room,
@@ -143,6 +147,7 @@ class Workbench(Acting):
         await self._hosting.stop_players()
         await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
+        self._tapping.clear()
         self.clients = {}
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
@@ -171,6 +176,7 @@ class Workbench(Acting):
             advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
+        changes.taps = self._tapping.take()
         changes.capture = self._capturing.take(self._now(), changes, self.current)
         return changes
 
@@ -189,7 +195,9 @@ class Workbench(Acting):
                 url=self._proxying.url,
                 clients=len(self.clients),
                 can_join=bool(self.clients),
-                has_admin=any(is_live_admin(each.status) for each in self.clients.values()),
+                has_admin=self._live_as(Role.ADMIN) is not None,
+                has_monitor=self._live_as(Role.MONITOR) is not None,
+                taps=len(self._tapping),
             ),
         )
 
@@ -234,7 +242,38 @@ class Workbench(Acting):
         if self.clients.get(name) is client:  # else another endpoint was opened meanwhile
             del self.clients[name]
             self._collector.unwatch(name)
+            self._tapping.forget(name)
             self.current = self.current if self.current in self.clients else next(iter(self.clients), YOU)
+
+    def can_tap(self, session: str) -> str | None:
+        """Why a session cannot be tapped now, in words; `None` when it can."""
+        watching, row = self._live_as(Role.MONITOR), self._collector.session(session)
+        if watching is None or row is None:
+            return self.can(Act.TAP)
+        return self.can(Act.TAP) or why_not_tap(row.node, watching.status.node or "")
+
+    async def tap(self, *, session: str = "", user: str = "", ch: str = "", sample: float = 1.0) -> None:
+        """Show frames of others as rows of theirs: of a session, a user or a channel, `sample` of them (0–1]."""
+        watching = self._live_as(Role.MONITOR)
+        if not self._may(Act.TAP) or watching is None:
+            return
+        name = next(name for name, client in self.clients.items() if client is watching)
+        self._act(Act.TAP, tapping_in_words("tap", session, user, ch, sample), conn=name)
+        try:
+            row = self._collector.session(session)
+            owner = "" if row is None else row.user
+            await self._tapping.tap(name, watching, session, user, ch, sample, owner)
+        except SondeError as error:
+            self._notice("tap_failed", "The tap was not placed", str(error), "See the gateway's answer.")
+
+    async def untap(self, *, session: str = "", user: str = "", ch: str = "") -> None:
+        """Show no more of what the same words selected; without any, of nobody."""
+        if self._may(Act.UNTAP):
+            self._act(Act.UNTAP, tapping_in_words("untap", session, user, ch, 1.0))
+            try:
+                await self._tapping.untap(self.clients, session, user, ch)
+            except SondeError as error:
+                self._notice("tap_failed", "A tap was not ended", str(error), "It ends with its connection.")
 
     def connect(self, name: str = "") -> None:
         """Connect the current client, or the named one; a proxy that has ended starts again."""

@@ -7,10 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sonde_lab.blocks import ReadyRows
 from sonde_lab.expert import KINDS, Expert, Severity
 from sonde_lab.expert.findings import MAX_ROWS, Findings, Told
 from sonde_lab.filter import Filter
@@ -295,6 +297,16 @@ STORIES: dict[str, tuple[list[Record], list[tuple[str, int, int]]]] = {
         [row("gap", kind=Kind.NOTE, flags=MALFORMED, payload=b"12 bytes passed unread")],
         [("unread", 1, 0)],
     ),
+    "what was not read is neither silent nor badly ended": (
+        [
+            hello(conn="p1"),
+            frame("publish", direction=OUT, command=7, conn="p1"),
+            row("gap", kind=Kind.NOTE, flags=MALFORMED, conn="p1"),
+            tick(60.0),
+            closed(61.0, conn="p1"),
+        ],
+        [("unread", 1, 2)],
+    ),
     "refusals are grouped by their code": (
         [
             frame("error", fields={"code": "forbidden", "message": "no"}, flags=ERROR, command=1),
@@ -374,7 +386,7 @@ def test_after_clearing_rows_of_an_earlier_time_are_judged_by_their_own() -> Non
 
 
 def _whole(rows: list[Record], cuts: list[int]) -> set[tuple[Any, ...]]:
-    ring = Ring()
+    ring = Ring(capacity=16_384)
     expert = Expert(ring)
     start = 0
     for end in [*cuts, len(rows)]:
@@ -416,7 +428,7 @@ def lives(draw: st.DrawFn) -> list[Record]:
             rows.append(closed(at, "gone", draw(st.sampled_from([0, 1000, 4003])), **where))
             dials[conn] += 1
         elif kind == 9:
-            rows += [row("event", at, **where)] * draw(st.sampled_from([1, 250]))
+            rows += [row("event", at, **where)] * draw(st.sampled_from([1, 1, 1, 250]))
         elif kind == 10:
             rows.append(resumed(draw(st.sampled_from(["replay", "snapshot"])), at, dial=dials["you"]))
         else:
@@ -424,7 +436,7 @@ def lives(draw: st.DrawFn) -> list[Record]:
     return rows
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(lives(), st.data())
 def test_judging_in_any_batches_tells_the_same_as_judging_at_once(
     rows: list[Record], data: st.DataObject
@@ -466,16 +478,30 @@ def test_a_finding_remembers_its_newest_rows() -> None:
 def test_the_filter_of_a_finding_shows_its_rows_and_no_other() -> None:
     expert = judged([entry(1), entry(1), entry(1), entry(2), entry(2)])
     [finding] = expert.findings
-    assert finding.filter_text == "row:2..3 or row:5"
-    assert Filter(finding.filter_text).matching(expert.ring).tolist() == [False, True, True, False, True]
+    text = finding.filter_text(expert.ring)
+    assert text == "row:2..3 or row:5"
+    assert Filter(text).matching(expert.ring).tolist() == [False, True, True, False, True]
+
+
+def test_rows_of_a_file_are_filtered_by_their_numbers_there() -> None:
+    ring = Ring()
+    columns = {"at": np.zeros(3), "offset": np.arange(3), "flags": np.array([0, MALFORMED, MALFORMED])}
+    ring.extend_ready(ReadyRows(columns, ("",), bytearray(b"\n\n\n"), np.array([7, 40, 41])))
+    expert = Expert(ring)
+    expert.update_all()
+    [finding] = expert.findings
+    text = finding.filter_text(ring)
+    assert text == "row:41..42"
+    assert Filter(text).matching(ring).tolist() == [False, True, True]
 
 
 def test_a_finding_of_too_many_rows_is_filtered_by_its_stretch() -> None:
-    rows = [frame("error", fields={"code": "conflict"}, flags=ERROR) if at % 2 else row() for at in range(60)]
+    rows = [frame("error", fields={"code": "conflict"}, flags=ERROR) if at % 2 else row() for at in range(80)]
     expert = judged(rows)
     [finding] = expert.findings
-    assert finding.filter_text == "conn:you has:error row:2..60"
-    assert int(Filter(finding.filter_text).matching(expert.ring).sum()) == 30
+    text = finding.filter_text(expert.ring)
+    assert text == "conn:you has:error row:2..80"
+    assert int(Filter(text).matching(expert.ring).sum()) == 40
 
 
 def test_every_kind_is_in_the_document_with_its_words() -> None:

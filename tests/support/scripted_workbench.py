@@ -83,6 +83,15 @@ class ScriptedWorkbench:
         self.asked.append((Act.ADD_CLIENT,))
         return "you2"
 
+    def can_tap(self, session: str) -> str | None:
+        return self.refusals.get(Act.TAP)
+
+    async def tap(self, *, session: str = "", sample: float = 1.0) -> None:
+        self.asked.append((Act.TAP, session, sample))
+
+    async def untap(self, *, session: str = "") -> None:
+        self.asked.append((Act.UNTAP, session))
+
     async def remove_client(self, name: str = "") -> None:
         self.asked.append((Act.REMOVE_CLIENT, name))
 
@@ -354,7 +363,7 @@ def live_status(rtt_ms: float | None = 12.4, **more: Any) -> ConnectionStatus:
     now = time.monotonic()
     values: dict[str, Any] = {
         "state": ConnectionState.LIVE, "since": now - 60, "url": "ws://127.0.0.1:41733/v1/ws", "session": "s7f3aaaa", "generation": 3,
-        "user": "you", "name": "you", "roles": frozenset({"player"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
+        "user": "you", "name": "you", "roles": frozenset({"player", "monitor"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
     }  # fmt: skip
     return ConnectionStatus(**values | more)
 

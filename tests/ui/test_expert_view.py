@@ -17,6 +17,7 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.expert_model import ACCESSIBLE, ExpertModel
+from sonde_ui.desktop.widgets import slices
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.pane import Pane
 from sonde_ui.desktop.windows.desk import Desk
@@ -84,10 +85,12 @@ def test_rows_are_judged_as_they_come(
 
 
 def test_many_rows_at_once_are_judged_in_slices(
-    qtbot: QtBot, view: ExpertView, bench: ScriptedWorkbench
+    qtbot: QtBot, view: ExpertView, bench: ScriptedWorkbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    feed(view, bench, [row("event")] * 5_000 + [bad_end()])
-    assert view.expert.waiting > 0
+    with monkeypatch.context() as slow:
+        slow.setattr(slices, "BUDGET_S", 0.0)
+        feed(view, bench, [row("event")] * 5_000 + [bad_end()])
+    assert view.expert.waiting == 5_001 - slices.SLICE_ROWS
     qtbot.waitUntil(lambda: titles(view) == ["ERRORS", "Unclean close"])
 
 

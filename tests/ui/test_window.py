@@ -126,6 +126,16 @@ def test_the_keyboard_stays_where_it_was_when_the_perspective_changes(
     assert desk.host.hasFocus()
 
 
+def test_a_layout_of_an_earlier_version_opens_what_it_does_not_know(desk: Desk) -> None:
+    earlier = Layout(sizes={"main": [500, 100, 100]}, tabs={"tools": "notices"}, closed=["detail", "gone"])
+    desk.host.arrange("inspect", earlier)
+    assert desk.host.is_open("expert")
+    assert desk.host.is_open("latest")
+    assert not desk.host.is_open("detail")
+    assert desk.views.traffic.isVisible()
+    assert desk.views.notices.isVisible()
+
+
 def test_the_layout_is_remembered_for_each_perspective_and_can_be_reset(
     desk: Desk, settings: Settings
 ) -> None:

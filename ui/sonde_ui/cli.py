@@ -225,6 +225,28 @@ def show(
     raise typer.Exit(show_rows(file, limit, filter))
 
 
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .sonde, .har or .jsonl file.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A new .sonde, .har, .jsonl, .csv or .md file.")
+    ],
+    filter: Annotated[str, typer.Option("--filter", metavar="TEXT", help="Only these rows.")] = "",
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Leave secrets as they are.")] = False,
+    read_as: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="What IN is; else by its suffix.")
+    ] = "",
+    write_as: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="What OUT is to be; else by its suffix.")
+    ] = "",
+) -> None:
+    """Write the rows of a file into a new one of another format, secrets masked."""
+    from sonde_lab.export.console import convert as convert_rows  # late: only this command needs it
+
+    code = convert_rows(source, target, filter, masks=not no_redact, read_as=read_as, write_as=write_as)
+    raise typer.Exit(code)
+
+
 def _serve(command: str, arguments: list[str]) -> None:
     from sonde_server.__main__ import main as serve  # late: the window does not need it
 

@@ -57,9 +57,9 @@ class Answers:
         asks = self._questions(batch, beats & batch.sent & is_ping)
         late = asks & (batch.rtt_ms > self._limits.answer_s * 1000)
         open_asks = asks & np.isnan(batch.rtt_ms)
-        for place in np.flatnonzero(late | open_asks | pinged | ponged | batch.is_close).tolist():
+        for place in np.flatnonzero(late | open_asks | pinged | ponged | batch.is_end).tolist():
             row_id = batch.ids.start + place
-            if batch.is_close[place]:
+            if batch.is_end[place]:
                 self._end(int(batch.conn[place]), float(batch.clock[place]))
             elif ponged[place]:
                 self._pong(_line(batch, place), float(batch.clock[place]))

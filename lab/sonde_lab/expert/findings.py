@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 
 from sonde_lab.expert.kinds import KINDS, FindingKind, Severity
 from sonde_lab.filter.expression import quoted
+from sonde_lab.ring import Ring
 
 MAX_FINDINGS: Final = 2_000
 MAX_ROWS: Final = 200  # remembered of one finding, the newest
-_NAMED_RUNS: Final = 12  # stretches of rows that a filter names one by one
+_NAMED_RUNS: Final = 30  # stretches of rows that a filter names one by one
 
 
 class Told(NamedTuple):
@@ -67,20 +68,19 @@ class Finding:
         if len(self.rows) > MAX_ROWS:
             del self.rows[0]
 
-    @property
-    def filter_text(self) -> str:
+    def filter_text(self, ring: Ring) -> str:
         """A filter that shows its rows: each by its number where they are few, else the stretch they lie in."""
-        runs = _runs(self.rows)
+        runs = _runs([ring.number(row) + 1 for row in self.rows])  # numbers are shown from 1
         if self.count == len(self.rows) and len(runs) <= _NAMED_RUNS:
             return " or ".join(_row_term(first, last) for first, last in runs)
         parts = [f"conn:{quoted(self.conn)}"] if self.conn else []
         parts += [f"ch:{quoted(self.channel)}"] if self.channel else []
         parts += [self.kind.term] if self.kind.term else []
-        return " ".join([*parts, _row_term(self.first_row, self.last_row)])
+        return " ".join([*parts, _row_term(ring.number(self.first_row) + 1, ring.number(self.last_row) + 1)])
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:
-    """Stretches of consecutive ids."""
+    """Stretches of consecutive numbers."""
     runs: list[tuple[int, int]] = []
     for row in rows:
         if runs and row <= runs[-1][1] + 1:
@@ -91,8 +91,7 @@ def _runs(rows: list[int]) -> list[tuple[int, int]]:
 
 
 def _row_term(first: int, last: int) -> str:
-    """A row's number is what the table shows: its id, counted from 1."""
-    return f"row:{first + 1}" if first == last else f"row:{first + 1}..{last + 1}"
+    return f"row:{first}" if first == last else f"row:{first}..{last}"
 
 
 class Findings:

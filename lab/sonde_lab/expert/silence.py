@@ -28,14 +28,14 @@ class Silence:
         self._newest.clear()
 
     def judge(self, batch: Batch) -> None:
-        """Look at new rows. Frames of one socket are one line in time; its close row ends it."""
-        places = np.flatnonzero(batch.received | batch.is_close)
+        """Look at new rows. Frames of one socket are one line in time; its end ends it."""
+        places = np.flatnonzero(batch.received | batch.is_end)
         for key, members in groups_of(batch.socket[places], places):
             socket = self._sockets.known(key)
             if socket is not None:
                 is_newest = self._supersede(batch, key, members)
                 self._line(batch, socket, members)
-                socket.is_open = is_newest and not batch.is_close[members[-1]]
+                socket.is_open = is_newest and not batch.is_end[members[-1]]
         for socket in self._sockets:
             self._check(batch, socket, batch.now)
 
@@ -60,9 +60,9 @@ class Silence:
             patience_s = socket.heartbeat_s + self._limits.grace_s
             heard = members[:-1]
             lasted_s = batch.clock[members[1:]] - batch.at[heard]
-            for place in heard[(lasted_s > patience_s) & ~batch.is_close[heard]].tolist():
+            for place in heard[(lasted_s > patience_s) & ~batch.is_end[heard]].tolist():
                 self._tell(batch, socket, batch.ids.start + place, float(batch.at[place]))
-        frames = members[~batch.is_close[members]]
+        frames = members[~batch.is_end[members]]
         if len(frames):
             socket.heard_at, socket.heard_row = float(batch.at[frames[-1]]), batch.ids.start + int(frames[-1])
             socket.silence_told = False

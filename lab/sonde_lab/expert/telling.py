@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from sonde_lab.envelope import integer
-from sonde_lab.expert.batch import Batch, Mask
+from sonde_lab.expert.batch import UNREAD, Batch, Mask
 from sonde_lab.expert.kinds import Limits
 from sonde_lab.expert.sockets import Sockets
 from sonde_lab.records import Direction, Flag, Kind
@@ -34,7 +34,7 @@ _KINDS_OF_CLOSE: Final[Mapping[int, str]] = MappingProxyType(
     }
 )
 _FLAGGED: Final = int(Flag.ERROR | Flag.MALFORMED | Flag.TRUNCATED | Flag.FRAGMENT)
-_SPEAKING: Final = ("flow", "auth_required", "gap")
+_SPEAKING: Final = ("flow", "auth_required", UNREAD)
 _WAYS: Final = {Direction.IN: "received", Direction.OUT: "sent"}
 
 
@@ -77,7 +77,7 @@ class Telling:
             return
         op = batch.ring.names.text(int(batch.op[place]))
         if batch.kind[place] == Kind.NOTE:
-            _note(batch, row_id, op, flags)
+            self._note(batch, place, row_id, op)
             return
         if not batch.is_frame[place]:
             return
@@ -92,6 +92,15 @@ class Telling:
             protocol = batch.ring.text("protocol", row_id)
             batch.tell("refused", row_id, f"{protocol} {one_line(op, 40)}", detail=f"{protocol} {op}")
         self._size(batch, place, row_id, flags, bool(large[place]))
+
+    def _note(self, batch: Batch, place: int, row_id: int, op: str) -> None:
+        if op == UNREAD:
+            socket = self._sockets.known(int(batch.socket[place]))
+            if socket is not None:
+                socket.close_code = 0  # its close frame may be among what was not read
+            batch.tell("unread", row_id, _start(batch, row_id))
+        elif int(batch.flags[place]) & Flag.MALFORMED:
+            batch.tell("malformed", row_id, f"no WebSocket: {_start(batch, row_id)}", detail=op)
 
     def _size(self, batch: Batch, place: int, row_id: int, flags: int, is_large: bool) -> None:
         if is_large or flags & Flag.TRUNCATED:
@@ -166,13 +175,6 @@ def _upgrade(batch: Batch, row_id: int, flags: int) -> None:
     if flags & Flag.ERROR and batch.ring.text("op", row_id) == "upgrade":
         line = _text(batch, row_id, 300).partition("\r\n")[0]
         batch.tell("upgrade_refused", row_id, one_line(redact_text(line), 160), detail=line[:40])
-
-
-def _note(batch: Batch, row_id: int, op: str, flags: int) -> None:
-    if op == "gap":
-        batch.tell("unread", row_id, _start(batch, row_id))
-    elif flags & Flag.MALFORMED:
-        batch.tell("malformed", row_id, f"no WebSocket: {_start(batch, row_id)}", detail=op)
 
 
 def _start(batch: Batch, row_id: int) -> str:

@@ -18,6 +18,7 @@ from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.client_commands import ClientCommands
 from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.table_commands import TableCommands
@@ -67,11 +68,14 @@ class Commands(QObject):
         self.detail = DetailCommands(self.said.emit)
         self.files = FileCommands(book, self.open_endpoint, self)
         self.files.said.connect(self.said)
+        self.exchange = ExchangeCommands(workbench, tasks, self)
+        self.exchange.said.connect(self.said)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
         self.detail.take_hold_of(views, host)
+        self.exchange.take_hold_of(views)
 
     # ------------------------------------------------------------ connection
 

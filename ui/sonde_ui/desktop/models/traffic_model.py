@@ -247,6 +247,11 @@ class TrafficModel(QAbstractTableModel):
         """Whether rows are left out because the table was cleared."""
         return self._skip > 0
 
+    @property
+    def cleared_before(self) -> int:
+        """The id before which rows are left out because the table was cleared."""
+        return self._cleared_before
+
     def _start_over(self) -> None:
         self.beginResetModel()
         total = len(self.view)

@@ -6,6 +6,7 @@ those are the lab's.
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
@@ -30,10 +31,9 @@ from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.expert_delegate import ExpertDelegate
 from sonde_ui.desktop.widgets.pieces import chip, rule, text_label
+from sonde_ui.desktop.widgets.slices import CATCH_UP_MS, work_for_a_while
 
 JUDGE_EVERY_MS: Final = 200
-CATCH_UP_MS: Final = 5
-SLICE_ROWS: Final = 2_048
 LOW: Final = 260  # pixels: below this the list needs all the room
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 
@@ -81,6 +81,7 @@ class ExpertView(QWidget):
         self.clear_all = chip("Clear", name="Clear all findings", tip="Forget what was found so far")
         self._empty = EmptyState("check", "")
         self._shown_changes = -1
+        self._shown_at = 0.0
         self._chosen = 0  # number of the finding whose rows are walked through
         self._walked = 0  # how many rows back from the newest
         self._lay_out()
@@ -135,16 +136,19 @@ class ExpertView(QWidget):
 
     def judge(self) -> None:
         """Judge what came, a slice at a time; called again by itself while rows are waiting."""
-        is_more = self.expert.update(SLICE_ROWS)
+        is_more = work_for_a_while(self.expert.update)
         if is_more:
             self._timer.start(CATCH_UP_MS)
-        self._show()
+        now = time.monotonic()
+        if not is_more or now - self._shown_at > JUDGE_EVERY_MS / 1000:
+            self._shown_at = now
+            self._show()
 
     def suggest_filter(self) -> None:
         """Write a filter that shows the chosen finding's rows."""
         finding = self._current()
         if finding is not None:
-            self.filter_suggested.emit(finding.filter_text)
+            self.filter_suggested.emit(finding.filter_text(self.expert.ring))
 
     def next_row(self) -> None:
         """Choose the next older row of the finding; after the oldest the newest again."""

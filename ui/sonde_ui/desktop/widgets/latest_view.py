@@ -26,11 +26,11 @@ from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.latest_delegate import FLASH_S, LatestDelegate, SortedHeader
 from sonde_ui.desktop.widgets.motion import motion_allowed
+from sonde_ui.desktop.widgets.slices import CATCH_UP_MS, work_for_a_while
 
 REFRESH_MS: Final = 200
-CATCH_UP_MS: Final = 5
 FADE_STEP_MS: Final = 30
-SLICE_ROWS: Final = 2_048
+SHOWN_EVERY_S: Final = 0.5  # while rows are waiting
 WIDTHS: Final = {
     Field.CONNECTION: 92,
     Field.DIRECTION: 42,
@@ -144,6 +144,7 @@ class LatestView(QWidget):
         self._delegate = LatestDelegate(self.model, self.table)
         self.table.setItemDelegate(self._delegate)
         self._empty = EmptyState("traffic", "")
+        self._shown_at = 0.0
         self._rows_at = time.monotonic()  # when rows came last
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.table)
@@ -197,11 +198,12 @@ class LatestView(QWidget):
 
     def refresh(self) -> None:
         """Take in what came, a slice at a time; called again by itself while rows are waiting."""
-        if self.latest.update(SLICE_ROWS):
-            self._schedule(CATCH_UP_MS)
-            if self.model.rowCount():
-                return  # shown when all is there
         seen_at = time.monotonic()
+        if work_for_a_while(self.latest.update):
+            self._schedule(CATCH_UP_MS)
+            if seen_at - self._shown_at < SHOWN_EVERY_S:
+                return
+        self._shown_at = seen_at
         # Rows bear their own time; it goes on from the newest as the clock does.
         now = self.latest.now + (seen_at - self._rows_at)
         if self.model.show(self.latest, now, seen_at) and motion_allowed():

@@ -57,6 +57,12 @@ class StatusBar(QWidget):
         """The latency view's figures, of which the first two fit here: "p50 12.1 · p95 18.9"."""
         self.rtt.setText(f"RTT {' · '.join(text.split(' · ')[:2])} ms" if text else "")
 
+    def show_work(self, work: QWidget) -> None:
+        """Give room to what is on its way, beside the figures."""
+        row = self.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(row.count() - 1, work)
+
     def say(self, sentence: str, tone: str = "warn") -> None:
         """Say something for some seconds, in the place of the gateway."""
         self.gateway.set_tone(tone)

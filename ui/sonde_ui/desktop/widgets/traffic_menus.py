@@ -53,6 +53,7 @@ class TrafficMenus(QObject):
         menu.addAction("Copy row", view.copy_row)
         menu.addAction("Copy payload", view.copy_payload)
         menu.addAction("Compare with this", view.compare_with_this)
+        menu.addAction("Copy as Markdown bug report", view.report_asked.emit)
         menu.addSeparator()
         terms = self.filter_terms(index)
         for term in terms:

@@ -61,6 +61,7 @@ class TrafficView(QWidget):
     colour_rules_asked = Signal()  # "Colour rules…"
     colour_asked = Signal(str, str)  # filter term, colour: rows like this
     file_asked = Signal()
+    report_asked = Signal()
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
