@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from sonde_lab.colouring import COLOURS, ColourRule
 from sonde_lab.columns import column_of
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column
 from sonde_ui.desktop.settings import Rule, SavedFilter, Settings, SettingsFile
 from sonde_ui.desktop.theme import ROW, ThemeChoice, themes
 from sonde_ui.desktop.tokens import (

@@ -11,7 +11,7 @@ from sonde_lab.records import Flag
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.selection_history import SelectionHistory
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
-from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ROW
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from sonde_ui.desktop.windows.desk import Desk

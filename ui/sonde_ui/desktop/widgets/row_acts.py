@@ -18,7 +18,7 @@ from sonde_lab.verdict import why
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.selection_history import SelectionHistory
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
-from sonde_ui.desktop.models.traffic_model import Column, RowCells
+from sonde_ui.desktop.models.traffic_cells import Column, RowCells
 from sonde_ui.desktop.theme import ROW
 from sonde_ui.desktop.widgets.comment_card import CommentCard
 from sonde_ui.desktop.widgets.popover import Popover

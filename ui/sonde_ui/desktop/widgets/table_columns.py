@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QHeaderView, QTableView
 from sonde_lab.columns import MAX_COLUMNS, FieldColumn, column_of
 from sonde_lab.filter import FilterError
 from sonde_ui.desktop.models.timing import TimeMode
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, TrafficModel
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 
 WIDTHS: Final = {
     Column.NUMBER: 64,
