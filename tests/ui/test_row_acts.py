@@ -173,6 +173,20 @@ def test_the_way_back_leads_through_what_was_selected(desk: Desk, view: TrafficV
     assert walked == [13, 12, 12, 13]
 
 
+def test_a_run_that_grew_meanwhile_is_no_new_visit(
+    desk: Desk, view: TrafficView, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    run = bench.ring.next_id - 1  # the story ends in a run
+    for row in (run, 12):
+        view.select_row_id(row)
+    bench.add(story()[:3])
+    bridge.drain()
+    view.acts.go_back()
+    assert selected(view) == run + 3
+    view.acts.go_forward()
+    assert selected(view) == 12
+
+
 def test_a_new_selection_forgets_what_lay_ahead() -> None:
     history = SelectionHistory()
     for row in (1, 2, 3):

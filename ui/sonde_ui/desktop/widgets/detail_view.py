@@ -243,6 +243,6 @@ class DetailView(QWidget):
         ]
         if record.kind in (Kind.FRAME, Kind.HANDSHAKE):
             parts.append(str(figures.size(record.size)))
-        comment = one_line(self._workbench.ring.comments.text(self._row_id), 80)
+        comment = one_line(self._workbench.ring.comments.text(self._row_id))
         parts.append(f"“{comment}”" if comment else "")
         return " · ".join(part for part in parts if part)
