@@ -143,7 +143,8 @@ class CaptureStatus:
     rows: int = 0
     payload_bytes: int = 0
     rows_lost: int = 0
-    file_bytes: int = 0  # what the file takes on the disk
+    file_bytes: int = 0  # how large the file is
+    left_out: int = 0  # comments, rosters and documents that found no room or were too large
 
 
 @dataclass(slots=True, frozen=True)

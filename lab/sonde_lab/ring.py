@@ -24,6 +24,7 @@ from sonde_lab.spool import Spool
 MAX_BLOCK_ROWS: Final = 4_096
 MAX_REMEMBERED_TOUCHES: Final = 4_096
 MAX_LEAPS: Final = 4_096
+MAX_WORDS: Final = 20_000  # summaries by decoders; the oldest go
 
 NAMED: Final = frozenset({"conn", "op", "channel", "protocol"})
 _COLUMNS: Final[dict[str, Any]] = {
@@ -94,6 +95,7 @@ class Ring:
         self._numbered: list[tuple[int, int]] = []  # from this id on, rows bear numbers so much higher
         self.touches = 0
         self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
+        self._words: dict[int, str] = {}
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -247,6 +249,7 @@ class Ring:
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
         self._numbered = []
+        self._words = {}
         self.comments.forget_before(self.first_id)
 
     def close(self) -> None:
@@ -311,6 +314,26 @@ class Ring:
     def _touch(self, row_id: int) -> None:
         self._touched.append(row_id)
         self.touches += 1
+
+    def retitle(self, row_id: int, op: str, channel: str, words: str) -> None:
+        """Say what a row is called and tells, as a decoder found it later; what is empty stays as it was."""
+        if not self.first_id <= row_id < self.next_id:
+            return
+        for name, text in (("op", op), ("channel", channel)):
+            if text:
+                self._columns[name][row_id - self._fronts[name]] = self.names.intern(text)
+        self._words[row_id] = words
+        while len(self._words) > MAX_WORDS:
+            self._words.pop(next(iter(self._words)))
+        self._touch(row_id)
+
+    def is_retitled(self, row_id: int) -> bool:
+        """Whether a decoder has called a row something else, so that filters may see it otherwise."""
+        return row_id in self._words
+
+    def words(self, row_id: int) -> str:
+        """What a decoder has said that a row tells; empty where none has."""
+        return self._words.get(row_id, "")
 
     def touched_since(self, touches: int) -> list[int]:
         """Ids annotated since `touches` was read; when they are too many to remember, the oldest row as well."""

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.changes import (
     Act,
     Changes,
@@ -23,6 +25,7 @@ from sonde_lab.changes import (
     SessionRow,
     Throughput,
 )
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -60,7 +63,13 @@ class ScriptedWorkbench:
     refusals: dict[Act, str] = field(default_factory=dict)
     send_answer: str | None = None
     captures: bool = False
+    save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
+    decoders: OwnDecoders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.decoders = OwnDecoders(lambda: self.ring, str, lambda *words: self.told.append(words))
 
     def take_changes(self) -> Changes:
         taken, self.pending = (
@@ -107,8 +116,17 @@ class ScriptedWorkbench:
     def is_capturing(self) -> bool:
         return self.captures
 
-    async def toggle_capture(self) -> None:
-        self.captures = not self.captures
+    async def set_capture(self, on: bool) -> None:
+        self.captures = on
+
+    async def recover_captures(self) -> None:
+        self.asked.append(("recover",))
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        self.asked.append(("save", target, overwrite))
+        if isinstance(self.save_answer, Exception):
+            raise self.save_answer
+        return Saved(target, *self.save_answer)
 
     def drop(self, name: str = "") -> None:
         self.asked.append((Act.DROP, name) if name else (Act.DROP,))

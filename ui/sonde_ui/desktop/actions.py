@@ -108,7 +108,8 @@ _TRAFFIC = (
     Action("traffic.previous_mark", "Traffic/Go to", "Previous mark", "table.previous_mark", keys=("Shift+F7",), icon="mark", tip="The previous row that is marked or commented"),
     Action("traffic.back", "Traffic/Go to", "Back", "table.go_back", keys=("Alt+Left",), icon="chevron-up", tip="The row that was selected before", starts_group=True),
     Action("traffic.forward", "Traffic/Go to", "Forward", "table.go_forward", keys=("Alt+Right",), icon="chevron-down", tip="The row that one came back from"),
-    Action("capture.toggle", "Traffic", "Capture to a file", "toggle_capture", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Write every row from now on to a new file, or end that", starts_group=True),
+    Action("capture.toggle", "Traffic", "Capture to a file", "capture.toggle", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Every row goes to a file that only you can read; the status bar says which, and how long it is kept", starts_group=True),
+    Action("capture.save", "Traffic", "Save capture as…", "capture.save", keys=("Ctrl+S",), icon="traffic", tip="Save a copy of all that was captured until now; the capture goes on"),
     Action("exchange.save", "Traffic", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture"),
     Action("exchange.save_latency", "Traffic", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
@@ -118,6 +119,7 @@ _TRAFFIC = (
     Action("detail.copy_hex", "Traffic/Copy message as", "Hex", "detail.copy_as", "hex", icon="copy", tip="Put the selected row's bytes on the clipboard as hex digits"),
     Action("detail.compare", "Traffic", "Compare with this", "detail.compare_with_selected", icon="layout", tip="Pin the selected row: the detail's Diff compares others with it"),
     Action("exchange.copy_report", "Traffic", "Copy as Markdown bug report", "exchange.copy_report", keys=("Ctrl+Shift+B",), icon="copy", tip="The connection, the rows around the selected one and its payload, secrets masked"),
+    Action("detail.decoders", "Traffic", "Decoders…", "detail.show_decoders", icon="state", tip="Which decoders of your own there are, and which may run", starts_group=True),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )

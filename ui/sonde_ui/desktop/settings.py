@@ -65,7 +65,9 @@ class Settings(msgspec.Struct):
     maximized: bool = False
     endpoint: Annotated[str, Meta(max_length=200)] = ""  # name of the last one; "": the embedded gateway
     players: Annotated[int, Meta(ge=0, le=500)] = 6
+    capture: bool = True  # into the folder of captures, from the start on
     traffic: Annotated[str, Meta(max_length=10_000)] = ""  # the table's own columns, folding and pills
+    decoders: list[Annotated[str, Meta(max_length=5_000)]] = []  # permissions for decoders of one's own
     layouts: dict[str, Layout] = {}
     colour_rules: Annotated[list[Rule], Meta(max_length=32)] = []
     saved_filters: Annotated[list[SavedFilter], Meta(max_length=12)] = []

@@ -50,6 +50,7 @@ FLAG_WORDS: Final = (
     (int(Flag.REPLAY), "replayed"),
     (int(Flag.MALFORMED), "malformed"),
     (int(Flag.ERROR), "error"),
+    (int(Flag.UNDECODED), "undecoded"),
     (int(Flag.TRUNCATED), "truncated"),
     (int(Flag.TAPPED), "tapped"),
     (int(Flag.FRAGMENT), "fragments"),

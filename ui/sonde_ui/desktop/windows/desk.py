@@ -174,6 +174,7 @@ class Desk(QObject):
         self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
         self.inspector.said.connect(self.status_bar.say)
+        self.commands.capture.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
         self.commands.keys_asked.connect(self.key_list.open)
