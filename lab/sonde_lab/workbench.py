@@ -20,6 +20,7 @@ from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
@@ -53,6 +54,7 @@ class WorkbenchConfig:
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
     capture_limits: CaptureLimits | None = None  # None: as it comes
+    decoders: Path | None = None  # the folder of a person's own decoders
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -92,6 +94,8 @@ class Workbench(Acting):
             measure_every_s=config.measure_every_s,
         )
         self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
+        self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
+        self.decoders.folder = config.decoders
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
@@ -138,6 +142,7 @@ class Workbench(Acting):
             await self._leave()
         await self._capturing.stop()
         self.ring.close()
+        await self.decoders.stop()
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
@@ -148,6 +153,7 @@ class Workbench(Acting):
         await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
         self._tapping.clear()
+        self.decoders.leave()
         self.clients = {}
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
@@ -178,6 +184,7 @@ class Workbench(Acting):
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
         changes.capture = self._capturing.take(self._now(), changes)
+        self.decoders.take_rows()
         return changes
 
     # ------------------------------------------------------------ acts
@@ -345,6 +352,10 @@ class Workbench(Acting):
     async def recover_captures(self) -> None:
         """Tell of a capture that an earlier run did not close, and mend it."""
         await self._capturing.recover(self.config.captures)
+
+    def _upstream(self) -> str:
+        """The server that the endpoint leads to, for decoders that know theirs by it."""
+        return "" if self.endpoint is None else self.endpoint.upstream or self.endpoint.url
 
 
 def _ring(config: WorkbenchConfig) -> Ring:

@@ -25,6 +25,7 @@ from sonde_lab.changes import (
     SessionRow,
     Throughput,
 )
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -64,6 +65,11 @@ class ScriptedWorkbench:
     captures: bool = False
     save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
+    decoders: OwnDecoders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.decoders = OwnDecoders(lambda: self.ring, str, lambda *words: self.told.append(words))
 
     def take_changes(self) -> Changes:
         taken, self.pending = (

@@ -21,6 +21,9 @@ _WITHOUT_QT = (
     "The window needs Qt, which is not installed ({reason}).\n"
     "Install it with: pip install 'sonde[desktop]'. The gateway runs without it: sonde gateway"
 )
+_DECODER = typer.Option(
+    metavar="FILE", help="A decoder of your own, a Python file; more than once for several."
+)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -123,6 +126,7 @@ def ui(
     no_capture: Annotated[
         bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
     ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
@@ -149,6 +153,7 @@ def ui(
         players=not no_players,
         capture=not no_capture,
         data_dir=data_dir,
+        decoders=_decoders(decoder),
     )
 
 
@@ -205,6 +210,7 @@ def proxy(
     rewrite_host: Annotated[
         bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
     ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
 ) -> None:
     """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
     from sonde_lab.proxy_console import run  # late: only this command needs them
@@ -212,7 +218,7 @@ def proxy(
     from sonde_lab.proxy_process import run_loop
 
     options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
-    raise typer.Exit(run_loop(run(options, print_, capture)))
+    raise typer.Exit(run_loop(run(options, print_, capture, _decoders(decoder))))
 
 
 @app.command()
@@ -273,6 +279,7 @@ def open_window(
     players: bool = True,
     capture: bool = True,
     data_dir: Path | None = None,
+    decoders: tuple[Path, ...] = (),
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
     try:
@@ -294,8 +301,21 @@ def open_window(
         players=players,
         capture=capture,
         data_dir=data_dir,
+        decoders=decoders,
     )
     raise typer.Exit(run(options))
+
+
+def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
+    """The named decoders; one that cannot be read is refused at once."""
+    from sonde_lab.decoders.own.sources import SourceUnreadable, named_file  # late: see above
+
+    for path in files or ():
+        try:
+            named_file(path)
+        except SourceUnreadable as error:
+            _refuse(f"--decoder: {error}")
+    return tuple(files or ())
 
 
 def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:

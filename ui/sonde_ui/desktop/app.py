@@ -43,6 +43,7 @@ class WindowOptions:
     players: bool = True
     capture: bool = True
     data_dir: Path | None = None
+    decoders: tuple[Path, ...] = ()  # files that a person has named
 
 
 class Ending:

@@ -67,7 +67,7 @@ class Commands(QObject):
         self._filter: FilterBar | None = None
         self.table = TableCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
-        self.detail = DetailCommands(self.said.emit)
+        self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)
         self.files.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
