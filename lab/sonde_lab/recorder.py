@@ -25,8 +25,8 @@ _MAX_OP: Final = 64
 _HEARTBEATS: Final = frozenset({"ping", "pong"})
 _REFUSALS: Final = frozenset({"error", "resume_failed"})
 _SWITCHING: Final = 101
-_NO_DIAL: Final = 0  # dials are counted from 1; nothing is matched there
 _HTTP_ERRORS: Final = 400
+_ONLY_DIAL: Final = 1  # of a connection whose sockets are not seen here: nothing is matched on it
 _CALM_CLOSES: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
 
 
@@ -81,7 +81,7 @@ class Recorder:
 
     def on_message(self, item: MessageSeen, side: Direction) -> None:
         """A message of a connection whose bytes pass elsewhere."""
-        self._write_message(item, side, _NO_DIAL)
+        self._write_message(item, side, _ONLY_DIAL)
 
     def on_lost(self, dial: int, at: float) -> None:
         """A socket is gone: say what had begun on it and will never be whole."""

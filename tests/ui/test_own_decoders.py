@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -17,7 +19,8 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.settings import Settings
-from sonde_ui.desktop.widgets.detail_view import HEX, TREE, DetailView
+from sonde_ui.desktop.widgets.copy_menu import COPIES
+from sonde_ui.desktop.widgets.detail_view import DIFF, HEX, TREE, DetailView
 from sonde_ui.desktop.windows.decoders_dialog import DecodersDialog
 from sonde_ui.desktop.windows.desk import Desk
 from support.scripted_workbench import Script, ScriptedWorkbench
@@ -119,6 +122,24 @@ def test_an_answer_that_comes_too_late_is_not_shown_at_another_row(
         await settled(bench)
         assert detail._pages.currentWidget() is detail.tree
         assert str(detail.tree.tree.index(0, 0).data()).startswith("event")
+
+    run(story)
+
+
+def test_two_rows_are_compared_as_the_decoder_reads_them(
+    detail: DetailView, bench: ScriptedWorkbench, run: Run
+) -> None:
+    async def story() -> None:
+        bench.ring.extend([foreign(b"T\x07"), foreign(b"T\x09")])
+        detail._tabs.setCurrentIndex(DIFF)
+        detail.show_row(1)
+        await settled(bench)
+        assert [line.words for line in detail.diff.list.content.lines] == [
+            "id  − 7  + 9  +2",
+            "1 value is unchanged.",
+        ]
+        detail.copy_as(COPIES[1])
+        assert ast.literal_eval(QGuiApplication.clipboard().text()) == {"id": 9, "half": "\\ud83d"}
 
     run(story)
 

@@ -200,6 +200,11 @@ class OwnDecoders:
         self._spawn(read(), f"decode row {row_id + 1}")
         return PENDING
 
+    def known(self, row_id: int) -> Answer | None:
+        """The answer for a row, where it is remembered."""
+        known = self._answers.get(row_id)
+        return None if known is None else known[1]
+
     def reader_of(self, row_id: int) -> str:
         """The name of the decoder that has answered for a row; empty without one."""
         known = self._answers.get(row_id)

@@ -129,6 +129,11 @@ def read_answer(record: Record, answer: Answer) -> Reading:
     return Reading(one_line(" · ".join(part for part in parts if part)), answer.value)
 
 
+def read_decoded(record: Record, answer: Answer | None) -> Reading:
+    """The tree of a record, as a person's own decoder has made it where there is such an answer."""
+    return read_value(record) if answer is None or not answer.has_value else read_answer(record, answer)
+
+
 def trouble_text(decoder: str, answer: Answer) -> str:
     """What went wrong in a person's own decoder: its last words, and where in its own code."""
     lines = [f"The decoder “{one_line(decoder, 64)}” failed at this message.", one_line(answer.problem)]

@@ -21,7 +21,7 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.models.payload import read_answer, read_handshake, read_text, read_value, trouble_text
+from sonde_ui.desktop.models.payload import read_decoded, read_handshake, read_text, trouble_text
 from sonde_ui.desktop.models.plain import many_lines, one_line
 from sonde_ui.desktop.offload import Offload
 from sonde_ui.desktop.theme import font_data, themes
@@ -66,7 +66,7 @@ class DetailView(QWidget):
         self.text = _bare_text("Payload as text")
         self.hex = HexView()
         self.offload = Offload()
-        self.diff = DiffView(lambda: workbench.ring, self.offload)
+        self.diff = DiffView(workbench, self.offload)
         self.frame = FrameView()
         self.headers = ValueTreeView("Handshake")
         self.trouble = _bare_text("What went wrong in the decoder")
@@ -160,7 +160,7 @@ class DetailView(QWidget):
         record = self._record
         if record is None:
             return
-        reading = read_value(record)
+        reading = read_decoded(record, self._workbench.decoders.known(self._row_id))
         text = record.payload.decode("utf-8", "replace")
         is_hex = copy.write is hex_text
         copy_value(copy, record.payload if is_hex else text if reading.problem else reading.value)
@@ -246,9 +246,8 @@ class DetailView(QWidget):
             self.trouble.setPlainText(many_lines(trouble_text(name, answer)))
             self._pages.setCurrentWidget(self.trouble)
             return
-        reading = (
-            read_value(record) if answer is None or not answer.has_value else read_answer(record, answer)
-        )
+        self.tree_menu.can_filter = answer is None or not answer.has_value
+        reading = read_decoded(record, answer)
         if answer is not None:
             self.figures_changed.emit(self._figures(record))  # now with the decoder's name
         if reading.problem:

@@ -15,14 +15,14 @@ from PySide6.QtCore import QModelIndex, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
-from sonde_lab.changes import Changes
+from sonde_lab.changes import Changes, GatewayState
 from sonde_lab.colouring import ColourRule
 from sonde_lab.folding import Toggles, View
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import is_capture
+from sonde_ui.desktop.capture_words import NO_ROWS, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
@@ -82,6 +82,7 @@ class TrafficView(QWidget):
         self._is_capture = False
         self._slice_rows = AT_ONCE
         self._sought_top: int | None = None  # row id that is to be the first in sight, once it is looked at
+        self._gateway = GatewayState.NONE
         self._lay_out()
         self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -314,6 +315,7 @@ class TrafficView(QWidget):
             self._follow_new_ring()
         if changes.endpoint_changed:
             self._take_up_endpoint()
+        self._gateway = changes.gateway.state
         self.table.set_current_client(self._workbench.current)
         if self.isVisible():
             self.schedule()
@@ -418,7 +420,7 @@ class TrafficView(QWidget):
         elif total:
             self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
         elif self._is_capture:
-            self._empty.say("traffic", "No row of the capture is here.", "Open another capture")
+            self._empty.say("traffic", NO_ROWS.get(self._gateway, ""), "Open another capture")
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
         else:
