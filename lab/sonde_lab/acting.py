@@ -18,12 +18,12 @@ from sonde_lab.changes import Act
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.endpoints import Endpoint
 from sonde_lab.notices import NoticeBoard
-from sonde_lab.possible import is_live_admin
+from sonde_lab.possible import is_live_as
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.rowlog import RowLog
 from sonde_lab.wording import identity, one_line
 from sonde_protocol.codec import CODECS
-from sonde_protocol.codes import CloseCode
+from sonde_protocol.codes import CloseCode, Role
 from sonde_protocol.errors import SondeError, excerpt
 from sonde_protocol.frames import Kick, op_of
 
@@ -101,8 +101,7 @@ class Acting(abc.ABC):
         if not self._may(Act.KICK):
             return
         current = self.clients[self.current]
-        admins = (client for client in (current, *self.clients.values()) if is_live_admin(client.status))
-        client = next(admins, current)
+        client = self._live_as(Role.ADMIN) or current
         own = client.status.session
         target = session or current.status.session or ""
         self._act(Act.KICK, f"kick session {identity(target)}", injected=True)
@@ -181,6 +180,12 @@ class Acting(abc.ABC):
                 await client.close(code, reason)
 
     # ------------------------------------------------------------ small things
+
+    def _live_as(self, role: Role) -> Client | None:
+        """An own client that is live with a role: the current one where it is."""
+        by_rank = sorted(self.clients, key=lambda name: name != self.current)
+        having = (self.clients[name] for name in by_rank if is_live_as(role, self.clients[name].status))
+        return next(having, None)
 
     def _named(self, name: str) -> Client:
         return self.clients[name or self.current]

@@ -50,7 +50,7 @@ class Capturing:
         self._sampler = Sampler(log)
         self._files: RollingWriter | None = None
         self._folder = Path()
-        self._newest: Path | None = None  # the file that is written, or was last
+        self._parts: list[Path] = []  # the files of this capture, or of the last one
         self._changing = asyncio.Lock()
         self._keeping: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
@@ -74,7 +74,7 @@ class Capturing:
                 return
             self._log.flush()  # what was seen before is not part of it
             files = self._files = self._log.sink = RollingWriter(writer)
-            self._folder, self._newest = folder, writer.path
+            self._folder, self._parts = folder, [writer.path]
             self._sampler.begin()
             self._ended = asyncio.Event()
             work = self._keep(files, self._ended)
@@ -91,19 +91,19 @@ class Capturing:
                 await self._close(files)
 
     async def save(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
-        """A copy of the newest file with all rows until now; of the last one when nothing is captured any more.
+        """A copy with all rows of the capture until now, in one file; of the last one when nothing is captured.
 
         Raises:
             CaptureFailed: there is none, or the copy cannot be made. SaveCancelled: as `saving` said.
         """
         if self._files is not None:
             self._log.flush()
-            await asyncio.to_thread(self._files.current.wait_until_written, _SETTLE_S)
-        if self._newest is None:
+            for writer in self._files.writers:
+                await asyncio.to_thread(writer.wait_until_written, _SETTLE_S)
+        sources = [path for path in self._parts if path.exists()]  # the oldest may have been tidied away
+        if not sources:
             raise CaptureFailed("Nothing was captured since Sonde was started; turn the capture on")
-        copying = asyncio.ensure_future(
-            asyncio.to_thread(save, self._newest, target, saving, overwrite=overwrite)
-        )
+        copying = asyncio.ensure_future(asyncio.to_thread(save, sources, target, saving, overwrite=overwrite))
         try:
             return await asyncio.shield(copying)
         except asyncio.CancelledError:
@@ -125,12 +125,22 @@ class Capturing:
             files = None
         if changes is not None:
             self._sampler.take(changes, now, conn, None if files is None else files.give)
-        status = CaptureStatus() if files is None else _status(files.current)
+        status = CaptureStatus() if files is None else self._status(files.current)
         is_due = status.path != self._told.path or now - self._told_at >= TELL_EVERY_S
         if status == self._told or not is_due:
             return None
         self._told, self._told_at = status, now
         return status
+
+    def _status(self, writer: CaptureWriter) -> CaptureStatus:
+        return CaptureStatus(
+            str(writer.path),
+            writer.rows,
+            writer.payload_bytes,
+            writer.rows_lost,
+            writer.file_bytes,
+            writer.left_out + self._sampler.left_out,
+        )
 
     # ------------------------------------------------------------ begin and end
 
@@ -210,7 +220,8 @@ class Capturing:
             writer.path.unlink(missing_ok=True)
             return False
         self._log.flush()
-        done, self._newest = files.roll(writer), writer.path
+        done = files.roll(writer)
+        self._parts.append(writer.path)
         self._sampler.begin()
         if done is not None:
             await asyncio.to_thread(done.close)
@@ -244,12 +255,6 @@ def _discard(making: asyncio.Future[CaptureWriter]) -> None:
         writer = making.result()
         writer.close()
         writer.path.unlink(missing_ok=True)
-
-
-def _status(writer: CaptureWriter) -> CaptureStatus:
-    return CaptureStatus(
-        str(writer.path), writer.rows, writer.payload_bytes, writer.rows_lost, writer.file_bytes
-    )
 
 
 def _left_in_words(found: Sequence[Leftover]) -> tuple[str, str, str]:

@@ -37,6 +37,8 @@ class Act(enum.StrEnum):
     ADD_CLIENT = "add_client"
     REMOVE_CLIENT = "remove_client"
     NEXT_CLIENT = "next_client"
+    TAP = "tap"
+    UNTAP = "untap"
 
 
 class RttSample(NamedTuple):
@@ -141,7 +143,8 @@ class CaptureStatus:
     rows: int = 0
     payload_bytes: int = 0
     rows_lost: int = 0
-    file_bytes: int = 0  # what the file takes on the disk
+    file_bytes: int = 0  # how large the file is
+    left_out: int = 0  # comments, rosters and documents that found no room or were too large
 
 
 @dataclass(slots=True, frozen=True)
@@ -176,6 +179,18 @@ class SessionRow:
     status: str = ""  # presence: "online", "away" …
     device: str = ""
     client: str = ""  # the program and its version
+
+
+@dataclass(slots=True, frozen=True)
+class TapRow:
+    """Frames of others that are watched: of a session, a user or a channel; empty selects all."""
+
+    session: str = ""
+    user: str = ""
+    ch: str = ""
+    sample: float = 1.0  # share of the frames
+    client: str = ""  # the own client that they are shown to
+    conn: str = ""  # what the rows of a tapped session are called
 
 
 @dataclass(slots=True, frozen=True)
@@ -227,6 +242,7 @@ class Changes:
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
+    taps: tuple[TapRow, ...] | None = None  # in the order of their coming; None: as before
     current_changed: bool = False  # another client is current: what this batch tells of it is whole
     earlier_throughput: tuple[Throughput, ...] = ()  # then: what was measured of it before
     promises_changed: bool = False
@@ -255,6 +271,7 @@ class Changes:
             or self.capture is not None
             or self.sent_types is not None
             or self.clients is not None
+            or self.taps is not None
             or self.current_changed
             or self.promises_changed
             or self.gateway_changed

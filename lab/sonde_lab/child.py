@@ -93,6 +93,16 @@ class Child:
         """The last lines of stderr, oldest first, with secrets masked."""
         return tuple(self._log)
 
+    async def send(self, data: bytes) -> None:
+        """Write to its standard input, and wait while it is slow to read.
+
+        Raises:
+            OSError: it does not read any more.
+        """
+        assert self._process.stdin is not None
+        self._process.stdin.write(data)
+        await self._process.stdin.drain()
+
     def kill(self) -> None:
         """End it the way a crash does."""
         if self.is_running:

@@ -61,6 +61,7 @@ class Collector:
         self._current: str | None = None  # as it was told last
         self._monitor_name = ""
         self._session_ids: dict[str, str | None] = {}  # of own clients, as they were told last
+        self._sessions_told: dict[str, SessionRow] = {}
         self._clients_changed = False
         self._endpoint_changed = False
         self._gateway_changed = False
@@ -84,6 +85,7 @@ class Collector:
             watch.stop()
         self._watches = {}
         self._session_ids = {}
+        self._sessions_told = {}
         self._current = None
         self._monitor_name = ""
         self._endpoint = None
@@ -151,6 +153,11 @@ class Collector:
                 self._take_current(changes, watch, batch)
         if sessions_changed:
             changes.sessions = self._sessions(monitor)
+            self._sessions_told = {row.session: row for row in changes.sessions}
+
+    def session(self, session: str) -> SessionRow | None:
+        """A session of the gateway, as it was told last."""
+        return self._sessions_told.get(session)
 
     def _monitor(self, current: str) -> ClientWatch | None:
         """The client that is told of all sessions: the current one where it is, else the first that is, live ones first."""

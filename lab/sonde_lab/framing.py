@@ -32,6 +32,7 @@ FLAG_WORDS: Final = {
     Flag.HEARTBEAT: "heartbeat",
     Flag.TAPPED: "somebody else's frame",
     Flag.ERROR: "refuses something or tells of a failure",
+    Flag.UNDECODED: "a decoder of your own failed at it",
 }
 
 

@@ -15,6 +15,7 @@ from sonde_lab import monitoring
 from sonde_lab.collecting import Collector
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.rowlog import RowLog
+from sonde_lab.tapping import Tapping
 from sonde_lab.tokens import TokenCall
 from sonde_lab.watch import ClientWatch
 from sonde_protocol.codes import Role
@@ -35,6 +36,7 @@ class Joiner:
         log: RowLog,
         board: NoticeBoard,
         collector: Collector,
+        tapping: Tapping,
         spawn: Spawn,
         clock: Callable[[], float],
         *,
@@ -45,6 +47,7 @@ class Joiner:
         self._log = log
         self._board = board
         self._collector = collector
+        self._tapping = tapping
         self._spawn = spawn
         self._now = clock
         self._room = room
@@ -64,13 +67,18 @@ class Joiner:
             clock=self._now,
         )
         watch = ClientWatch(name, client, self._log, self._board, self._collector.tally)
-        watch.on_live = lambda: self._spawn(self._subscribe(client), f"subscribe {name}")
+        watch.recorder.on_tapped = self._tapping.on_tapped
+        watch.on_live = lambda: self._spawn(self._take_up(name, client), f"subscribe {name}")
         self._collector.watch(watch)
         client.connect()
         return client
 
+    async def _take_up(self, name: str, client: Client) -> None:
+        """Join what is shown, where it does not come back by itself, and put taps back."""
+        await self._subscribe(client)
+        await self._tapping.place_again(name, client)
+
     async def _subscribe(self, client: Client) -> None:
-        """Join what is shown; a channel that is there already comes back by itself."""
         logger.info("live at %s", client.status.url)
         wanted = [self._room]
         if Role.MONITOR in client.status.roles:

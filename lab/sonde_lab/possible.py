@@ -34,6 +34,8 @@ class Situation:
     clients: int = 1  # own ones
     can_join: bool = True  # it is known where a client would go
     has_admin: bool = False  # an own client that is live has the role
+    has_monitor: bool = False  # the same
+    taps: int = 0
 
     @property
     def carrier(self) -> str:
@@ -119,15 +121,15 @@ def _live(status: ConnectionStatus) -> str | None:
     return None if status.state is ConnectionState.LIVE else "Not connected."
 
 
-def is_live_admin(status: ConnectionStatus) -> bool:
-    """Whether the gateway would let this client end sessions."""
-    return status.state is ConnectionState.LIVE and Role.ADMIN in status.roles
+def is_live_as(role: Role, status: ConnectionStatus) -> bool:
+    """Whether the gateway would let this client do now what takes the role."""
+    return status.state is ConnectionState.LIVE and role in status.roles
 
 
 def _kick(now: Situation) -> str | None:
     if now.status is None or now.status.state is not ConnectionState.LIVE:
         return "Not connected."
-    may = now.has_admin or is_live_admin(now.status)
+    may = now.has_admin or is_live_as(Role.ADMIN, now.status)
     return None if may else "Needs a token with the role admin."
 
 
@@ -143,6 +145,21 @@ def _remove(now: Situation) -> str | None:
     return None if now.clients > 1 else "The only client stays: disconnect it instead."
 
 
+def _tap(now: Situation) -> str | None:
+    return None if now.has_monitor else "Needs a connected client whose token has the role monitor."
+
+
+def why_not_tap(node: str, watching: str) -> str | None:
+    """Why a session of `node` is not seen from the node where the client is that watches; `None` when it is."""
+    if not node or not watching or node == watching:
+        return None
+    return f"It is on the node {node}: a tap shows what passes {watching}, where your client is that watches."
+
+
+def _untap(now: Situation) -> str | None:
+    return None if now.taps else "Nothing is tapped."
+
+
 def _next(now: Situation) -> str | None:
     return None if now.clients > 1 else "There is no other client: add one."
 
@@ -156,7 +173,7 @@ _OF_CAPTURE: Final[Mapping[Act, str]] = MappingProxyType(
         Act.CONNECT: "A capture is open: there is nothing to connect to. Choose an endpoint to see live traffic.",
         Act.DISCONNECT: "A capture is open: nothing is connected.",
         Act.RETRY_NOW: "A capture is open: nothing is waiting for a next try.",
-        Act.SEND: "A capture is open: there is nobody to send to.",
+        Act.SEND: "A capture is open: nobody listens.",
         Act.SET_PRESENCE: "A capture is open: there is nobody to appear to.",
         Act.SET_PLAYERS: "A capture is open: simulated players live on our own gateways only.",
         Act.MARK: "A capture is open: this moment is no part of it.",
@@ -166,7 +183,14 @@ _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]]
     {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
 )
 _OF_CLIENTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
-    {Act.ADD_CLIENT: _add, Act.REMOVE_CLIENT: _remove, Act.NEXT_CLIENT: _next, Act.KICK: _kick}
+    {
+        Act.ADD_CLIENT: _add,
+        Act.REMOVE_CLIENT: _remove,
+        Act.NEXT_CLIENT: _next,
+        Act.KICK: _kick,
+        Act.TAP: _tap,
+        Act.UNTAP: _untap,
+    }
 )
 _OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = MappingProxyType(
     {

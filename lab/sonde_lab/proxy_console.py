@@ -11,13 +11,15 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.schema import CaptureFailed, CaptureUnreadable
 from sonde_lab.capture.writer import CaptureWriter
+from sonde_lab.decoders.own.desk import OwnDecoders
+from sonde_lab.decoders.own.sources import named_file
 from sonde_lab.filter import Filter, FilterError
 from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, started
 from sonde_lab.proxy_process import ProxyProcess
@@ -35,16 +37,23 @@ _LINES_AT_ONCE: Final = 500
 _ARROWS: Final = {Direction.IN: "▼", Direction.OUT: "▲", Direction.NONE: "·"}
 
 
-async def run(options: ProxyOptions, prints: bool, capture: Path | None = None) -> int:
-    """Proxy until Ctrl+C; an exit code, 2 with a sentence when that cannot be."""
+async def run(
+    options: ProxyOptions, prints: bool, capture: Path | None = None, decoders: Sequence[Path] = ()
+) -> int:
+    """Proxy until Ctrl+C; an exit code, 2 with a sentence when that cannot be.
+
+    With `decoders`, which a person has named, lines tell what these make of the messages.
+    """
     stop = asyncio.Event()
     with contextlib.suppress(NotImplementedError):
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         if capture is not None:
-            return await _captured(options, stop, prints, capture)
-        return await (_printed(options, stop, RowLines()) if prints else _silent(options, stop))
+            return await _captured(options, stop, prints, capture, decoders)
+        if not prints:
+            return await _silent(options, stop)
+        return await _printed(options, stop, RowLines(upstream=options.upstream, decoders=decoders))
     except (ProxyFailed, CaptureFailed) as error:
         sys.stderr.write(f"sonde proxy: {error}\n")
         return 2
@@ -61,11 +70,13 @@ async def _silent(options: ProxyOptions, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _captured(options: ProxyOptions, stop: asyncio.Event, prints: bool, path: Path) -> int:
+async def _captured(
+    options: ProxyOptions, stop: asyncio.Event, prints: bool, path: Path, decoders: Sequence[Path]
+) -> int:
     """Write every row to a new file and say at the end what is in it and what is not."""
     options.proxy()  # what is wrong with an address leaves no file behind
     writer = CaptureWriter(path)
-    lines = RowLines(sink=writer)
+    lines = RowLines(sink=writer, upstream=options.upstream, decoders=decoders)
     handing_on = asyncio.create_task(_hand_on(lines))
     try:
         return await _printed(options, stop, lines, prints)
@@ -106,7 +117,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
                 _write("".join(line + "\n" for line in shown))
                 first, left = rows[-1][0] + 1, left - len(shown)
     except FilterError as error:
-        sys.stderr.write(f"sonde show: {_pointed(filter_text, error)}\n")
+        sys.stderr.write(f"sonde show: {pointed(filter_text, error)}\n")
         return 2
     except CaptureUnreadable as error:
         sys.stderr.write(f"sonde show: {one_line(str(error), 600)}\n")
@@ -117,6 +128,13 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
 
 
 async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool = True) -> int:
+    try:
+        return await _followed(options, stop, lines, prints)
+    finally:
+        await lines.decoders.stop()
+
+
+async def _followed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool) -> int:
     options.proxy()  # what is wrong with an address is said at once, without a process
     deaths: list[str] = []
 
@@ -149,12 +167,17 @@ class RowLines:
         now: Callable[[], float] = time.monotonic,
         unix: Callable[[], float] = time.time,
         sink: RowSink | None = None,
+        upstream: str = "",
+        decoders: Sequence[Path] = (),
     ) -> None:
         self._log = RowLog(Ring(_RING_ROWS, _RING_BYTES), now, unix)
         self._log.sink = sink
         self._words = Summaries(self._log.ring)
         self._next_id = 0
         self.recorder = ProxyRecorder(self._log)
+        self.decoders = OwnDecoders(lambda: self._log.ring, lambda: upstream, _warn)
+        for path in decoders:
+            self.decoders.use(named_file(path))
 
     def take(self, limit: int = _LINES_AT_ONCE) -> list[str]:
         """The next lines, `limit` at most. Rows that were pushed out before they were printed are one line."""
@@ -167,6 +190,13 @@ class RowLines:
         lines += [self._line(row_id) for row_id in range(self._next_id, last)]
         self._next_id = last
         return lines
+
+    async def decode(self, limit: int = _LINES_AT_ONCE) -> None:
+        """Let the named decoders read the rows of the next lines; costs nothing without one."""
+        self._log.flush()
+        if self.decoders.is_active:
+            for row_id in range(self._next_id, min(self._log.ring.next_id, self._next_id + limit)):
+                await self.decoders.read(row_id)
 
     def of(self, records: list[Record], wanted: Filter) -> list[str]:
         """Lines of those rows from elsewhere that a filter means."""
@@ -191,7 +221,7 @@ class RowLines:
         return f"{clock}  {one_line(ring.text('conn', row_id), 24):<5} {arrow} {op:<12} {size:>9,}  {self._words.text(row_id)}"
 
 
-def _pointed(text: str, error: FilterError) -> str:
+def pointed(text: str, error: FilterError) -> str:
     """An error with the filter below it, and a caret under the place; a long filter is cut to what is near."""
     begin = max(0, error.position - 60)
     near = one_line(text[begin : begin + 120], 200) or " "
@@ -203,6 +233,7 @@ async def _print(lines: RowLines, prints: bool) -> bool:
     if not prints:
         lines.skip()
         return False
+    await lines.decode()
     batch = lines.take()
     if batch:
         await asyncio.to_thread(_write, "\n".join(batch) + "\n")
@@ -213,6 +244,10 @@ def _write(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
     sys.stdout.flush()
+
+
+def _warn(_cause: str, title: str, detail: str, _advice: str) -> None:
+    sys.stderr.write(f"sonde proxy: {one_line(f'{title}: {detail}', 600)}\n")
 
 
 def _ready(url: str, options: ProxyOptions) -> None:

@@ -50,6 +50,7 @@ class Flag(enum.IntFlag):
     HEARTBEAT = 256  # ping or pong, of the protocol below or of our own
     TAPPED = 512  # somebody else's frame
     ERROR = 1024  # refuses something, or tells of a failure
+    UNDECODED = 16384  # a person's own decoder failed at it
 
 
 @dataclass(slots=True)

@@ -106,9 +106,10 @@ class Summaries:
         Raises:
             KeyError: the row is not in the ring.
         """
-        known = self._texts.get(row_id)
+        known = self._ring.words(row_id) or self._texts.get(row_id)
         if known is not None:
-            self._texts.move_to_end(row_id)
+            if row_id in self._texts:
+                self._texts.move_to_end(row_id)
             return known
         past = _Past(self, row_id)
         made = summarize(self._ring.record(row_id), past.value_at, past.member)

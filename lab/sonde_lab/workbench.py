@@ -20,19 +20,22 @@ from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
-from sonde_lab.possible import Situation, is_live_admin, why_not
+from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
+from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
+from sonde_protocol.errors import SondeError
 
 YOU: Final = "you"
 YOUR_ROLES: Final = (Role.PLAYER, Role.MONITOR, Role.ADMIN)
@@ -51,6 +54,7 @@ class WorkbenchConfig:
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
     capture_limits: CaptureLimits | None = None  # None: as it comes
+    decoders: Path | None = None  # the folder of a person's own decoders
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -77,10 +81,12 @@ class Workbench(Acting):
             self._viewing,
             config.figures_every_s,
         )
+        self._tapping = Tapping(self._log)
         self._joiner = Joiner(
             self._log,
             self._board,
             self._collector,
+            self._tapping,
             self._spawn,
             clock,
             room=config.room,
@@ -88,6 +94,8 @@ class Workbench(Acting):
             measure_every_s=config.measure_every_s,
         )
         self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
+        self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
+        self.decoders.folder = config.decoders
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
@@ -134,6 +142,7 @@ class Workbench(Acting):
             await self._leave()
         await self._capturing.stop()
         self.ring.close()
+        await self.decoders.stop()
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
@@ -143,6 +152,8 @@ class Workbench(Acting):
         await self._hosting.stop_players()
         await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
+        self._tapping.clear()
+        self.decoders.leave()
         self.clients = {}
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
@@ -171,7 +182,9 @@ class Workbench(Acting):
             advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
+        changes.taps = self._tapping.take()
         changes.capture = self._capturing.take(self._now(), changes, self.current)
+        self.decoders.take_rows()
         return changes
 
     # ------------------------------------------------------------ acts
@@ -189,7 +202,9 @@ class Workbench(Acting):
                 url=self._proxying.url,
                 clients=len(self.clients),
                 can_join=bool(self.clients),
-                has_admin=any(is_live_admin(each.status) for each in self.clients.values()),
+                has_admin=self._live_as(Role.ADMIN) is not None,
+                has_monitor=self._live_as(Role.MONITOR) is not None,
+                taps=len(self._tapping),
             ),
         )
 
@@ -234,7 +249,38 @@ class Workbench(Acting):
         if self.clients.get(name) is client:  # else another endpoint was opened meanwhile
             del self.clients[name]
             self._collector.unwatch(name)
+            self._tapping.forget(name)
             self.current = self.current if self.current in self.clients else next(iter(self.clients), YOU)
+
+    def can_tap(self, session: str) -> str | None:
+        """Why a session cannot be tapped now, in words; `None` when it can."""
+        watching, row = self._live_as(Role.MONITOR), self._collector.session(session)
+        if watching is None or row is None:
+            return self.can(Act.TAP)
+        return self.can(Act.TAP) or why_not_tap(row.node, watching.status.node or "")
+
+    async def tap(self, *, session: str = "", user: str = "", ch: str = "", sample: float = 1.0) -> None:
+        """Show frames of others as rows of theirs: of a session, a user or a channel, `sample` of them (0–1]."""
+        watching = self._live_as(Role.MONITOR)
+        if not self._may(Act.TAP) or watching is None:
+            return
+        name = next(name for name, client in self.clients.items() if client is watching)
+        self._act(Act.TAP, tapping_in_words("tap", session, user, ch, sample), conn=name)
+        try:
+            row = self._collector.session(session)
+            owner = "" if row is None else row.user
+            await self._tapping.tap(name, watching, session, user, ch, sample, owner)
+        except SondeError as error:
+            self._notice("tap_failed", "The tap was not placed", str(error), "See the gateway's answer.")
+
+    async def untap(self, *, session: str = "", user: str = "", ch: str = "") -> None:
+        """Show no more of what the same words selected; without any, of nobody."""
+        if self._may(Act.UNTAP):
+            self._act(Act.UNTAP, tapping_in_words("untap", session, user, ch, 1.0))
+            try:
+                await self._tapping.untap(self.clients, session, user, ch)
+            except SondeError as error:
+                self._notice("tap_failed", "A tap was not ended", str(error), "It ends with its connection.")
 
     def connect(self, name: str = "") -> None:
         """Connect the current client, or the named one; a proxy that has ended starts again."""
@@ -299,10 +345,6 @@ class Workbench(Acting):
         """Write every row from now on to a new file, or end that. What goes wrong is a notice."""
         await (self._capturing.start(self.config.captures) if on else self._capturing.stop())
 
-    async def toggle_capture(self) -> None:
-        """Begin a new capture file, or end the one that is written."""
-        await self.set_capture(not self.is_capturing)
-
     async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
         """A copy of the capture while it goes on. Raises what `Capturing.save` does."""
         return await self._capturing.save(target, saving, overwrite=overwrite)
@@ -310,6 +352,10 @@ class Workbench(Acting):
     async def recover_captures(self) -> None:
         """Tell of a capture that an earlier run did not close, and mend it."""
         await self._capturing.recover(self.config.captures)
+
+    def _upstream(self) -> str:
+        """The server that the endpoint leads to, for decoders that know theirs by it."""
+        return "" if self.endpoint is None else self.endpoint.upstream or self.endpoint.url
 
 
 def _ring(config: WorkbenchConfig) -> Ring:

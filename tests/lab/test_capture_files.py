@@ -143,6 +143,16 @@ def test_a_number_that_this_process_has_now_is_no_sign_of_life(tmp_path: Path) -
     assert len(recover(tmp_path)) == 1
 
 
+def test_a_capture_that_somebody_has_open_is_left_alone_whatever_its_number_says(tmp_path: Path) -> None:
+    path = left_behind(tmp_path / name(1))
+    somebody = sqlite3.connect(path, isolation_level=None)
+    somebody.execute("SELECT count(*) FROM row").fetchone()
+    assert recover(tmp_path) == []
+    assert somebody.execute("SELECT count(*) FROM meta WHERE key = 'closed_wall'").fetchone() == (0,)
+    somebody.close()
+    assert [leftover.repaired for leftover in recover(tmp_path)] == [True]
+
+
 def test_a_left_capture_of_version_1_is_mended_and_stays_of_its_version(tmp_path: Path) -> None:
     script = (
         "import os, sqlite3, sys; from sonde_lab.capture import schema\n"

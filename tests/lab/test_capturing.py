@@ -183,7 +183,7 @@ async def test_what_a_run_left_is_one_notice_with_its_rows_and_its_place(
 
 async def test_a_workbench_ends_its_capture_when_it_closes(tmp_path: Path) -> None:
     bench = Workbench(WorkbenchConfig(captures=tmp_path))
-    await bench.toggle_capture()
+    await bench.set_capture(True)
     assert bench.is_capturing
     bench.mark("here")
     changes = bench.take_changes()

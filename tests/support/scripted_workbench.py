@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.changes import (
     Act,
     Changes,
@@ -23,6 +25,7 @@ from sonde_lab.changes import (
     SessionRow,
     Throughput,
 )
+from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -60,7 +63,13 @@ class ScriptedWorkbench:
     refusals: dict[Act, str] = field(default_factory=dict)
     send_answer: str | None = None
     captures: bool = False
+    save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
+    decoders: OwnDecoders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.decoders = OwnDecoders(lambda: self.ring, str, lambda *words: self.told.append(words))
 
     def take_changes(self) -> Changes:
         taken, self.pending = (
@@ -83,6 +92,15 @@ class ScriptedWorkbench:
         self.asked.append((Act.ADD_CLIENT,))
         return "you2"
 
+    def can_tap(self, session: str) -> str | None:
+        return self.refusals.get(Act.TAP)
+
+    async def tap(self, *, session: str = "", sample: float = 1.0) -> None:
+        self.asked.append((Act.TAP, session, sample))
+
+    async def untap(self, *, session: str = "") -> None:
+        self.asked.append((Act.UNTAP, session))
+
     async def remove_client(self, name: str = "") -> None:
         self.asked.append((Act.REMOVE_CLIENT, name))
 
@@ -98,8 +116,17 @@ class ScriptedWorkbench:
     def is_capturing(self) -> bool:
         return self.captures
 
-    async def toggle_capture(self) -> None:
-        self.captures = not self.captures
+    async def set_capture(self, on: bool) -> None:
+        self.captures = on
+
+    async def recover_captures(self) -> None:
+        self.asked.append(("recover",))
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        self.asked.append(("save", target, overwrite))
+        if isinstance(self.save_answer, Exception):
+            raise self.save_answer
+        return Saved(target, *self.save_answer)
 
     def drop(self, name: str = "") -> None:
         self.asked.append((Act.DROP, name) if name else (Act.DROP,))
@@ -354,7 +381,7 @@ def live_status(rtt_ms: float | None = 12.4, **more: Any) -> ConnectionStatus:
     now = time.monotonic()
     values: dict[str, Any] = {
         "state": ConnectionState.LIVE, "since": now - 60, "url": "ws://127.0.0.1:41733/v1/ws", "session": "s7f3aaaa", "generation": 3,
-        "user": "you", "name": "you", "roles": frozenset({"player"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
+        "user": "you", "name": "you", "roles": frozenset({"player", "monitor"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
     }  # fmt: skip
     return ConnectionStatus(**values | more)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from sonde_lab.changes import Act
+from sonde_lab.changes import Act, TapRow
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.connections_model import ACCESSIBLE, Link
 from sonde_ui.desktop.widgets.composer_view import ComposerView
+from sonde_ui.desktop.widgets.connections_delegate import tap_place
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
 from sonde_ui.desktop.windows.desk import Desk
@@ -167,3 +169,59 @@ def test_status_of_the_client_before_is_gone_at_once(
     bench.pending.statuses = {"you2": script.waiting_status()}
     bridge.drain()
     assert desk.status.pill.text() != "Live"
+
+
+# ------------------------------------------------------------------ taps
+
+
+def ada_of(view: ConnectionsView) -> tuple[int, Link]:
+    row = next(row for row, link in enumerate(links(view)) if link.name == "ada")
+    return row, links(view)[row]
+
+
+def test_eye_of_a_session_asks_for_a_tap_and_then_for_its_end_and_chooses_nothing(
+    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge, view: ConnectionsView
+) -> None:
+    bench.pending.sessions = script.sessions()
+    bridge.drain()
+    row, link = ada_of(view)
+    eye = tap_place(view.list.visualRect(view.model.index(row))).center()
+    with qtbot.assertNotEmitted(view.filter_suggested), qtbot.waitSignal(view.tap_asked) as asked:
+        qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=eye)
+    assert asked.args == [link.subject, 1.0]
+    view.show_filter("conn:~ada")
+    bench.pending.taps = (TapRow(session=link.subject, sample=0.1, client="you", conn="~ada"),)
+    bridge.drain()
+    assert (ada_of(view)[1].note, ada_of(view)[1].filter_text) == ("1 in 10", "conn:~ada")
+    assert str(view.model.data(view.model.index(row), ACCESSIBLE)).startswith("ada, tapped, 1 in 10")
+    assert [index.row() for index in view.list.selectedIndexes()] == [row]
+    assert next(each for each in links(view) if each.is_heading).figure == "1 tapped"
+    with qtbot.waitSignal(view.tap_asked) as asked:
+        qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=eye)
+    assert asked.args == [link.subject, 0.0]
+    view.grab()
+
+
+def test_menu_of_a_session_offers_a_tap_or_says_why_not(
+    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge, view: ConnectionsView
+) -> None:
+    bench.pending.sessions = script.sessions()
+    bridge.drain()
+    link = ada_of(view)[1]
+    items = {action.text(): action for action in view.menu_of(link).actions() if action.text()}
+    with qtbot.waitSignal(view.tap_asked) as asked:
+        items["Tap one frame in 10"].trigger()
+    assert asked.args == [link.subject, 0.1]
+    assert not items["End its tap"].isEnabled()
+    bench.refusals = {Act.TAP: "Needs a connected client whose token has the role monitor."}
+    items = {action.text(): action for action in view.menu_of(link).actions() if action.text()}
+    assert not items["Tap"].isEnabled()
+    assert items["Tap"].toolTip().startswith("Not now: Needs a connected client")
+
+
+async def test_taps_asked_for_reach_the_workbench(desk: Desk, bench: ShellWorkbench) -> None:
+    desk.views.connections.tap_asked.emit("s1", 0.1)
+    desk.views.connections.tap_asked.emit("s1", 0.0)
+    desk.views.connections.untap_all_asked.emit()
+    await asyncio.sleep(0)
+    assert bench.asked[-3:] == [(Act.TAP, "s1", 0.1), (Act.UNTAP, "s1"), (Act.UNTAP, "")]

@@ -21,6 +21,9 @@ _WITHOUT_QT = (
     "The window needs Qt, which is not installed ({reason}).\n"
     "Install it with: pip install 'sonde[desktop]'. The gateway runs without it: sonde gateway"
 )
+_DECODER = typer.Option(
+    metavar="FILE", help="A decoder of your own, a Python file; more than once for several."
+)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -120,7 +123,11 @@ def ui(
     no_players: Annotated[
         bool, typer.Option("--no-players", help="Start without simulated players.")
     ] = False,
-    data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
+    no_capture: Annotated[
+        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
+    ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
@@ -132,7 +139,7 @@ def ui(
     if open_ is not None and (cluster or connect or proxy):
         _refuse("--open shows a file: leave out --cluster, --connect and --proxy")
     open_window(
-        capture=open_,
+        file=open_,
         connect=connect,
         proxy=proxy,
         listen=listen,
@@ -144,7 +151,9 @@ def ui(
         screenshot=screenshot,
         after_s=seconds(after),
         players=not no_players,
+        capture=not no_capture,
         data_dir=data_dir,
+        decoders=_decoders(decoder),
     )
 
 
@@ -201,6 +210,7 @@ def proxy(
     rewrite_host: Annotated[
         bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
     ] = False,
+    decoder: Annotated[list[Path] | None, _DECODER] = None,
 ) -> None:
     """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
     from sonde_lab.proxy_console import run  # late: only this command needs them
@@ -208,7 +218,7 @@ def proxy(
     from sonde_lab.proxy_process import run_loop
 
     options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
-    raise typer.Exit(run_loop(run(options, print_, capture)))
+    raise typer.Exit(run_loop(run(options, print_, capture, _decoders(decoder))))
 
 
 @app.command()
@@ -225,6 +235,28 @@ def show(
     raise typer.Exit(show_rows(file, limit, filter))
 
 
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .sonde, .har or .jsonl file.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A new .sonde, .har, .jsonl, .csv or .md file.")
+    ],
+    filter: Annotated[str, typer.Option("--filter", metavar="TEXT", help="Only these rows.")] = "",
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Leave secrets as they are.")] = False,
+    read_as: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="What IN is; else by its suffix.")
+    ] = "",
+    write_as: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="What OUT is to be; else by its suffix.")
+    ] = "",
+) -> None:
+    """Write the rows of a file into a new one of another format, secrets masked."""
+    from sonde_lab.export.console import convert as convert_rows  # late: only this command needs it
+
+    code = convert_rows(source, target, filter, masks=not no_redact, read_as=read_as, write_as=write_as)
+    raise typer.Exit(code)
+
+
 def _serve(command: str, arguments: list[str]) -> None:
     from sonde_server.__main__ import main as serve  # late: the window does not need it
 
@@ -233,7 +265,7 @@ def _serve(command: str, arguments: list[str]) -> None:
 
 def open_window(
     *,
-    capture: Path | None = None,
+    file: Path | None = None,
     connect: str = "",
     proxy: str = "",
     listen: str = "",
@@ -245,7 +277,9 @@ def open_window(
     screenshot: Path | None = None,
     after_s: float = 8.0,
     players: bool = True,
+    capture: bool = True,
     data_dir: Path | None = None,
+    decoders: tuple[Path, ...] = (),
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
     try:
@@ -258,22 +292,36 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, capture),
+        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, file),
         perspective=perspective,
         theme=theme,
         size=size,
         screenshot=screenshot,
         after_s=after_s,
         players=players,
+        capture=capture,
         data_dir=data_dir,
+        decoders=decoders,
     )
     raise typer.Exit(run(options))
 
 
-def _endpoint(connect: str, token: str, cluster: bool, capture: Path | None) -> Endpoint | None:
+def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
+    """The named decoders; one that cannot be read is refused at once."""
+    from sonde_lab.decoders.own.sources import SourceUnreadable, named_file  # late: see above
+
+    for path in files or ():
+        try:
+            named_file(path)
+        except SourceUnreadable as error:
+            _refuse(f"--decoder: {error}")
+    return tuple(files or ())
+
+
+def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:
     """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
-    if capture is not None:
-        return _capture(capture)
+    if file is not None:
+        return _capture(file)
     if cluster:
         from sonde_lab.endpoints import CLUSTER  # late: see above
 

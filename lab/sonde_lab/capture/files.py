@@ -34,6 +34,11 @@ class CaptureLimits:
     keep_bytes: int = 4 << 30
     min_free_bytes: int = 512 << 20
 
+    @property
+    def kept_in_words(self) -> str:
+        """Which captures are kept: "the newest 20 within 4 GB"."""
+        return f"the newest {self.keep_files:,} within {self.keep_bytes / (1 << 30):g} GB"
+
 
 class OwnFile(NamedTuple):
     """A file of the pattern; `size_bytes` with what SQLite keeps beside it."""

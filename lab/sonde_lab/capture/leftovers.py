@@ -25,6 +25,12 @@ class _State(enum.Enum):
     UNFINISHED = 2
 
 
+class _Repair(enum.Enum):
+    DONE = 0
+    FAILED = 1
+    IN_USE = 2
+
+
 class Leftover(NamedTuple):
     """An unfinished capture: how many rows it holds and when the last of them came (Unix s; 0: there is none)."""
 
@@ -41,8 +47,9 @@ def recover(folder: Path) -> list[Leftover]:
         with contextlib.suppress(CaptureUnreadable, OSError):
             state = _state_of(file.path)
             if state is _State.UNFINISHED:
-                leftover = _look_at(file.path)
-                found.append(leftover._replace(repaired=_repair(file.path)))
+                leftover, repair = _look_at(file.path), _repair(file.path)
+                if repair is not _Repair.IN_USE:  # whatever its number says: somebody lives who writes it
+                    found.append(leftover._replace(repaired=repair is _Repair.DONE))
             elif state is _State.APART:
                 _repair(file.path)
     return found
@@ -67,21 +74,22 @@ def _look_at(path: Path) -> Leftover:
         return Leftover(path, reader.rows, wall, False)
 
 
-def _repair(path: Path) -> bool:
-    """Bring what lies beside the file into it, and mark it; whether that went well."""
+def _repair(path: Path) -> _Repair:
+    """Bring what lies beside the file into it, and mark it."""
     try:
-        database = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+        database = sqlite3.connect(path, isolation_level=None, timeout=0.2)
     except sqlite3.Error:
-        return False
+        return _Repair.FAILED
     try:
         database.execute("PRAGMA trusted_schema = OFF")
+        database.execute("PRAGMA journal_mode = DELETE")  # needs the file for itself
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > 1:
             marks = [("closed_wall", time.time()), ("recovered", 1)]
-            database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks)
-        (mode,) = database.execute("PRAGMA journal_mode = DELETE").fetchone()
-        return bool(mode == "delete")
-    except sqlite3.Error:
-        return False
+            database.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", marks)
+    except sqlite3.Error as error:
+        is_busy = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY
+        return _Repair.IN_USE if is_busy else _Repair.FAILED
     finally:
         database.close()
+    return _Repair.DONE

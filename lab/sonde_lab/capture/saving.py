@@ -10,10 +10,12 @@ import os
 import sqlite3
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sonde_lab.capture.files import SAVED
+from sonde_lab.capture.joining import append
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.schema import SIDE_FILES, CaptureFailed, CaptureUnreadable, migrate
 
@@ -38,31 +40,46 @@ class Saving:
     def __init__(self) -> None:
         self.share = 0.0
         self.is_cancelled = False
+        self._begin, self._weight = 0.0, 1.0
 
     def cancel(self) -> None:
         """Stop soon, and leave nothing behind."""
         self.is_cancelled = True
 
-    def on_pages(self, _status: int, remaining: int, total: int) -> None:
-        """Called by SQLite after each step."""
-        self.share = 1.0 - remaining / total if total else 0.0
+    def enter(self, begin: float, weight: float) -> None:
+        """The next file: `begin` is the share that is done before it, `weight` its part of all."""
+        self._begin, self._weight = begin, weight
+
+    def on_share(self, share: float) -> None:
+        """How much of the present file is done.
+
+        Raises:
+            SaveCancelled: the copy is not wanted any more.
+        """
+        self.share = self._begin + share * self._weight
         if self.is_cancelled:
             raise SaveCancelled
 
+    def on_pages(self, _status: int, remaining: int, total: int) -> None:
+        """Called by SQLite after each step."""
+        self.on_share(1.0 - remaining / total if total else 0.0)
 
-def save(source: Path, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
-    """Copy the capture `source`, as it is at this moment, to `target`. Takes its time: call it in a thread.
+
+def save(sources: Sequence[Path], target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+    """Copy a capture, as it is at this moment, to `target`: one file, or all files of a run in their order.
+
+    Takes its time: call it in a thread.
 
     Raises:
         CaptureFailed: it cannot be read or written, or `target` is there already. SaveCancelled: as `saving` said.
     """
-    _check(source, target, overwrite)
     try:
+        _check(sources, target, overwrite)
         handle, name = tempfile.mkstemp(".tmp", ".sonde-", target.parent)  # only its owner reads it
         os.close(handle)
         unfinished = Path(name)
         try:
-            rows = _copy(source, unfinished, saving)
+            rows = _copy(sources, unfinished, saving)
             unfinished.replace(target)
         finally:
             for end in ("", *SIDE_FILES):
@@ -73,9 +90,9 @@ def save(source: Path, target: Path, saving: Saving, *, overwrite: bool = False)
         raise CaptureFailed(f"{target} could not be saved: {why}") from None
 
 
-def _check(source: Path, target: Path, overwrite: bool) -> None:
+def _check(sources: Sequence[Path], target: Path, overwrite: bool) -> None:
     if os.path.lexists(target):
-        if os.path.exists(target) and os.path.samefile(source, target):
+        if target.exists() and any(target.samefile(source) for source in sources):
             raise CaptureFailed(f"{target} is the capture that is being written; choose another name")
         if not overwrite:
             raise CaptureFailed(f"{target} is there already; choose another name")
@@ -84,17 +101,22 @@ def _check(source: Path, target: Path, overwrite: bool) -> None:
             raise CaptureFailed(f"{target}{end} is there: that file is open elsewhere; choose another name")
 
 
-def _copy(source: Path, target: Path, saving: Saving) -> int:
-    copy = sqlite3.connect(target, isolation_level=None)
+def _copy(sources: Sequence[Path], target: Path, saving: Saving) -> int:
+    sizes = [max(1, source.stat().st_size) for source in sources]
+    copy = sqlite3.connect(target, isolation_level=None, uri=True)
     try:
-        with CaptureReader.open(source) as reader:
+        saving.enter(0.0, sizes[0] / sum(sizes))
+        with CaptureReader.open(sources[0]) as reader:
             reader.copy_to(copy, _PAGES_AT_ONCE, saving.on_pages)
         copy.execute("PRAGMA trusted_schema = OFF")
         copy.execute("PRAGMA journal_mode = DELETE")
         migrate(copy)
-        marks = [(SAVED, time.time()), ("closed_wall", time.time())]
-        copy.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks)
+        for number, source in enumerate(sources[1:], 1):
+            saving.enter(sum(sizes[:number]) / sum(sizes), sizes[number] / sum(sizes))
+            append(copy, source, saving.on_share)
         (rows,) = copy.execute("SELECT count(*) FROM row").fetchone()
+        marks = [(SAVED, time.time()), ("closed_wall", time.time()), ("rows", rows)]
+        copy.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", marks)
         return int(rows)
     finally:
         copy.close()

@@ -46,8 +46,8 @@ _SNAPSHOT_BYTES: Final = (
 class CaptureWriter:
     """One new file. `rows` and `payload_bytes` are written, `rows_lost` are not; `failure` says why it stopped.
 
-    `left_out` counts annotations, comments and snapshots that found no room or were too large; `file_bytes` is what
-    the file takes on the disk. `about` goes into the table `meta`.
+    `left_out` counts annotations, comments and snapshots that found no room or were too large; `file_bytes` is how
+    large the file is, with what SQLite has not yet brought into it. `about` goes into the table `meta`.
 
     Raises:
         CaptureFailed: the file is there already, or cannot be made.
@@ -72,6 +72,7 @@ class CaptureWriter:
         self._file = _make(path)
         written_here.add(self._file)
         self._database = self._open(about)
+        (self._page_bytes,) = self._database.execute("PRAGMA page_size").fetchone()
         self._items = ItemWriter(self._database)
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -174,7 +175,8 @@ class CaptureWriter:
         self._database.execute("BEGIN")
         added = [self._items.write(item) for item in taken]
         self._database.execute("COMMIT")
-        self._count(added, status.st_size + _size_of(f"{self.path}-wal"))
+        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
+        self._count(added, pages * self._page_bytes)
 
     def _count(self, added: list[Written], file_bytes: int) -> None:
         with self._changed:
@@ -205,7 +207,12 @@ class CaptureWriter:
             if self.failure:
                 database.execute("ROLLBACK") if database.in_transaction else None
             else:
-                closed = [("closed_wall", time.time()), ("rows", self.rows)]
+                closed = [
+                    ("closed_wall", time.time()),
+                    ("rows", self.rows),
+                    ("rows_lost", self.rows_lost),
+                    ("left_out", self.left_out),
+                ]
                 database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", closed)
                 with contextlib.suppress(
                     sqlite3.OperationalError
@@ -216,7 +223,6 @@ class CaptureWriter:
         finally:
             database.close()
             written_here.discard(self._file)
-            self.file_bytes = _size_of(str(self.path))
 
     def _open(self, about: Sequence[tuple[str, object]]) -> sqlite3.Connection:
         database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
@@ -233,13 +239,6 @@ class CaptureWriter:
             self.path.unlink(missing_ok=True)
             raise CaptureFailed(f"{self.path} cannot be written: {error}; choose another place") from None
         return database
-
-
-def _size_of(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def _make(path: Path) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sonde_lab.envelope import BINARY
 from sonde_lab.expert.findings import Findings, Told
-from sonde_lab.records import Direction, Kind
+from sonde_lab.records import Direction, Flag, Kind
 from sonde_lab.ring import Ring
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,8 @@ class Batch:
         self.rtt_ms = ring.column("rtt_ms", ids)
         self.protocol = ring.column("protocol", ids)
         direction = ring.column("direction", ids)
-        self.is_frame: Mask = self.kind == Kind.FRAME
+        # Of a tapped connection perhaps only a part is shown: what is missing there means nothing.
+        self.is_frame: Mask = (self.kind == Kind.FRAME) & ((self.flags & int(Flag.TAPPED)) == 0)
         self.is_close: Mask = self.kind == Kind.CLOSE
         # A connection that ended, or of which no more is read here: what does not come then is nobody's fault.
         self.is_end: Mask = self.is_close | ((self.kind == Kind.NOTE) & self.op_is(UNREAD))

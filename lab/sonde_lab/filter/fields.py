@@ -90,6 +90,7 @@ FLAGS: Final[Mapping[str, tuple[Flag, str]]] = MappingProxyType(
         "fragments": (Flag.FRAGMENT, "it came in several frames"),
         "deflated": (Flag.COMPRESSED, "it was compressed on the wire"),
         "control": (Flag.CONTROL, "it is a ping, pong or close of RFC 6455"),
+        "undecoded": (Flag.UNDECODED, "a decoder of your own failed at it"),
         "heartbeat": (Flag.HEARTBEAT, "it only says that somebody lives"),
     }
 )

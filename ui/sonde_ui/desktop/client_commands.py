@@ -1,4 +1,4 @@
-"""What a person does to own clients: one more, another one current, one less, and acts on a named one.
+"""What a person does to own clients (one more, another one current, one less, acts on a named one), and taps.
 
 Owns the way from the list of connections to the workbench. Refuses rules: what is possible says the workbench.
 """
@@ -38,6 +38,17 @@ class ClientCommands:
     def remove(self, name: str = "") -> None:
         """Leave with a client and forget it; without a name the current one."""
         self._tasks.start("remove the client", self._workbench.remove_client(name))
+
+    def tap(self, session: str, share: float) -> None:
+        """Show a session's frames, or a share of them; 0: no more."""
+        if share > 0:
+            self._tasks.start("tap the session", self._workbench.tap(session=session, sample=share))
+        else:
+            self._tasks.start("end the tap", self._workbench.untap(session=session))
+
+    def untap_all(self) -> None:
+        """Show nobody else's frames any more."""
+        self._tasks.start("end all taps", self._workbench.untap())
 
     def act(self, act: Act, name: str) -> None:
         """An act on a named client."""

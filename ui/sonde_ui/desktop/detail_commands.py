@@ -1,4 +1,5 @@
-"""What can be done with the selected row in the detail: copying its message, comparing, going to another row.
+"""What can be done with the selected row in the detail: copying its message, comparing, going to another row; and
+which decoders read it.
 
 Owns the way from these acts to the views. Refuses to know how a value is written or compared.
 """
@@ -8,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.copy_menu import COPIES
+from sonde_ui.desktop.windows.decoders_dialog import DecodersDialog
 from sonde_ui.desktop.windows.view_host import ViewHost
 
 _BY_NAME: Final = dict(zip(("json", "python", "hex"), COPIES, strict=True))
@@ -19,8 +23,10 @@ _BY_NAME: Final = dict(zip(("json", "python", "hex"), COPIES, strict=True))
 class DetailCommands:
     """A part of `Commands`. `say` puts a sentence into the status bar."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], workbench: Workbench, settings: Settings) -> None:
         self._say = say
+        self._decoders = workbench.decoders
+        self._settings = settings
         self._views: Views | None = None
         self._host: ViewHost | None = None
 
@@ -45,6 +51,17 @@ class DetailCommands:
         self._host.show_view("detail")
         self._views.detail.compare_with(row_id)
         self._say(f"Pinned #{figures.count(row_id + 1)}: select another row to compare it with this one")
+
+    def show_decoders(self) -> None:
+        """List the decoders of a person's own, where they may be allowed to run."""
+        if self._views is None:
+            return
+        dialog = DecodersDialog(self._decoders, self._views.detail.window())
+        dialog.changed.connect(self._remember_decoders)
+        dialog.open()
+
+    def _remember_decoders(self) -> None:
+        self._settings.decoders = sorted(self._decoders.allowed)
 
     def go_to_row(self, row_id: int) -> None:
         """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""

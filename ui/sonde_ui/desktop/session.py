@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from sonde_lab.decoders.own.sources import SourceUnreadable, named_file
 from sonde_lab.endpoints import EMBEDDED, Endpoint
 from sonde_lab.workbench import Workbench, WorkbenchConfig
 from sonde_ui.desktop.app import Ending, WindowOptions
@@ -49,7 +50,11 @@ class WindowSession:
         self.window = window
         data = options.data_dir or data_folder()
         kept = WorkbenchConfig(
-            ring_rows=_ROWS, ring_bytes=_PAYLOAD_BYTES, spool=data / "spool", captures=data / "captures"
+            ring_rows=_ROWS,
+            ring_bytes=_PAYLOAD_BYTES,
+            spool=data / "spool",
+            captures=data / "captures",
+            decoders=data / "decoders",
         )
         self.workbench = Workbench(config=kept)
         self.bridge = Bridge(self.workbench)
@@ -61,14 +66,18 @@ class WindowSession:
         painted_at = time.monotonic()
         sys.excepthook = self._on_error
         try:
+            self._use_decoders()
             endpoint = self._first_endpoint()
             players = self._files.settings.players
+            await self.workbench.set_capture(self._files.settings.capture)  # first, so that it has every row
             self.tasks.start(f"open {endpoint.name}", self.workbench.open(endpoint, players))
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
             self._tell_what_was_broken()
-            if self._options.screenshot is not None:
+            if self._options.screenshot is None:
+                self.tasks.start("look at captures of earlier runs", self.workbench.recover_captures())
+            else:
                 self.tasks.start("take the picture", self._take_picture(self._options.screenshot, painted_at))
             gc.collect()
             gc.freeze()
@@ -79,6 +88,22 @@ class WindowSession:
         finally:
             await self._shut_down()
             sys.excepthook = sys.__excepthook__
+
+    def _use_decoders(self) -> None:
+        """Those that a person has named, and those that were allowed in the window before."""
+        decoders = self.workbench.decoders
+        decoders.allowed = set(self._files.settings.decoders)
+        decoders.use_allowed()
+        for path in self._options.decoders:
+            try:
+                decoders.use(named_file(path))
+            except SourceUnreadable as error:
+                self.bridge.tell(
+                    "decoder_unreadable",
+                    "A decoder cannot be read",
+                    str(error),
+                    "Name another file with --decoder.",
+                )
 
     async def _furnish(self) -> Desk:
         from sonde_ui.desktop.windows.desk import Desk  # late: the gateway's process is starting meanwhile

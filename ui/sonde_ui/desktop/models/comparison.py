@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from sonde_lab.decoders.own.answers import Answer
 from sonde_lab.differing import (
     Change,
     Difference,
@@ -24,7 +25,7 @@ from sonde_lab.looking_back import Entry, worked_out
 from sonde_lab.records import Record
 from sonde_lab.wording import number
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.models.payload import OPCODE_BINARY, read_value
+from sonde_ui.desktop.models.payload import OPCODE_BINARY, read_decoded
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.value_tree import value_text
 
@@ -68,9 +69,14 @@ class Comparison:
     changes: int = 0
 
 
-def compare_records(before: Record, after: Record) -> Comparison:
-    """One row with another: as trees where both are, else as lines of text, else as rows of bytes."""
-    old, new = read_value(before), read_value(after)
+def compare_records(
+    before: Record, after: Record, answers: tuple[Answer | None, Answer | None] = (None, None)
+) -> Comparison:
+    """One row with another: as trees where both are, else as lines of text, else as rows of bytes.
+
+    `answers` are those of a person's own decoders.
+    """
+    old, new = read_decoded(before, answers[0]), read_decoded(after, answers[1])
     if not old.problem and not new.problem:
         return _of_values(difference(old.value, new.value))
     if OPCODE_BINARY in (before.opcode, after.opcode):

@@ -13,8 +13,9 @@ from typing import Any, Final
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from sonde_client import ConnectionStatus
-from sonde_lab.changes import ProxiedRow, SessionRow
+from sonde_lab.changes import ProxiedRow, SessionRow, TapRow
 from sonde_lab.filter.expression import quoted
+from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.guarded import guarded
@@ -66,10 +67,17 @@ class Link:
     is_heading: bool = False
     is_adder: bool = False
     subject: str = ""
+    can_tap: bool = False
+    is_tapped: bool = False
 
 
 CURRENT: Final = "current"
 ADDER: Final = Link("adder", "Add a client", "", Shape.DOT, "accent", "", "", is_adder=True)
+
+
+def is_monitor(status: ConnectionStatus) -> bool:
+    """Whether a client is told of sessions and nodes now."""
+    return status.state == ConnectionState.LIVE and Role.MONITOR in status.roles
 
 
 def own_link(name: str, status: ConnectionStatus, is_current: bool, now: float) -> Link:
@@ -129,10 +137,10 @@ def _own_tip(name: str, status: ConnectionStatus) -> str:
     return "\n".join(lines)
 
 
-def session_link(row: SessionRow, show_node: bool, is_fresh: bool) -> Link:
-    """The row of a session of the gateway; its node where there are several."""
+def session_link(row: SessionRow, show_node: bool, is_fresh: bool, tap: TapRow | None = None) -> Link:
+    """The row of a session of the gateway; its node where there are several, its tap where there is one."""
     detached = row.state != "connected"
-    parts = [row.state if detached else "", row.node if show_node else ""]
+    parts = [row.state if detached else "", row.node if show_node else "", "" if tap is None else share(tap)]
     return Link(
         key=f"session:{row.session}",
         name=one_line(row.name or row.user, 80),
@@ -140,10 +148,17 @@ def session_link(row: SessionRow, show_node: bool, is_fresh: bool) -> Link:
         shape=(Shape.RING if detached else Shape.DOT) if is_fresh else Shape.HOLLOW,
         tone=("warn" if detached else "ok") if is_fresh else "dim",
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
-        filter_text=quoted(row.user),
+        filter_text=quoted(row.user) if tap is None or not tap.conn else f"conn:{quoted(tap.conn)}",
         tooltip=tool_tip(_session_tip(row)),
         subject=row.session,
+        can_tap=True,
+        is_tapped=tap is not None,
     )
+
+
+def share(tap: TapRow) -> str:
+    """How much of a session is shown, where it is not all."""
+    return "" if tap.sample >= 1 else f"1 in {1 / tap.sample:.0f}"
 
 
 def _session_tip(row: SessionRow) -> str:
@@ -178,7 +193,8 @@ def _spoken(link: Link) -> str:
     if link.is_adder or link.is_heading:
         return link.name
     current = CURRENT if link.is_current and CURRENT not in link.note else ""
-    parts = (link.name, current, link.note or "live", link.figure)
+    tapped = "tapped" if link.is_tapped else ""
+    parts = (link.name, current, tapped, link.note or "live", link.figure)
     return ", ".join(part for part in parts if part not in ("", figures.NOTHING))
 
 
@@ -214,6 +230,7 @@ class ConnectionsModel(LinksModel):
         self._own: dict[str, ConnectionStatus] = {}
         self._sessions: tuple[SessionRow, ...] = ()
         self._proxied: tuple[ProxiedRow, ...] = ()
+        self._taps: tuple[TapRow, ...] = ()
         self._current = ""
         self.can_add = False  # whether one more client is on offer
 
@@ -229,6 +246,17 @@ class ConnectionsModel(LinksModel):
     def set_sessions(self, sessions: tuple[SessionRow, ...]) -> None:
         """The gateway's sessions; own ones stand above already."""
         self._sessions = sessions
+
+    def set_taps(self, taps: tuple[TapRow, ...]) -> None:
+        """Whose frames are shown."""
+        self._taps = taps
+
+    def _tap_of(self, row: SessionRow) -> TapRow | None:
+        """The tap that shows a session, its own before one of many."""
+        if not self._taps:
+            return None
+        fitting = [t for t in self._taps if t.session in ("", row.session) and t.user in ("", row.user)]
+        return max(fitting, key=lambda tap: (tap.session, tap.user), default=None)
 
     def set_proxied(self, rows: tuple[ProxiedRow, ...]) -> None:
         """Connections through the proxy, newest first."""
@@ -255,9 +283,8 @@ class ConnectionsModel(LinksModel):
 
     @property
     def _is_fresh(self) -> bool:
-        """Whether the current client is there to be told of sessions."""
-        status = self._own.get(self._current)
-        return status is not None and status.state == ConnectionState.LIVE
+        """Whether a client is there to be told of sessions."""
+        return any(map(is_monitor, self._own.values()))
 
     def rebuild(self, now: float) -> None:
         """Make the rows anew and tell Qt the least that it needs to know."""
@@ -272,6 +299,10 @@ class ConnectionsModel(LinksModel):
         )
         if others:
             title = f"Sessions at the gateway · {len(others):,}{'' if self._is_fresh else ' · as last seen'}"
-            links.append(Link("heading", title, "", Shape.DOT, "dim", "", "", is_heading=True))
-        show_node = len({row.node for row in self._sessions}) > 1
-        return links + [session_link(row, show_node, self._is_fresh) for row in others]
+            show_node = len({row.node for row in self._sessions}) > 1
+            fresh = self._is_fresh
+            below = [session_link(row, show_node, fresh, self._tap_of(row)) for row in others]
+            tapped = sum(link.is_tapped for link in below)
+            figure = f"{tapped:,} tapped" if tapped else ""
+            links += [Link("heading", title, "", Shape.DOT, "dim", figure, "", is_heading=True), *below]
+        return links

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sonde_lab.framing import Bits, Fact, bits_of, row_facts, wire_facts
 from sonde_lab.records import Record
 from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.plain import one_line
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,8 +31,8 @@ class FactLine:
         return "  ".join(part for part in (self.name, self.value, self.says) if part)
 
 
-def frame_lines(record: Record) -> list[FactLine]:
-    """Everything that is known of a row."""
+def frame_lines(record: Record, reader: str = "") -> list[FactLine]:
+    """Everything that is known of a row; `reader` is the person's own decoder that has read it."""
     bits, lines = bits_of(record), list[FactLine]()
     if bits:
         lines += [FactLine("", bits=tuple(bits))] * 2  # the strip is two lines high
@@ -39,6 +40,8 @@ def frame_lines(record: Record) -> list[FactLine]:
     if wire:
         lines += [_heading("On the wire"), *map(_fact, wire)]
     lines += [_heading("The row"), *map(_fact, row_facts(record)), *map(_fact, _times(record))]
+    if reader:
+        lines.append(FactLine("your decoder", one_line(reader, 64)))
     if bits:
         lines += [_heading("The header, bit by bit"), *(FactLine(b.name, b.value, b.says) for b in bits)]
     return lines

@@ -15,6 +15,7 @@ import numpy as np
 
 from sonde_lab.decoders.choosing import by_name
 from sonde_lab.decoders.decoding import Decoded
+from sonde_lab.decoders.own.answers import Answer
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_protocol.codes import close_name, reaction
 from sonde_ui.desktop.models import figures
@@ -120,6 +121,24 @@ def _read_foreign(record: Record, label: str) -> Reading:
             label, problem="No protocol that is known here, so there is no tree. See Text and Hex."
         )
     return Reading(label, decoded.value)
+
+
+def read_answer(record: Record, answer: Answer) -> Reading:
+    """The tree that a person's own decoder has made of a message."""
+    parts = [answer.op or record.op, answer.channel or record.channel]
+    return Reading(one_line(" · ".join(part for part in parts if part)), answer.value)
+
+
+def read_decoded(record: Record, answer: Answer | None) -> Reading:
+    """The tree of a record, as a person's own decoder has made it where there is such an answer."""
+    return read_value(record) if answer is None or not answer.has_value else read_answer(record, answer)
+
+
+def trouble_text(decoder: str, answer: Answer) -> str:
+    """What went wrong in a person's own decoder: its last words, and where in its own code."""
+    lines = [f"The decoder “{one_line(decoder, 64)}” failed at this message.", one_line(answer.problem)]
+    lines += [f"    {one_line(line)}" for line in answer.trace]
+    return "\n".join([*lines, "", "The message as it came stands under Text and Hex."])
 
 
 def _facts(record: Record) -> dict[str, Any]:

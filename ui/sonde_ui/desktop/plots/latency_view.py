@@ -34,6 +34,7 @@ _NONE: Final = "Nothing measured yet: the first round trip appears within second
 RATES_KEPT: Final = 7_200
 RATE_HEIGHT: Final = 64
 SHORTEST_ALL_S: Final = 60.0
+TABLE: Final = ("rtt_ms", "in_msgs_per_s", "out_msgs_per_s", "in_bytes_per_s", "out_bytes_per_s")
 
 
 class LatencyView(QWidget):
@@ -115,6 +116,22 @@ class LatencyView(QWidget):
     def choose_stretch(self, tab: int) -> None:
         """Show the last minute (0), five minutes (1) or all (2)."""
         self._tabs.setCurrentIndex(tab)
+
+    def columns(self) -> dict[str, list[float]]:
+        """All that is kept of both plots as columns of one table, in order of time; NaN where one has no value."""
+        at, rtt_ms = self.series.samples()
+        nothing = [math.nan] * 4
+        rows = [(when, value, *nothing) for when, value in zip(at, rtt_ms, strict=True)]
+        rows += [
+            (rate.at, math.nan, rate.in_msgs, rate.out_msgs, rate.in_bytes, rate.out_bytes)
+            for rate in self.rates
+        ]
+        rows.sort(key=lambda row: row[0])
+        began = rows[0][0] if rows else 0.0
+        return {
+            "seconds": [row[0] - began for row in rows],
+            **{name: [row[place] for row in rows] for place, name in enumerate(TABLE, 1)},
+        }
 
     def _show_figures(self) -> None:
         now = time.monotonic()

@@ -59,6 +59,8 @@ class TreeMenu:
     def __init__(self, tree: ValueTreeView, filter_suggested: Callable[[str], None] | None = None) -> None:
         self._tree = tree
         self._suggest = filter_suggested
+        self.can_filter = True  # filters look into messages as Sonde reads them, not as other decoders do
+        self.more: Callable[[QMenu, Any, tuple[Any, ...]], None] | None = None  # adds somebody else's entries
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(self.open)
 
@@ -83,9 +85,11 @@ class TreeMenu:
         path = filter_path(message, keys) or ".".join(map(str, keys))
         menu.addSeparator()
         menu.addAction(f"Copy path {_label(path)}", partial(copy_text, path))
-        term = filter_term(message, keys, node.value) if self._suggest is not None else ""
+        term = filter_term(message, keys, node.value) if self.can_filter and self._suggest is not None else ""
         if term and self._suggest is not None:
             menu.addAction(f"Filter by {_label(term)}", partial(self._suggest, term))
+        if self.more is not None:
+            self.more(menu, message, keys)
 
 
 def _root(node: Node) -> Any:

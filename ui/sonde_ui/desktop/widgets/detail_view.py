@@ -9,17 +9,19 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
+from sonde_lab.decoders.own.answers import Answer
+from sonde_lab.decoders.own.desk import Pending
 from sonde_lab.literals import hex_text
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.models.payload import read_handshake, read_text, read_value
+from sonde_ui.desktop.models.payload import read_decoded, read_handshake, read_text, trouble_text
 from sonde_ui.desktop.models.plain import many_lines, one_line
 from sonde_ui.desktop.offload import Offload
 from sonde_ui.desktop.theme import font_data, themes
@@ -36,6 +38,7 @@ from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 TABS: Final = ("Tree", "Text", "Hex", "Diff", "Frame", "Handshake")
 TREE, TEXT, HEX, DIFF, FRAME, HANDSHAKE = range(6)
 NOTHING: Final = "Select a row to see all of it here."
+DECODING_MS: Final = 120  # a decoder that answers sooner leaves no flicker
 
 
 class DetailView(QWidget):
@@ -60,13 +63,16 @@ class DetailView(QWidget):
         self._copy = chip("Copy whole", name="Copy the whole payload", tip="Copy the whole payload as text")
         self._copy_as = chip("Copy as…", tip="Copy the whole message as JSON, Python or hex")
         self.tree = ValueTreeView("Payload as a tree")
-        self.text = QPlainTextEdit()
+        self.text = _bare_text("Payload as text")
         self.hex = HexView()
         self.offload = Offload()
-        self.diff = DiffView(lambda: workbench.ring, self.offload)
+        self.diff = DiffView(workbench, self.offload)
         self.frame = FrameView()
         self.headers = ValueTreeView("Handshake")
+        self.trouble = _bare_text("What went wrong in the decoder")
         self._problem = EmptyState("info", NOTHING)
+        self._waiting = QTimer(self, singleShot=True, interval=DECODING_MS)
+        self._waiting.timeout.connect(partial(self._say_problem, "Decoding…"))
         self._pages = QStackedWidget()
         self._lay_out()
         self._tabs.currentChanged.connect(self._on_tab)
@@ -79,14 +85,11 @@ class DetailView(QWidget):
         self.clear()
 
     def _lay_out(self) -> None:
-        self.text.setReadOnly(True)
-        self.text.setAccessibleName("Payload as text")
-        self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.text.setProperty("look", "bare")
         self._dress()
         themes.changed.connect(self._dress)
         for page in (self.tree, self.text, self.hex, self.diff, self.frame, self.headers, self._problem):
             self._pages.addWidget(page)
+        self._pages.addWidget(self.trouble)
         bar = QHBoxLayout()
         bar.setContentsMargins(4, 0, 8, 0)
         bar.setSpacing(8)
@@ -103,9 +106,10 @@ class DetailView(QWidget):
         column.addWidget(self._pages, 1)
 
     def _dress(self) -> None:
-        self.text.setFont(font_data())
         panel = themes.current().panel.name()
-        self.text.setStyleSheet(f"QPlainTextEdit {{ border: none; background: {panel}; padding: 4px 8px; }}")
+        for text in (self.text, self.trouble):
+            text.setFont(font_data())
+            text.setStyleSheet(f"QPlainTextEdit {{ border: none; background: {panel}; padding: 4px 8px; }}")
 
     # -------------------------------------------------------------- doors
 
@@ -118,6 +122,7 @@ class DetailView(QWidget):
         self._record = ring.record(row_id)
         self._row_id = row_id
         self._filled.clear()
+        self._waiting.stop()
         is_handshake = self._record.kind == Kind.HANDSHAKE
         self._copy.setVisible(bool(self._record.payload))
         self._copy_as.setVisible(bool(self._record.payload))
@@ -131,6 +136,7 @@ class DetailView(QWidget):
 
     def clear(self, why: str = NOTHING) -> None:
         """Nothing is selected."""
+        self._waiting.stop()
         self._record = None
         self._filled.clear()
         blocked = self._tabs.blockSignals(True)
@@ -154,7 +160,7 @@ class DetailView(QWidget):
         record = self._record
         if record is None:
             return
-        reading = read_value(record)
+        reading = read_decoded(record, self._workbench.decoders.known(self._row_id))
         text = record.payload.decode("utf-8", "replace")
         is_hex = copy.write is hex_text
         copy_value(copy, record.payload if is_hex else text if reading.problem else reading.value)
@@ -200,7 +206,8 @@ class DetailView(QWidget):
         elif tab == DIFF:
             self._show_once(DIFF, lambda: self.diff.show_row(self._row_id), self.diff)
         elif tab == FRAME:
-            self._show_once(FRAME, lambda: self.frame.show_record(record), self.frame)
+            reader = self._workbench.decoders.reader_of(self._row_id)
+            self._show_once(FRAME, lambda: self.frame.show_record(record, reader), self.frame)
         else:
             reading = read_handshake(record)
             self._show_once(
@@ -217,12 +224,40 @@ class DetailView(QWidget):
         self._pages.setCurrentWidget(page)
 
     def _fill_tree(self, record: Record) -> None:
-        reading = read_value(record)
+        """The tree that a decoder of one's own makes, as soon as it is there; without one our own reading."""
+        if TREE in self._filled:
+            self._pages.setCurrentWidget(self.tree)
+            return
+        answer = self._workbench.decoders.look(self._row_id, partial(self._on_decoded, self._row_id))
+        if isinstance(answer, Pending):
+            self._waiting.start()
+        else:
+            self._show_answer(record, answer)
+
+    def _on_decoded(self, row_id: int, answer: Answer | None) -> None:
+        record = self._record
+        if record is not None and row_id == self._row_id and self._tabs.currentIndex() == TREE:
+            self._show_answer(record, answer)
+
+    def _show_answer(self, record: Record, answer: Answer | None) -> None:
+        self._waiting.stop()
+        if answer is not None and answer.problem:
+            name = self._workbench.decoders.reader_of(self._row_id)
+            self.trouble.setPlainText(many_lines(trouble_text(name, answer)))
+            self._pages.setCurrentWidget(self.trouble)
+            return
+        self.tree_menu.can_filter = answer is None or not answer.has_value
+        reading = read_decoded(record, answer)
+        if answer is not None:
+            self.figures_changed.emit(self._figures(record))  # now with the decoder's name
         if reading.problem:
-            self._problem.say("info", reading.problem)
-            self._pages.setCurrentWidget(self._problem)
+            self._say_problem(reading.problem)
             return
         self._show_once(TREE, lambda: self.tree.show_value(reading.label, reading.value), self.tree)
+
+    def _say_problem(self, sentence: str) -> None:
+        self._problem.say("info", sentence)
+        self._pages.setCurrentWidget(self._problem)
 
     def _fill_text(self, record: Record) -> None:
         page = read_text(record)
@@ -243,6 +278,18 @@ class DetailView(QWidget):
         ]
         if record.kind in (Kind.FRAME, Kind.HANDSHAKE):
             parts.append(str(figures.size(record.size)))
-        comment = one_line(self._workbench.ring.comments.text(self._row_id), 80)
+        comment = one_line(self._workbench.ring.comments.text(self._row_id))
         parts.append(f"“{comment}”" if comment else "")
+        reader = self._workbench.decoders.reader_of(self._row_id)
+        parts.append(f"read by {one_line(reader, 40)}" if reader else "")
         return " · ".join(part for part in parts if part)
+
+
+def _bare_text(name: str) -> QPlainTextEdit:
+    """A page of text that is read, not written."""
+    text = QPlainTextEdit()
+    text.setReadOnly(True)
+    text.setAccessibleName(name)
+    text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+    text.setProperty("look", "bare")
+    return text

@@ -24,9 +24,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sonde_lab.decoders.own.answers import Answer
+from sonde_lab.decoders.own.desk import Pending
 from sonde_lab.differing import Sign
 from sonde_lab.looking_back import gathered, is_state, previous_like
 from sonde_lab.ring import Ring
+from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.comparison import Comparison, DiffLine, compare_records, compare_states
 from sonde_ui.desktop.models.line_list import LINE as LINE_ROLE
@@ -131,9 +134,9 @@ class DiffView(QWidget):
 
     row_asked = Signal(int)
 
-    def __init__(self, ring: Callable[[], Ring], offload: Offload, parent: QWidget | None = None) -> None:
+    def __init__(self, workbench: Workbench, offload: Offload, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._ring = ring
+        self._workbench = workbench
         self._offload = offload
         self._row_id = -1
         self._other_id: int | None = None
@@ -236,11 +239,33 @@ class DiffView(QWidget):
             self._say("", None)
             self._show(Comparison(problem=problem))
             return
-        ring = self._ring()
-        before, after = ring.record(self._other_id), ring.record(self._row_id)
         self._say("Compared with", self._other_id)
-        is_small = len(before.payload) + len(after.payload) <= SMALL_BYTES
-        self._run(partial(compare_records, before, after), is_small)
+        self._compare_rows(self._other_id, self._row_id)
+
+    def _compare_rows(self, before_id: int, after_id: int) -> None:
+        """As a person's own decoders read them, as soon as these have answered for both."""
+        answers: dict[int, Answer | None] = {}
+
+        def told(row_id: int, answer: Answer | None) -> None:
+            answers[row_id] = answer
+            ids = self._ring().ids
+            is_asked = (self._other_id, self._row_id) == (before_id, after_id)
+            if len(answers) < 2 or not is_asked or before_id not in ids or after_id not in ids:
+                return
+            before, after = self._ring().record(before_id), self._ring().record(after_id)
+            is_small = len(before.payload) + len(after.payload) <= SMALL_BYTES
+            read = (answers[before_id], answers[after_id])
+            self._run(partial(compare_records, before, after, read), is_small)
+
+        for row_id in (before_id, after_id):
+            answer = self._workbench.decoders.look(row_id, partial(told, row_id))
+            if isinstance(answer, Pending):
+                self._show(Comparison((DiffLine(Sign.SAME, note="Decoding…"),)))
+            else:
+                told(row_id, answer)
+
+    def _ring(self) -> Ring:
+        return self._workbench.ring
 
     def _why_not(self, pinned: bool) -> str:
         ids = self._ring().ids

@@ -102,7 +102,7 @@ class FrameView(LineView):
         super().__init__("The frame as it was on the wire", parent)
         self.paint_with(_FactDelegate(self))
 
-    def show_record(self, record: Record) -> None:
-        """Another row."""
-        self.content.show(frame_lines(record))
+    def show_record(self, record: Record, reader: str = "") -> None:
+        """Another row; `reader` is the person's own decoder that has read it."""
+        self.content.show(frame_lines(record, reader))
         self.scrollToTop()

@@ -12,7 +12,8 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
-from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
+from sonde_ui.desktop.models.traffic_cells import Column
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 from sonde_ui.desktop.theme import ROW, Theme, themes
 from sonde_ui.desktop.widgets.column_header import HEIGHT, ColumnHeader
 from sonde_ui.desktop.widgets.table_columns import TableColumns
@@ -180,6 +181,7 @@ class TrafficTable(QTableView):
         if self._following:
             self.scrollToBottom()
         elif rows_gone:
+            self.executeDelayedItemsLayout()  # only then does the bar know of rows that came
             bar.setValue(max(0, bar.value() - rows_gone * ROW))
 
     def top_row(self) -> int:
@@ -188,6 +190,7 @@ class TrafficTable(QTableView):
 
     def show_at_top(self, row: int) -> None:
         """Scroll so that `row` is the first in sight."""
+        self.executeDelayedItemsLayout()
         self.verticalScrollBar().setValue(row * ROW)
 
     def _scrolled_by_hand(self, _action: int) -> None:

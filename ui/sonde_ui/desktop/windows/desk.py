@@ -34,6 +34,7 @@ from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
 from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
+from sonde_ui.desktop.windows.exchange_desk import ExchangeDesk
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.palette import Palette
@@ -77,6 +78,7 @@ class Desk(QObject):
         self._make_cards()
         self._connect_views()
         self._connect_commands()
+        self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self._take_up(settings)
@@ -131,6 +133,8 @@ class Desk(QObject):
         self.views.connections.add_asked.connect(self.commands.clients.add)
         self.views.connections.current_asked.connect(self.commands.clients.make_current)
         self.views.connections.act_asked.connect(self.commands.clients.act)
+        self.views.connections.tap_asked.connect(self.commands.clients.tap)
+        self.views.connections.untap_all_asked.connect(self.commands.clients.untap_all)
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
@@ -170,6 +174,7 @@ class Desk(QObject):
         self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
         self.inspector.said.connect(self.status_bar.say)
+        self.commands.capture.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
         self.commands.keys_asked.connect(self.key_list.open)
