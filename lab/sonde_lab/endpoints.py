@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -229,7 +229,7 @@ def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
     """
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = [_table(endpoint) for endpoint in endpoints if endpoint.kind in SAVED]
+    tables = [table_text(endpoint) for endpoint in endpoints if endpoint.kind in SAVED]
     text = "# Sonde's endpoints. Pasted tokens are not kept here.\n\n" + "\n".join(tables)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -253,6 +253,15 @@ def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
         raise EndpointInvalid(
             f"'endpoint' must be at most {MAX_ENDPOINTS} [[endpoint]] tables", "endpoint", -1
         )
+    return from_tables(entries)
+
+
+def from_tables(entries: Sequence[Any]) -> list[Endpoint]:
+    """Endpoints of `[[endpoint]]` tables, as a file of endpoints or a profile has them.
+
+    Raises:
+        EndpointInvalid: one of them cannot be used; `index` says which.
+    """
     made: list[Endpoint] = []
     for index, entry in enumerate(entries):
         try:
@@ -357,7 +366,8 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     return value.strip()
 
 
-def _table(endpoint: Endpoint) -> str:
+def table_text(endpoint: Endpoint) -> str:
+    """An endpoint as a `[[endpoint]]` table; a pasted token is not in it."""
     if endpoint.kind is EndpointKind.PROXY:
         return _proxy_table(endpoint)
     lines = ["[[endpoint]]", f"name = {quoted(endpoint.name)}", f"url = {quoted(endpoint.url)}"]

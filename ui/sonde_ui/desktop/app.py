@@ -43,6 +43,7 @@ class WindowOptions:
     after_s: float = 8.0
     players: bool = True
     capture: bool = True
+    profile: Path | None = None
     data_dir: Path | None = None
     decoders: tuple[Path, ...] = ()  # files that a person has named
 
