@@ -39,7 +39,7 @@ from sonde_client.store import Store
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.codec import CODECS
 from sonde_protocol.cursor import Cursor
-from sonde_protocol.frames import Command, PresenceWish, SetPresence
+from sonde_protocol.frames import Command, PresenceWish, SetPresence, Tap, Untap
 from sonde_protocol.states import ConnectionState
 
 E = TypeVar("E")
@@ -302,6 +302,26 @@ class Client:
     async def set_presence(self, status: Status, *, activity: str | None = None, meta: Any = None) -> None:
         """Change how others see this session; kept over new sessions."""
         await self.command(SetPresence(id=0, status=status, activity=activity, meta=meta))
+
+    async def tap(
+        self,
+        *,
+        session: str | None = None,
+        ch: str | None = None,
+        user: str | None = None,
+        sample: float | None = None,
+    ) -> None:
+        """Watch frames of other sessions on this node (role monitor); `sample` is the share of them, (0, 1].
+
+        They come as `FrameIn` with a `Tapped` frame. A tap ends with its connection: a resume does not bring it back.
+        """
+        await self.command(Tap, session=session, ch=ch, user=user, sample=sample)
+
+    async def untap(
+        self, *, session: str | None = None, ch: str | None = None, user: str | None = None
+    ) -> None:
+        """Stop watching what the same fields selected; without any, everything."""
+        await self.command(Untap, session=session, ch=ch, user=user)
 
     # ------------------------------------------------------------ events
 

@@ -34,6 +34,11 @@ class Act(enum.StrEnum):
     SET_PLAYERS = "set_players"
     SET_PRESENCE = "set_presence"
     MARK = "mark"
+    ADD_CLIENT = "add_client"
+    REMOVE_CLIENT = "remove_client"
+    NEXT_CLIENT = "next_client"
+    TAP = "tap"
+    UNTAP = "untap"
 
 
 class RttSample(NamedTuple):
@@ -110,21 +115,22 @@ class GatewayState(enum.StrEnum):
     LIVE = "live"
     DEAD = "dead"  # ours, and it ended
     REMOTE = "remote"  # somebody else's process
+    FILE = "file"  # no process at all: a capture is open
 
 
 @dataclass(slots=True, frozen=True)
 class GatewayStatus:
     """The gateway behind the endpoint. `log_tail` holds the last lines of its log, oldest first."""
 
-    kind: str = ""  # "embedded", "cluster", "remote" or "proxy"
+    kind: str = ""  # "embedded", "cluster", "remote", "proxy" or "capture"
     state: GatewayState = GatewayState.NONE
     pid: int | None = None
-    url: str = ""
+    url: str = ""  # of a capture, its path
     sessions: int | None = None  # live sessions by $stats; None without the monitor role
     node: str = ""
     log_tail: tuple[str, ...] = ()
     players: int = 0  # simulated players asked for; 0 when they are off
-    progress: str = ""  # in words, while a cluster starts
+    progress: str = ""  # in words, while a cluster starts; of a capture, what is read of it
     upstream: str = ""  # where a proxy passes everything on to
     proxied: int = 0  # connections open through a proxy
 
@@ -137,6 +143,8 @@ class CaptureStatus:
     rows: int = 0
     payload_bytes: int = 0
     rows_lost: int = 0
+    file_bytes: int = 0  # how large the file is
+    left_out: int = 0  # comments, rosters and documents that found no room or were too large
 
 
 @dataclass(slots=True, frozen=True)
@@ -171,6 +179,18 @@ class SessionRow:
     status: str = ""  # presence: "online", "away" …
     device: str = ""
     client: str = ""  # the program and its version
+
+
+@dataclass(slots=True, frozen=True)
+class TapRow:
+    """Frames of others that are watched: of a session, a user or a channel; empty selects all."""
+
+    session: str = ""
+    user: str = ""
+    ch: str = ""
+    sample: float = 1.0  # share of the frames
+    client: str = ""  # the own client that they are shown to
+    conn: str = ""  # what the rows of a tapped session are called
 
 
 @dataclass(slots=True, frozen=True)
@@ -221,9 +241,18 @@ class Changes:
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
+    clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
+    taps: tuple[TapRow, ...] | None = None  # in the order of their coming; None: as before
+    current_changed: bool = False  # another client is current: what this batch tells of it is whole
+    earlier_throughput: tuple[Throughput, ...] = ()  # then: what was measured of it before
     promises_changed: bool = False
     gateway_changed: bool = False
     endpoint_changed: bool = False  # another endpoint was opened: everything before is of the old one
+
+    @property
+    def is_fresh_start(self) -> bool:
+        """Everything that was told of the current client before is of another one."""
+        return self.endpoint_changed or self.current_changed
 
     @property
     def is_empty(self) -> bool:
@@ -241,6 +270,9 @@ class Changes:
             or self.proxied is not None
             or self.capture is not None
             or self.sent_types is not None
+            or self.clients is not None
+            or self.taps is not None
+            or self.current_changed
             or self.promises_changed
             or self.gateway_changed
             or self.endpoint_changed

@@ -43,6 +43,7 @@ class EndpointKind(enum.StrEnum):
     CLUSTER = "cluster"
     REMOTE = "remote"
     PROXY = "proxy"  # our own process, and behind it anybody's
+    CAPTURE = "capture"  # nobody's: a file of what was seen before
 
 
 class TokenKind(enum.StrEnum):
@@ -77,15 +78,21 @@ class Endpoint:
     url: str = ""
     token: TokenSource = TokenSource(TokenKind.EMBEDDED)
     production: bool = False
-    listen: str = ""  # the last four: a proxy's
+    listen: str = ""  # this and the next three: a proxy's
     upstream: str = ""
     insecure: bool = False
     rewrite_host: bool = False
+    path: str = ""  # of a capture
 
 
 EMBEDDED: Final = Endpoint("Embedded gateway", EndpointKind.EMBEDDED)
 CLUSTER: Final = Endpoint("Cluster of 2 nodes", EndpointKind.CLUSTER)
 SAVED: Final = (EndpointKind.REMOTE, EndpointKind.PROXY)  # a person's own, kept in the file
+NOT_OURS: Final = (
+    EndpointKind.REMOTE,
+    EndpointKind.PROXY,
+    EndpointKind.CAPTURE,
+)  # no players of ours live there
 ANY_PORT: Final = "127.0.0.1:0"
 OWN: Final = (EMBEDDED, CLUSTER)  # processes of ours, always on offer
 
@@ -184,6 +191,19 @@ def proxy(
         insecure=insecure,
         rewrite_host=rewrite_host,
     )
+
+
+def capture(path: Path) -> Endpoint:
+    """A capture file, named by its file name.
+
+    Raises:
+        EndpointInvalid: there is no such file. What is in it is looked at when it is opened.
+    """
+    whole = Path(os.path.abspath(path))
+    if not whole.is_file():
+        why = "is a folder, no capture" if whole.is_dir() else "is no file"
+        raise EndpointInvalid(f"{excerpt(str(whole), 300)} {why}", "path")
+    return Endpoint(whole.name, EndpointKind.CAPTURE, path=str(whole))
 
 
 # ---------------------------------------------------------------- file

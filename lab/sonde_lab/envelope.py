@@ -6,7 +6,7 @@ Owns the light decode that every captured message goes through. Whatever arrives
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,41 @@ def peek(payload: bytes, binary: bool) -> Envelope | None:
         return (_MSGPACK if binary else _JSON).decode(payload)
     except _BROKEN:
         return None
+
+
+class _Tapped(msgspec.Struct, gc=False):
+    session: Any = None
+    user: Any = None
+    dir: Any = None
+    size: Any = None
+    frame: msgspec.Raw = msgspec.Raw(b"")
+
+
+class TappedFrame(NamedTuple):
+    """Somebody else's frame, as a gateway shows it; `frame` are the very bytes of it inside the message."""
+
+    session: str
+    user: str
+    is_from_client: bool
+    size: int
+    frame: bytes
+
+
+_TAPPED_JSON: Final = msgspec.json.Decoder(_Tapped)
+_TAPPED_MSGPACK: Final = msgspec.msgpack.Decoder(_Tapped)
+
+
+def peek_tapped(payload: bytes, binary: bool) -> TappedFrame | None:
+    """What a `tapped` message holds; `None` when any of it is not as it should be."""
+    try:
+        told = (_TAPPED_MSGPACK if binary else _TAPPED_JSON).decode(payload)
+    except _BROKEN:
+        return None
+    is_named = isinstance(told.session, str) and isinstance(told.user, str)
+    size, frame = integer(told.size), bytes(told.frame)
+    if not is_named or told.dir not in ("in", "out") or size < 0 or not frame:
+        return None
+    return TappedFrame(told.session, told.user, told.dir == "in", size, frame)
 
 
 def value_of(payload: bytes, binary: bool) -> Any:

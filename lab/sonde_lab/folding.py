@@ -3,7 +3,8 @@
 A *run* is a stretch of deltas of one channel of one connection, or of heartbeats of one connection, with
 nothing between them but other runs. So a quiet stretch of two state channels and a heartbeat is three rows
 with growing counts, and the first row that tells a story (an event, a reply, a drop) ends it. The first
-record of a run stays its row. A close, and whatever is flagged as an error, injected or marked, never folds.
+record of a run stays its row. A close, and whatever is flagged as an error, injected, marked or
+commented, never folds.
 
 Owns row numbers and counts; refuses to know texts and looks. An update costs the new rows only; everything is
 worked out again when the filter, a toggle or folding changes.
@@ -75,6 +76,7 @@ class View:
         self._table = RunTable(room)
         self._seen = ring.first_id  # rows before this id are in the table
         self._touches = ring.touches
+        self._releases = ring.releases
         self._stale = True
 
     # ------------------------------------------------------------ what is asked for
@@ -149,11 +151,17 @@ class View:
             return None
         return self._table.find(row_id, int(self._keys(ids)[0]) if self._fold else 0)
 
+    def shown(self, ids: range) -> list[int]:
+        """Which of these rows the filter and the switches let through, folded ones too; none that has gone."""
+        ids = range(max(ids.start, self._ring.first_id), min(ids.stop, self._ring.next_id))
+        return (np.flatnonzero(self._mask(ids)) + ids.start).tolist() if ids else []
+
     def update(self) -> ViewChange:
         """Take in what has happened to the ring since the last update."""
         ring = self._ring
         touched = ring.touched_since(self._touches)
-        if self._stale or self._seen < ring.first_id or self._regroups(touched):
+        is_released = ring.releases != self._releases  # a row that stood alone may fold again
+        if self._stale or is_released or self._seen < ring.first_id or self._regroups(touched):
             self._rebuild()
             return ViewChange(reset=True)
         self._touches = ring.touches
@@ -170,7 +178,7 @@ class View:
     def _rebuild(self) -> None:
         ring = self._ring
         self._stale = False
-        self._touches = ring.touches
+        self._touches, self._releases = ring.touches, ring.releases
         self._seen = ring.next_id
         self._table = RunTable(self._room)
         self._table.extend(self._find_runs(ring.ids))
@@ -178,7 +186,7 @@ class View:
     def _regroups(self, touched: list[int]) -> bool:
         """Whether a row was told something that decides where it belongs: a person marked it, an answer came."""
         decisive, kept = _ALONE | _CONTROL, [row for row in touched if row >= self._ring.first_id]
-        if any(self._ring.value("flags", row) & decisive for row in kept):
+        if any(self._ring.value("flags", row) & decisive or self._ring.comments.text(row) for row in kept):
             return True
         asks_again, ring = self._filter.reads_annotations, self._ring
         return any(
@@ -245,4 +253,7 @@ class View:
         keys: NDArray[Any] = np.zeros(len(flags), np.int64)
         keys[delta] = (kind_of_delta[delta] << 32) | conn[delta] | ring.column("channel", ids)[delta]
         keys[heartbeat] = (_HEARTBEAT << 32) | conn[heartbeat]
+        for row_id, _ in ring.comments:  # what somebody wrote about stands alone
+            if row_id in ids:
+                keys[row_id - max(ids.start, ring.first_id)] = 0
         return keys

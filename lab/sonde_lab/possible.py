@@ -10,11 +10,12 @@ from typing import Final
 from sonde_client import ConnectionStatus
 from sonde_lab import cluster_acts
 from sonde_lab.changes import Act, GatewayState
-from sonde_lab.endpoints import Endpoint, EndpointKind
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind
 from sonde_lab.guarded import PartStatus
 from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
 
+MAX_CLIENTS: Final = 16
 _ALWAYS: Final = frozenset({Act.MARK})
 _LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE})
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
@@ -30,6 +31,11 @@ class Situation:
     status: ConnectionStatus | None
     parts: tuple[PartStatus, ...] = ()  # of the cluster
     url: str = ""  # where a proxy listens
+    clients: int = 1  # own ones
+    can_join: bool = True  # it is known where a client would go
+    has_admin: bool = False  # an own client that is live has the role
+    has_monitor: bool = False  # the same
+    taps: int = 0
 
     @property
     def carrier(self) -> str:
@@ -39,6 +45,10 @@ class Situation:
 
 def why_not(act: Act, now: Situation) -> str | None:
     """The reason why `act` is not possible; `None` when it is."""
+    if now.endpoint is not None and now.endpoint.kind is EndpointKind.CAPTURE:
+        return _OF_CAPTURE.get(
+            act, "A capture is open: there is nothing to connect to, so nothing can be done to it."
+        )
     if act in _ALWAYS:
         return None
     if now.endpoint is None:
@@ -53,6 +63,8 @@ def why_not(act: Act, now: Situation) -> str | None:
         return _OF_GATEWAY[act](now.endpoint, now.gateway)
     if now.endpoint.kind is EndpointKind.PROXY:
         return _of_proxy(act, now)
+    if act in _OF_CLIENTS:
+        return _OF_CLIENTS[act](now)
     if now.status is None:
         return "There is no client: the gateway has not started."
     return _OF_CLIENT[act](now.status)
@@ -76,7 +88,7 @@ def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
 
 
 def _players(endpoint: Endpoint, gateway: GatewayState) -> str | None:
-    if endpoint.kind in (EndpointKind.REMOTE, EndpointKind.PROXY):
+    if endpoint.kind in NOT_OURS:
         return "Simulated players live on our own gateways only."
     return None if gateway is GatewayState.LIVE else "The gateway is not running."
 
@@ -109,18 +121,76 @@ def _live(status: ConnectionStatus) -> str | None:
     return None if status.state is ConnectionState.LIVE else "Not connected."
 
 
-def _kick(status: ConnectionStatus) -> str | None:
-    if status.state is not ConnectionState.LIVE:
+def is_live_as(role: Role, status: ConnectionStatus) -> bool:
+    """Whether the gateway would let this client do now what takes the role."""
+    return status.state is ConnectionState.LIVE and role in status.roles
+
+
+def _kick(now: Situation) -> str | None:
+    if now.status is None or now.status.state is not ConnectionState.LIVE:
         return "Not connected."
-    return None if Role.ADMIN in status.roles else "Needs a token with the role admin."
+    may = now.has_admin or is_live_as(Role.ADMIN, now.status)
+    return None if may else "Needs a token with the role admin."
+
+
+def _add(now: Situation) -> str | None:
+    if now.clients >= MAX_CLIENTS:
+        return f"{MAX_CLIENTS} clients are the most: remove one first."
+    return None if now.can_join else "There is nowhere to go yet: the gateway has not started."
+
+
+def _remove(now: Situation) -> str | None:
+    if not now.clients:
+        return "There is no client."
+    return None if now.clients > 1 else "The only client stays: disconnect it instead."
+
+
+def _tap(now: Situation) -> str | None:
+    return None if now.has_monitor else "Needs a connected client whose token has the role monitor."
+
+
+def why_not_tap(node: str, watching: str) -> str | None:
+    """Why a session of `node` is not seen from the node where the client is that watches; `None` when it is."""
+    if not node or not watching or node == watching:
+        return None
+    return f"It is on the node {node}: a tap shows what passes {watching}, where your client is that watches."
+
+
+def _untap(now: Situation) -> str | None:
+    return None if now.taps else "Nothing is tapped."
+
+
+def _next(now: Situation) -> str | None:
+    return None if now.clients > 1 else "There is no other client: add one."
 
 
 def _refuse(status: ConnectionStatus) -> str | None:
     return "Connect first." if status.state is ConnectionState.IDLE else None
 
 
+_OF_CAPTURE: Final[Mapping[Act, str]] = MappingProxyType(
+    {
+        Act.CONNECT: "A capture is open: there is nothing to connect to. Choose an endpoint to see live traffic.",
+        Act.DISCONNECT: "A capture is open: nothing is connected.",
+        Act.RETRY_NOW: "A capture is open: nothing is waiting for a next try.",
+        Act.SEND: "A capture is open: there is nobody to send to.",
+        Act.SET_PRESENCE: "A capture is open: there is nobody to appear to.",
+        Act.SET_PLAYERS: "A capture is open: simulated players live on our own gateways only.",
+        Act.MARK: "A capture is open: this moment is no part of it.",
+    }
+)
 _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]] = MappingProxyType(
     {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
+)
+_OF_CLIENTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
+    {
+        Act.ADD_CLIENT: _add,
+        Act.REMOVE_CLIENT: _remove,
+        Act.NEXT_CLIENT: _next,
+        Act.KICK: _kick,
+        Act.TAP: _tap,
+        Act.UNTAP: _untap,
+    }
 )
 _OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = MappingProxyType(
     {
@@ -128,7 +198,6 @@ _OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = Mapp
         Act.DISCONNECT: _disconnect,
         Act.RETRY_NOW: _retry,
         Act.DROP: _drop,
-        Act.KICK: _kick,
         Act.REFUSE: _refuse,
         Act.SEND: _live,
         Act.SET_PRESENCE: _live,

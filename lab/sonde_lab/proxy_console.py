@@ -117,7 +117,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
                 _write("".join(line + "\n" for line in shown))
                 first, left = rows[-1][0] + 1, left - len(shown)
     except FilterError as error:
-        sys.stderr.write(f"sonde show: {_pointed(filter_text, error)}\n")
+        sys.stderr.write(f"sonde show: {pointed(filter_text, error)}\n")
         return 2
     except CaptureUnreadable as error:
         sys.stderr.write(f"sonde show: {one_line(str(error), 600)}\n")
@@ -221,7 +221,7 @@ class RowLines:
         return f"{clock}  {one_line(ring.text('conn', row_id), 24):<5} {arrow} {op:<12} {size:>9,}  {self._words.text(row_id)}"
 
 
-def _pointed(text: str, error: FilterError) -> str:
+def pointed(text: str, error: FilterError) -> str:
     """An error with the filter below it, and a caret under the place; a long filter is cut to what is near."""
     begin = max(0, error.position - 60)
     near = one_line(text[begin : begin + 120], 200) or " "

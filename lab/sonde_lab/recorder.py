@@ -7,7 +7,7 @@ believes nothing that it reads: what cannot be decoded is a row that says so.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ _MAX_OP: Final = 64
 _HEARTBEATS: Final = frozenset({"ping", "pong"})
 _REFUSALS: Final = frozenset({"error", "resume_failed"})
 _SWITCHING: Final = 101
+_NO_DIAL: Final = 0  # dials are counted from 1; nothing is matched there
 _CALM_CLOSES: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
 
 
@@ -48,11 +49,14 @@ class Recorder:
     """Writes one connection's rows. `last_frame_at` is when the peer's last frame came, goodbyes not counted.
 
     Messages are held to Sonde's protocol. With `any_protocol` only those of a connection that has agreed on it
-    are, and all others are read with the decoder that fits.
+    are, and all others are read with the decoder that fits. Every message bears `flags`. A message with somebody
+    else's frame goes to `on_tapped`, and is a row here only where that does not take it.
     """
 
-    def __init__(self, conn: str, log: RowLog, *, any_protocol: bool = False) -> None:
+    def __init__(self, conn: str, log: RowLog, *, any_protocol: bool = False, flags: int = 0) -> None:
         self.conn = conn
+        self.on_tapped: Callable[[MessageSeen], bool] | None = None
+        self._flags = Flag(flags)
         self.last_frame_at: float | None = None
         self.types_seen: dict[str, None] = {}
         self._log = log
@@ -63,14 +67,19 @@ class Recorder:
     def on_wire(self, direction: str, data: bytes, at: float, dial: int) -> None:
         """Bytes that passed. The signature is `sonde_client`'s `on_wire`."""
         side = Direction.IN if direction == "in" else Direction.OUT
-        known = self._dials.get(dial)
-        if known is None:
-            known = self._dials[dial] = _Dial(self._any_protocol)
-            self._newest_dial = max(dial, self._newest_dial)
-        for item in known.parsers[side].feed(data, at):
-            if isinstance(item, HandshakeSeen):
-                known.chooser.see(item)
-            self._write(item, side, dial)
+        for item in self._dial(dial).parsers[side].feed(data, at):
+            self.on_item(item, side, dial)
+
+    def on_item(self, item: WireItem, side: Direction, dial: int) -> None:
+        """What was parsed already, here or by another tool whose file is read."""
+        known = self._dial(dial)
+        if isinstance(item, HandshakeSeen):
+            known.chooser.see(item)
+        self._write(item, side, dial)
+
+    def on_message(self, item: MessageSeen, side: Direction) -> None:
+        """A message of a connection whose bytes pass elsewhere."""
+        self._write_message(item, side, _NO_DIAL)
 
     def on_lost(self, dial: int, at: float) -> None:
         """A socket is gone: say what had begun on it and will never be whole."""
@@ -99,6 +108,13 @@ class Recorder:
                 flags=flags,
             )
         )
+
+    def _dial(self, dial: int) -> _Dial:
+        known = self._dials.get(dial)
+        if known is None:
+            known = self._dials[dial] = _Dial(self._any_protocol)
+            self._newest_dial = max(dial, self._newest_dial)
+        return known
 
     # ------------------------------------------------------------ items to rows
 
@@ -137,7 +153,7 @@ class Recorder:
         )
 
     def _write_message(self, item: MessageSeen, side: Direction, dial: int) -> None:
-        flags = Flag.MALFORMED if item.odd else Flag(0)
+        flags = self._flags | (Flag.MALFORMED if item.odd else 0)
         flags |= Flag.COMPRESSED if item.compressed else 0
         flags |= Flag.FRAGMENT if item.fragments > 1 else 0
         flags |= Flag.TRUNCATED if item.truncated else 0
@@ -155,6 +171,9 @@ class Recorder:
             op = "text" if item.opcode == TEXT else "binary"
             envelope = Envelope()
             flags |= Flag.MALFORMED
+        if op == "tapped" and side is Direction.IN and self.on_tapped is not None and self.on_tapped(item):
+            self._heard(side, item.at)
+            return
         self._write_frame(item, side, dial, op[:_MAX_OP], envelope, flags)
 
     def _write_heartbeat(self, item: MessageSeen, side: Direction, dial: int, flags: int) -> None:

@@ -1,28 +1,32 @@
 """The columnar store of records behind every table: bounded by rows and bytes, evicted in blocks.
 
-Owns numpy columns (one contiguous view per column, in row order) and blocks of payload bytes. A row's id is
-its number since the ring was made and is never used again. It refuses to know what rows mean: folding,
-filters and summaries sit on top.
+Owns numpy columns (one contiguous view per column, in row order) and blocks of payload bytes, the older of them on
+disk where there is a spool. A row's id is its number since the ring was made and is never used again. It refuses to
+know what rows mean: folding, filters and summaries sit on top.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sonde_lab.blocks import SEPARATOR, Block, ReadyRows
+from sonde_lab.comments import Comments
 from sonde_lab.names import Names
 from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.spool import Spool
 
 MAX_BLOCK_ROWS: Final = 4_096
 MAX_REMEMBERED_TOUCHES: Final = 4_096
+MAX_LEAPS: Final = 4_096
 MAX_WORDS: Final = 20_000  # summaries by decoders; the oldest go
-SEPARATOR: Final = b"\n"  # between payloads, so that a search for a word never matches across two rows
 
+NAMED: Final = frozenset({"conn", "op", "channel", "protocol"})
 _COLUMNS: Final[dict[str, Any]] = {
     "at": np.float64,
     "wall": np.float64,
@@ -47,41 +51,50 @@ _COLUMNS: Final[dict[str, Any]] = {
 }
 
 
-class Block(NamedTuple):
-    """Payloads of consecutive rows, each followed by a separator."""
-
-    first_id: int
-    data: bytearray
-
-
 class Ring:
     """Rows under ids from `first_id` to `next_id - 1`; the oldest go in blocks when a bound is reached.
 
     At most `capacity` rows and `max_bytes` of payload are kept. A payload over a quarter of `max_bytes` is cut
-    and its row flagged `TRUNCATED`; `size` keeps the true figure.
+    and its row flagged `TRUNCATED`; `size` keeps the true figure. With a `spool`, payload beyond `memory_bytes` is
+    on disk; while the disk is behind or fails, twice that is in memory and the oldest rows go sooner.
     """
 
-    def __init__(self, capacity: int = 200_000, max_bytes: int = 256 << 20) -> None:
-        if capacity < 1 or max_bytes < 1:
+    def __init__(
+        self,
+        capacity: int = 200_000,
+        max_bytes: int = 256 << 20,
+        memory_bytes: int = 64 << 20,
+        spool: Spool | None = None,
+    ) -> None:
+        if capacity < 1 or max_bytes < 1 or memory_bytes < 1:
             raise ValueError("a ring needs room for at least one row and one byte")
         self.capacity = capacity
         self.max_bytes = max_bytes
+        self.spool = spool
         self.names = Names()
+        self.comments = Comments()
         self.first_id = 0
         self.next_id = 0
         self.evicted = 0
-        self.began_at = 0.0  # monotonic s of the first row ever
+        self.began_at = 0.0  # monotonic s of the first row of all, or since `clear`
         self.stored_bytes = 0
-        self._block_rows = max(1, min(MAX_BLOCK_ROWS, capacity // 16))
-        self._block_bytes = max(1, max_bytes // 16)
-        self._max_payload = max(1, max_bytes // 4)
-        # Room beyond the capacity lets rows slide: they are moved to the front once per that many appends.
-        self._room = capacity + max(self._block_rows, capacity // 4)
+        self._memory_bytes = max_bytes if spool is None else min(memory_bytes, max_bytes)
+        self.block_rows = max(1, min(MAX_BLOCK_ROWS, capacity // 16))
+        self.block_bytes = max(1, self._memory_bytes // 16)
+        self.max_payload = max(1, max_bytes // 4 if spool is None else min(max_bytes // 4, memory_bytes))
+        # Room beyond the capacity lets rows slide: they are moved to the front once per that many appends. The
+        # system gives memory to what is written only, so a ring that is not full costs what it holds.
+        spare = max(self.block_rows, capacity // 8)
+        self._room = capacity + spare
         self._columns = {name: np.zeros(self._room, kind) for name, kind in _COLUMNS.items()}
-        self._start = 0  # physical index of first_id
-        self._blocks: deque[Block] = deque([Block(0, bytearray())])
+        # The id at the front of each column. They differ, so that no two columns are moved at the same time.
+        step = spare // len(_COLUMNS)
+        self._fronts = {name: -step * place for place, name in enumerate(_COLUMNS)}
+        self._blocks: deque[Block] = deque([Block(0)])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
+        self._numbered: list[tuple[int, int]] = []  # from this id on, rows bear numbers so much higher
         self.touches = 0
+        self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
         self._words: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -96,45 +109,92 @@ class Ring:
     def extend(self, records: Sequence[Record]) -> range:
         """Add rows; their ids. More rows than the ring holds leave only the newest."""
         first = self.next_id
-        if not first and records:
+        if not len(self) and records:
             self.began_at = records[0].at
         done = 0
         while done < len(records):
             done += self._extend_block(records, done)
         return range(first, self.next_id)
 
+    def extend_ready(self, rows: ReadyRows) -> range:
+        """Add rows whose columns are made already, as a block of their own; their ids.
+
+        There are at most `block_rows` of them, with `block_bytes` of payload or a single one of `max_payload`.
+        """
+        count = len(rows)
+        if not len(self):
+            self.began_at = float(rows.columns["at"][0])
+        self._take_numbers(rows.numbers)
+        stored = len(rows.data) - count * len(SEPARATOR)
+        self._begin_block(Block(self.next_id, rows.data))
+        self._evict(count, stored)
+        numbers = np.array([self.names.intern(text) for text in rows.texts], np.int32)
+        for name, column in self._columns.items():
+            cells = rows.columns.get(name, 0)
+            column[self._slot(name, count)] = numbers[cells] if name in NAMED else cells
+        self.next_id += count
+        self.stored_bytes += stored
+        return range(self.next_id - count, self.next_id)
+
+    def _take_numbers(self, numbers: NDArray[np.int64]) -> None:
+        """Remember where the numbers of rows leap; beyond 4,096 leaps the last one holds."""
+        leaps = np.flatnonzero(np.diff(numbers) != 1) + 1
+        for place in (0, *leaps[:MAX_LEAPS].tolist()):
+            leap = int(numbers[place]) - self.next_id - place
+            known = self._numbered[-1][1] if self._numbered else 0
+            if leap != known and len(self._numbered) < MAX_LEAPS:
+                self._numbered.append((self.next_id + place, leap))
+
     def _extend_block(self, records: Sequence[Record], begin: int) -> int:
         """Add as many rows from `begin` as fit the newest block; how many."""
         block = self._open_block()
-        count, payloads = self._fitting(records, begin, len(block.data), self.next_id - block.first_id)
+        count, payloads = self._fitting(records, begin, block.size, self.next_id - block.first_id)
         self._evict(count, sum(map(len, payloads)))
-        batch = records[begin : begin + count]
-        where = self._slot(count)
-        self._write(batch, payloads, where, len(block.data))
-        for payload in payloads:
-            block.data.extend(payload)
-            block.data.extend(SEPARATOR)
+        self._write(records[begin : begin + count], payloads, block.size)
+        block.add(payloads)
         self.next_id += count
         self.stored_bytes += sum(map(len, payloads))
         return count
 
     def _open_block(self) -> Block:
         block = self._blocks[-1]
-        if self.next_id - block.first_id >= self._block_rows or len(block.data) >= self._block_bytes:
-            block = Block(self.next_id, bytearray())
-            self._blocks.append(block)
-        return block
+        if self.next_id - block.first_id >= self.block_rows or block.size >= self.block_bytes:
+            self._begin_block(Block(self.next_id))
+        return self._blocks[-1]
+
+    def _begin_block(self, block: Block) -> None:
+        if self._blocks[-1].first_id == block.first_id:  # it is empty
+            self._blocks.pop()
+        self._blocks.append(block)
+        if self.spool is not None:
+            self._keep_memory_free(self.spool)
+
+    def _keep_memory_free(self, spool: Spool) -> None:
+        """Let the oldest payloads in memory go to disk, or out of the ring when the disk does not take them."""
+        held = sum(block.held_bytes for block in self._blocks)
+        staying = held - sum(block.held_bytes for block in self._blocks if block.is_offered)
+        for block in list(self._blocks)[:-1]:
+            if staying <= self._memory_bytes // 4 * 3:
+                break
+            if block.held_bytes and not block.is_offered:
+                if not block.offer(spool):
+                    break
+                staying -= block.size
+        over = 2 if held > self._memory_bytes else 0  # two for each new one: memory and disk get freer
+        while len(self._blocks) > 1 and (over > 0 or held > 2 * self._memory_bytes):
+            held -= self._drop_oldest().held_bytes
+            over -= 1
 
     def _fitting(
         self, records: Sequence[Record], begin: int, used_bytes: int, used_rows: int
     ) -> tuple[int, list[bytes]]:
         payloads: list[bytes] = []
-        limit = self._max_payload
-        for index in range(begin, min(len(records), begin + self._block_rows - used_rows)):
+        limit = self.max_payload
+        for index in range(begin, min(len(records), begin + self.block_rows - used_rows)):
             payload = records[index].payload
             payload = payload if len(payload) <= limit else payload[:limit]
             used_bytes += len(payload) + 1
-            if payloads and used_bytes > self._block_bytes:
+            if payloads and used_bytes > self.block_bytes:
                 break
             payloads.append(payload)
         return len(payloads), payloads
@@ -143,59 +203,114 @@ class Ring:
         while len(self._blocks) > 1 and (
             len(self) + rows > self.capacity or self.stored_bytes + size_bytes > self.max_bytes
         ):
-            gone = self._blocks.popleft()
-            count = self._blocks[0].first_id - gone.first_id
-            self.stored_bytes -= len(gone.data) - count * len(SEPARATOR)
-            self.first_id += count
-            self.evicted += count
-            self._start += count
+            self._drop_oldest()
 
-    def _slot(self, count: int) -> slice:
-        """Physical place for `count` more rows."""
-        held = len(self)
-        if self._start + held + count > self._room:
-            for column in self._columns.values():
-                column[:held] = column[self._start : self._start + held]
-            self._start = 0
-        return slice(self._start + held, self._start + held + count)
+    def _drop_oldest(self) -> Block:
+        gone = self._blocks.popleft()
+        count = self._blocks[0].first_id - gone.first_id
+        self.stored_bytes -= gone.size - count * len(SEPARATOR)
+        self.first_id += count
+        self.evicted += count
+        self.comments.forget_before(self.first_id)
+        return gone
 
-    def _write(self, batch: Sequence[Record], payloads: list[bytes], where: slice, offset: int) -> None:
-        columns, intern = self._columns, self.names.intern
-        columns["at"][where] = [r.at for r in batch]
-        columns["wall"][where] = [r.wall for r in batch]
-        columns["conn"][where] = [intern(r.conn) for r in batch]
-        columns["dial"][where] = [r.dial for r in batch]
-        columns["direction"][where] = [r.direction for r in batch]
-        columns["kind"][where] = [r.kind for r in batch]
-        columns["opcode"][where] = [r.opcode for r in batch]
-        columns["op"][where] = [intern(r.op) for r in batch]
-        columns["channel"][where] = [intern(r.channel) for r in batch]
-        columns["size"][where] = [r.size for r in batch]
-        columns["code"][where] = [r.code for r in batch]
-        columns["rtt_ms"][where] = [r.rtt_ms for r in batch]
-        columns["seq"][where] = [r.seq for r in batch]
-        columns["command"][where] = [r.command for r in batch]
-        columns["protocol"][where] = [intern(r.protocol) for r in batch]
-        columns["wire_bytes"][where] = [r.wire_bytes for r in batch]
-        columns["fragments"][where] = [r.fragments for r in batch]
+    def _slot(self, name: str, count: int) -> slice:
+        """The place for `count` more rows in a column."""
+        front, column, held = self._fronts[name], self._columns[name], len(self)
+        if self.next_id + count - front > self._room:
+            shift = self.first_id - front
+            for start in range(
+                0, held, shift
+            ):  # in pieces that do not overlap: numpy would copy the whole first
+                stop = min(held, start + shift)
+                column[start:stop] = column[start + shift : stop + shift]
+            front = self._fronts[name] = self.first_id
+        return slice(self.next_id - front, self.next_id - front + count)
+
+    def number(self, row_id: int) -> int:
+        """What a row is called where it comes from: its id, unless it came by `extend_ready`."""
+        place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
+        return row_id + (self._numbered[place - 1][1] if place else 0)
+
+    def numbers(self, ids: range) -> NDArray[np.int64]:
+        """The numbers of rows `ids`, which ascend with them."""
+        begins, leaps = zip((0, 0), *self._numbered, strict=True)
+        rows = np.arange(ids.start, ids.stop, dtype=np.int64)
+        return rows + np.array(leaps, np.int64)[np.searchsorted(begins, rows, side="right") - 1]
+
+    def id_of(self, number: int) -> int | None:
+        """The id of the row that bears a number; `None` where it is not here."""
+        place = bisect_left(self.ids, number, key=self.number)
+        return self.ids[place] if place < len(self) and self.number(self.ids[place]) == number else None
+
+    def clear(self) -> None:
+        """Let all rows go. Ids go on; the time begins anew."""
+        self.first_id = self.next_id
+        self.evicted = self.stored_bytes = 0
+        self._blocks = deque([Block(self.next_id)])
+        self._numbered = []
+        self.comments.forget_before(self.first_id)
+
+    def close(self) -> None:
+        """Free the disk: rows whose payload is there leave the ring, those in memory stay."""
+        if self.spool is not None:
+            self.spool.close()
+        while any(block.is_on_disk for block in self._blocks):
+            self._drop_oldest()
+
+    def _write(self, batch: Sequence[Record], payloads: list[bytes], offset: int) -> None:
+        intern = self.names.intern
+        columns: dict[str, Any] = {}
+        columns["at"] = [r.at for r in batch]
+        columns["wall"] = [r.wall for r in batch]
+        columns["conn"] = [intern(r.conn) for r in batch]
+        columns["dial"] = [r.dial for r in batch]
+        columns["direction"] = [r.direction for r in batch]
+        columns["kind"] = [r.kind for r in batch]
+        columns["opcode"] = [r.opcode for r in batch]
+        columns["op"] = [intern(r.op) for r in batch]
+        columns["channel"] = [intern(r.channel) for r in batch]
+        columns["size"] = [r.size for r in batch]
+        columns["code"] = [r.code for r in batch]
+        columns["rtt_ms"] = [r.rtt_ms for r in batch]
+        columns["seq"] = [r.seq for r in batch]
+        columns["command"] = [r.command for r in batch]
+        columns["protocol"] = [intern(r.protocol) for r in batch]
+        columns["wire_bytes"] = [r.wire_bytes for r in batch]
+        columns["fragments"] = [r.fragments for r in batch]
         cut = int(Flag.TRUNCATED)
-        columns["flags"][where] = [
+        columns["flags"] = [
             r.flags if len(r.payload) == len(p) else r.flags | cut
             for r, p in zip(batch, payloads, strict=True)
         ]
         stored = np.fromiter(map(len, payloads), np.int64, len(payloads))
-        columns["stored"][where] = stored
+        columns["stored"] = stored
         ends = np.cumsum(stored + len(SEPARATOR))
-        columns["offset"][where] = offset + ends - stored - len(SEPARATOR)
+        columns["offset"] = offset + ends - stored - len(SEPARATOR)
+        for name, cells in columns.items():
+            self._columns[name][self._slot(name, len(batch))] = cells
 
-    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0) -> None:
-        """Say more about a row that is here already; one that has gone is left in peace."""
+    def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
+        """Say more about a row that is here already; one that has gone is left in peace. `without`: flags taken off."""
         if not self.first_id <= row_id < self.next_id:
             return
-        index = self._physical(row_id)
         if rtt_ms is not None:
-            self._columns["rtt_ms"][index] = rtt_ms
-        self._columns["flags"][index] |= flags
+            self._columns["rtt_ms"][row_id - self._fronts["rtt_ms"]] = rtt_ms
+        place = row_id - self._fronts["flags"]
+        self._columns["flags"][place] |= flags
+        if without:
+            self._columns["flags"][place] &= ~without
+            self.releases += 1
+        self._touch(row_id)
+
+    def comment(self, row_id: int, text: str) -> None:
+        """Write about a row that is here; an empty text takes it back."""
+        if self.first_id <= row_id < self.next_id:
+            self.comments.put(row_id, text)
+            self.releases += not self.comments.text(row_id)
+            self._touch(row_id)
+
+    def _touch(self, row_id: int) -> None:
         self._touched.append(row_id)
         self.touches += 1
 
@@ -203,15 +318,13 @@ class Ring:
         """Say what a row is called and tells, as a decoder found it later; what is empty stays as it was."""
         if not self.first_id <= row_id < self.next_id:
             return
-        index = self._physical(row_id)
         for name, text in (("op", op), ("channel", channel)):
             if text:
-                self._columns[name][index] = self.names.intern(text)
+                self._columns[name][row_id - self._fronts[name]] = self.names.intern(text)
         self._words[row_id] = words
         while len(self._words) > MAX_WORDS:
             self._words.pop(next(iter(self._words)))
-        self._touched.append(row_id)
-        self.touches += 1
+        self._touch(row_id)
 
     def is_retitled(self, row_id: int) -> bool:
         """Whether a decoder has called a row something else, so that filters may see it otherwise."""
@@ -240,8 +353,9 @@ class Ring:
     def column(self, name: str, ids: range | None = None) -> NDArray[Any]:
         """A read-only view of one column in row order: of all rows, or of `ids`. Valid until the next write."""
         ids = self.ids if ids is None else ids
-        begin = self._start + max(ids.start, self.first_id) - self.first_id
-        end = self._start + min(ids.stop, self.next_id) - self.first_id
+        front = self._fronts[name]
+        begin = max(ids.start, self.first_id) - front
+        end = min(ids.stop, self.next_id) - front
         view = self._columns[name][begin : max(begin, end)]
         view.flags.writeable = False
         return view
@@ -259,10 +373,9 @@ class Ring:
         Raises:
             KeyError: the row has been evicted, or is not there yet.
         """
-        index = self._physical(row_id)
+        offset, stored = self.value("offset", row_id), self.value("stored", row_id)
         block = self._blocks[bisect_right(self._blocks, row_id, key=lambda block: block.first_id) - 1]
-        offset = int(self._columns["offset"][index])
-        return bytes(block.data[offset : offset + int(self._columns["stored"][index])])
+        return block.part(offset, offset + stored)
 
     def value(self, name: str, row_id: int) -> Any:
         """One cell as a plain Python number.
@@ -270,7 +383,9 @@ class Ring:
         Raises:
             KeyError: as `payload`.
         """
-        return self._columns[name][self._physical(row_id)].item()
+        if not self.first_id <= row_id < self.next_id:
+            raise KeyError(row_id)
+        return self._columns[name][row_id - self._fronts[name]].item()
 
     def text(self, name: str, row_id: int) -> str:
         """One cell of `conn`, `op`, `channel` or `protocol`.
@@ -308,8 +423,3 @@ class Ring:
             wire_bytes=cell("wire_bytes", row_id),
             fragments=cell("fragments", row_id),
         )
-
-    def _physical(self, row_id: int) -> int:
-        if not self.first_id <= row_id < self.next_id:
-            raise KeyError(row_id)
-        return self._start + row_id - self.first_id

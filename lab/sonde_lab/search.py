@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sonde_lab.ring import SEPARATOR, Block, Ring
+from sonde_lab.blocks import SEPARATOR, Block
+from sonde_lab.ring import Ring
 
 Mask = NDArray[np.bool_]
 
@@ -85,7 +86,7 @@ def _block_hits(block: Block, offsets: NDArray[Any], stop: int, word: str) -> Ma
     if not word.isascii():
         return _unicode_hits(block, offsets, stop, word)
     start = int(offsets[0])
-    text = bytes(memoryview(block.data)[start : stop + len(SEPARATOR)]).lower()
+    text = block.part(start, stop + len(SEPARATOR)).lower()
     needle = word.encode()
     if len(needle) <= _DENSE_CHARACTERS:
         return _dense_hits(text, offsets - start, needle)
@@ -109,6 +110,8 @@ def _dense_hits(text: bytes, offsets: NDArray[Any], needle: bytes) -> Mask:
 
 def _unicode_hits(block: Block, offsets: NDArray[Any], stop: int, word: str) -> Mask:
     """Lower case of other scripts changes lengths, so each payload is taken by itself."""
-    limits = [*offsets.tolist(), stop + len(SEPARATOR)]
-    texts = (block.data[a : b - len(SEPARATOR)].decode(errors="replace") for a, b in pairwise(limits))
+    start = int(offsets[0])
+    data = block.part(start, stop)
+    limits = [*(offsets - start).tolist(), stop - start + len(SEPARATOR)]
+    texts = (data[a : b - len(SEPARATOR)].decode(errors="replace") for a, b in pairwise(limits))
     return np.array([word in text.lower() for text in texts], np.bool_)

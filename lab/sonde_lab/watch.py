@@ -5,12 +5,13 @@ Owns the words for a connection's states and ends. Never steers the client.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
 from sonde_client.events import Failed, RttMeasured, StatusChanged
-from sonde_lab.changes import RttSample
+from sonde_lab.changes import RttSample, Throughput
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
 from sonde_lab.recorder import Recorder
@@ -20,7 +21,9 @@ from sonde_lab.wording import identity
 from sonde_protocol.codes import CloseCode
 from sonde_protocol.states import ConnectionState
 
-MAX_RTT_SAMPLES: Final = 10_000
+MAX_RTT_SAMPLES: Final = 10_000  # between two batches; more are left out
+REMEMBERED: Final = 3_600  # samples of each kind for whoever looks later; the oldest go
+RATES_OVER_S: Final = 1.0
 _CALM: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
 _TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or state row tells already
 
@@ -33,6 +36,8 @@ class ClientWatch:
         self.client = client
         self.recorder = Recorder(conn, log)
         self.rtt: list[RttSample] = []
+        self.past_rtt: deque[RttSample] = deque(maxlen=REMEMBERED)
+        self.past_throughput: deque[Throughput] = deque(maxlen=REMEMBERED)
         self.on_live: Callable[[], None] | None = None
         self._board = board
         self._tally = tally
@@ -60,6 +65,13 @@ class ClientWatch:
         taken, self.rtt = self.rtt, []
         return taken
 
+    def measure(self, now: float) -> Throughput:
+        """The rates of the last second; called once a second."""
+        rates = self.client.metrics.rates(now, RATES_OVER_S)
+        measured = Throughput(now, rates.in_msgs, rates.out_msgs, rates.in_bytes, rates.out_bytes)
+        self.past_throughput.append(measured)
+        return measured
+
     def count_entries(self) -> None:
         """Bring the sums of entries up to date."""
         counters = self.client.metrics.counters
@@ -80,8 +92,10 @@ class ClientWatch:
     def _on_rtt(self, event: RttMeasured) -> None:
         self._tally.rtts += 1
         self._tally.rtt_sum_ms += event.rtt_ms
+        sample = RttSample(event.at, event.rtt_ms)
+        self.past_rtt.append(sample)
         if len(self.rtt) < MAX_RTT_SAMPLES:
-            self.rtt.append(RttSample(event.at, event.rtt_ms))
+            self.rtt.append(sample)
 
     def _on_failed(self, event: Failed) -> None:
         failure = event.failure

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TextIO
 
 import structlog
 
-from sonde_protocol.redact import SECRET_KEYS, mask, redact_text
+from sonde_protocol.redact import is_secret_key, mask, redact_text
 
 _FIRST: Final = ("timestamp", "level", "logger", "event")
 
@@ -51,7 +51,7 @@ def _redacted(_logger: Any, _method: str, event: Any) -> Any:
 
 
 def _clean(key: str, value: Any) -> Any:
-    if isinstance(value, str) and key.lower() in SECRET_KEYS:
+    if isinstance(value, str) and is_secret_key(key):
         return mask(value)
     if isinstance(value, int | float) or value is None:
         return value

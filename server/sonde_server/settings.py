@@ -220,6 +220,8 @@ class Settings(BaseSettings):
     # monitoring and drain
     stats_s: Seconds = Field(_DEFAULTS.stats_s, description="how often $stats changes")
     max_taps: Count = Field(_DEFAULTS.max_taps, description="taps of all monitors")
+    tap_frames_per_s: Rate = Field(_DEFAULTS.tap_frames_per_s, description="frames of one tap, sustained")
+    tap_bytes_per_s: Rate = Field(_DEFAULTS.tap_bytes_per_s, description="bytes of one tap, sustained")
     faults_allowed: bool = Field(_DEFAULTS.faults_allowed, description="whether an admin may inject faults")
     drain_window_s: Seconds = Field(_DEFAULTS.drain_window_s, description="time for clients to go elsewhere")
     drain_batch_s: Seconds = Field(_DEFAULTS.drain_batch_s, description="time between batches of a drain")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from sonde_client import Channel, Client, ConnectFailed, OutcomeUnknown, Refused
-from sonde_client.events import PresenceChanged, SessionLost, StatusChanged
+from sonde_client.events import FrameIn, PresenceChanged, SessionLost, StatusChanged
+from sonde_protocol.frames import Sync, Tapped
 from sonde_protocol.states import ChannelState, ConnectionState
 from support.processes import GatewayProcess, running_gateway, start_gateway, stop
 from support.tokens import mint
@@ -58,6 +59,24 @@ async def test_two_clients_share_state_presence_and_events(gateway: GatewayProce
         await until(lambda: any(m.status == "busy" for m in hers.members))
         with pytest.raises(Refused, match="forbidden"):
             await theirs.patch({"players": {"ada": {"x": 0}}})
+
+
+async def test_monitor_sees_the_frames_of_a_tapped_user_until_it_untaps(gateway: GatewayProcess):
+    async with (
+        Client(gateway.url, mint("ada")) as ada,
+        Client(gateway.url, mint("mon", "monitor")) as mon,
+    ):
+        seen: list[Tapped] = []
+        mon.on(FrameIn, lambda event: seen.append(event.frame) if isinstance(event.frame, Tapped) else None)
+        await mon.tap(user="ada", ch=ROOM)
+        await ada.subscribe(ROOM)
+        await until(lambda: "snapshot" in [frame.frame["op"] for frame in seen])
+        assert (seen[0].user, seen[0].dir, seen[0].frame["op"]) == ("ada", "in", "subscribe")
+        await mon.untap(user="ada", ch=ROOM)
+        seen.clear()
+        await ada.command(Sync, ch=ROOM)
+        await mon.tap(user="ada")  # answered after whatever of the sync would have been shown
+        assert "sync" not in [frame.frame["op"] for frame in seen]
 
 
 async def test_a_drop_shows_as_reconnecting_to_others_and_then_as_online_again(gateway: GatewayProcess):

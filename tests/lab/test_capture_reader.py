@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sonde_lab.capture import reader as reading
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.schema import CaptureUnreadable
+from sonde_lab.capture.taken import Roster, RoundTrip, Snapshot
 from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.records import Direction, Flag, Kind
 from support.records import row
@@ -29,6 +30,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.add(
         [row(f"op{number % 7}", at=float(number), payload=b"%d" % number * 40) for number in range(200)]
     )
+    for number in range(6):
+        writer.give(RoundTrip(float(number), 9.0, "you", 4.5))
+        writer.give(Roster(float(number), 9.0, "room:a", [{"user": "ada"}]))
+        writer.give(Snapshot(float(number), 9.0, "room:a", number, None, {"hp": number}))
+        writer.on_comment(number, 9.0, "look")
     writer.close()
     return path
 
@@ -52,6 +58,8 @@ def read_all(path: Path) -> None:
         assert reader.rows >= 0
         assert len(reader.meta) <= 64
         reader.records(0, 10_000)
+        for found in (reader.comments(), reader.round_trips(), reader.rosters(), reader.snapshots()):
+            assert len(list(found)) <= 6
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,7 @@ def test_what_is_no_capture_is_a_sentence(tmp_path: Path, make: Callable[[Path],
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("PRAGMA user_version = 2", "made by a newer Sonde"),
+        ("PRAGMA user_version = 3", "made by a newer Sonde"),
         ("PRAGMA user_version = 0", "never finished"),
         ("CREATE TRIGGER t AFTER INSERT ON row BEGIN DELETE FROM row; END", "other tables"),
         ("CREATE VIEW v AS SELECT 1", "other tables"),

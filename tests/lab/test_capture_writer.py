@@ -33,6 +33,7 @@ RECORDS = st.builds(
     at=SECONDS, wall=SECONDS, conn=TEXTS, dial=WHOLE, direction=st.sampled_from(Direction), kind=st.sampled_from(Kind),
     opcode=st.integers(0, 15), op=TEXTS, channel=TEXTS, size=st.integers(0, 2**62), payload=st.binary(max_size=300),
     code=WHOLE, rtt_ms=st.floats(0, 1e9) | st.just(math.nan), flags=WHOLE, seq=NUMBER, command=NUMBER,
+    wire_bytes=st.integers(0, 2**62), fragments=WHOLE,
 )  # fmt: skip
 
 
@@ -159,3 +160,13 @@ def test_full_disk_stops_the_capture_and_what_was_written_can_be_read(tmp_path: 
     assert "has stopped: " in said
     with CaptureReader.open(path) as reader:
         assert reader.rows == int(rows)
+
+
+def test_a_flag_that_is_taken_off_is_not_in_the_file(tmp_path: Path) -> None:
+    writer = CaptureWriter(tmp_path / "c.sonde")
+    writer.add([row(flags=int(Flag.ERROR))])
+    writer.on_annotated(0, None, int(Flag.MARKED))
+    writer.on_annotated(0, None, 0, int(Flag.MARKED))
+    writer.close()
+    with CaptureReader.open(tmp_path / "c.sonde") as reader:
+        assert reader.record(0).flags == Flag.ERROR

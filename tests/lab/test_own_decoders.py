@@ -359,6 +359,9 @@ async def test_a_full_queue_drops_the_oldest_and_says_so_once(bench: Bench, tmp_
     bench.ring.extend([message(b"T\x01\x07")] * (MAX_QUEUED + 10))
     bench.own.take_rows()
     assert bench.own.skipped == 10
+    bench.ring.extend([message(b"T\x01\x07")] * 3 * MAX_QUEUED)  # as when a capture is opened
+    bench.own.take_rows()
+    assert (bench.own.skipped, len(bench.own._queue)) == (10 + 3 * MAX_QUEUED, MAX_QUEUED)
     assert [words[0] for words in bench.told] == ["decoders_behind"]
 
 

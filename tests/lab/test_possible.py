@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
@@ -10,7 +11,7 @@ from sonde_client import ConnectionStatus
 from sonde_lab.changes import Act, GatewayState
 from sonde_lab.cluster_acts import CLUSTER_ACTS
 from sonde_lab.endpoints import EMBEDDED, TokenKind, TokenSource, remote
-from sonde_lab.possible import Situation, why_not
+from sonde_lab.possible import MAX_CLIENTS, Situation, why_not, why_not_tap
 from sonde_protocol.states import ConnectionState
 
 REMOTE = remote("ws://h/v1/ws", TokenSource(TokenKind.PASTE))
@@ -27,6 +28,11 @@ POSSIBLE = {
     Act.RESTART_GATEWAY: set(ConnectionState),
     Act.SET_PLAYERS: set(ConnectionState),
     Act.MARK: set(ConnectionState),
+    Act.ADD_CLIENT: set(ConnectionState),
+    Act.REMOVE_CLIENT: set(ConnectionState),
+    Act.NEXT_CLIENT: set(ConnectionState),
+    Act.TAP: set(ConnectionState),
+    Act.UNTAP: set(ConnectionState),
     **{act: set() for act in CLUSTER_ACTS},  # see test_cluster_acts.py
 }
 
@@ -34,7 +40,15 @@ POSSIBLE = {
 @pytest.mark.parametrize(("act", "state"), list(itertools.product(Act, ConnectionState)))
 def test_act_is_possible_exactly_in_its_states(act: Act, state: ConnectionState) -> None:
     reason = why_not(
-        act, Situation(EMBEDDED, GatewayState.LIVE, ConnectionStatus(state=state, roles=EVERYONE))
+        act,
+        Situation(
+            EMBEDDED,
+            GatewayState.LIVE,
+            ConnectionStatus(state=state, roles=EVERYONE),
+            clients=2,
+            has_monitor=True,
+            taps=1,
+        ),
     )
     assert (reason is None) == (state in POSSIBLE[act]), reason
     assert reason is None or reason.endswith(".")
@@ -59,3 +73,32 @@ def test_remote_gateway_is_not_ours_to_restart() -> None:
     assert why_not(Act.RESTART_GATEWAY, situation) is not None
     assert why_not(Act.SET_PLAYERS, situation) is not None
     assert why_not(Act.KICK, situation) == "Needs a token with the role admin."
+
+
+def test_clients_are_at_least_one_and_at_most_sixteen() -> None:
+    alone = Situation(EMBEDDED, GatewayState.LIVE, ConnectionStatus(state=ConnectionState.LIVE))
+    assert why_not(Act.REMOVE_CLIENT, alone) == "The only client stays: disconnect it instead."
+    assert why_not(Act.NEXT_CLIENT, alone) == "There is no other client: add one."
+    crowd = dataclasses.replace(alone, clients=MAX_CLIENTS)
+    assert why_not(Act.ADD_CLIENT, crowd) == "16 clients are the most: remove one first."
+    nobody = dataclasses.replace(alone, clients=0, can_join=False)
+    assert "not started" in (why_not(Act.ADD_CLIENT, nobody) or "")
+
+
+def test_client_without_the_role_is_kicked_by_another_own_client_that_has_it() -> None:
+    player = ConnectionStatus(state=ConnectionState.LIVE, roles=frozenset({"player"}))
+    alone = Situation(EMBEDDED, GatewayState.LIVE, player)
+    assert why_not(Act.KICK, alone) == "Needs a token with the role admin."
+    assert why_not(Act.KICK, dataclasses.replace(alone, has_admin=True)) is None
+
+
+def test_tap_needs_the_role_monitor_and_an_end_of_taps_needs_taps() -> None:
+    situation = Situation(EMBEDDED, GatewayState.LIVE, ConnectionStatus(state=ConnectionState.LIVE))
+    assert "role monitor" in (why_not(Act.TAP, situation) or "")
+    assert why_not(Act.UNTAP, situation) == "Nothing is tapped."
+
+
+def test_session_of_another_node_cannot_be_tapped_and_one_of_an_unknown_node_may_be() -> None:
+    assert why_not_tap("n1", "n1") is None
+    assert why_not_tap("", "n1") is None
+    assert (why_not_tap("n2", "n1") or "").startswith("It is on the node n2: ")

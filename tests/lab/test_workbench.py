@@ -6,97 +6,22 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import fields
 
 import psutil
 import pytest
 
 from sonde_lab.changes import Act, Changes, GatewayState
-from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointKind, TokenKind, TokenSource, remote
+from sonde_lab.endpoints import EndpointKind, TokenKind, TokenSource, remote
 from sonde_lab.folding import View
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.summary import Summaries
-from sonde_lab.tokens import minted
 from sonde_lab.workbench import Workbench, WorkbenchConfig
 from sonde_protocol.states import ConnectionState
-from support.processes import SECRET, GatewayProcess
+from support.open_workbench import live, opened, token
+from support.processes import GatewayProcess
 
 pytestmark = pytest.mark.slow
-LIMIT_S = 10.0
-
-
-class Seen:
-    """Everything that a workbench told, added up."""
-
-    def __init__(self, workbench: Workbench) -> None:
-        self.workbench = workbench
-        self.rows = 0
-        self.all = Changes()
-        self.states: list[ConnectionState] = []
-        self.gateways: list[GatewayState] = []
-
-    def take(self) -> None:
-        changes = self.workbench.take_changes()
-        self.rows += changes.rows
-        for name in ("statuses", "presence", "documents"):
-            getattr(self.all, name).update(getattr(changes, name))
-        self.all.rtt += changes.rtt
-        self.all.notices += changes.notices
-        for name in ("throughput", "sessions", "sent_types"):
-            if getattr(changes, name) is not None:
-                setattr(self.all, name, getattr(changes, name))
-        self.all.promises, self.all.gateway = changes.promises, changes.gateway
-        if "you" in changes.statuses:
-            self.states.append(changes.statuses["you"].state)
-        if changes.gateway_changed:
-            self.gateways.append(changes.gateway.state)
-
-    async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                self.take()
-                if condition():
-                    return
-                await asyncio.sleep(0.02)  # other processes have no clock that we could turn
-
-    @property
-    def state(self) -> ConnectionState:
-        return self.workbench.clients["you"].status.state
-
-    def records(self) -> list[Record]:
-        self.take()
-        return [self.workbench.ring.record(row_id) for row_id in self.workbench.ring.ids]
-
-    def causes(self) -> list[str]:
-        return [notice.cause for notice in self.all.notices]
-
-
-@asynccontextmanager
-async def opened(endpoint: Endpoint = EMBEDDED, players: int = 0, **config: object) -> AsyncIterator[Seen]:
-    workbench = Workbench(WorkbenchConfig(measure_every_s=0.1, figures_every_s=0.1, **config))  # type: ignore[arg-type]
-    seen = Seen(workbench)
-    await workbench.open(endpoint, players)
-    try:
-        yield seen
-    finally:
-        await workbench.close()
-
-
-async def live(seen: Seen) -> None:
-    await seen.until(
-        lambda: seen.state is ConnectionState.LIVE and len(seen.workbench.clients["you"].channels) >= 3
-    )
-
-
-def token(*roles: str) -> TokenSource:
-    made = minted(SECRET, "tester", roles)()
-    try:
-        made.send(None)
-    except StopIteration as done:
-        return TokenSource(TokenKind.PASTE, done.value)
-    raise AssertionError
 
 
 async def test_first_minute_is_alive_on_real_traffic() -> None:
@@ -420,6 +345,8 @@ def test_changes_with_anything_in_them_are_not_empty() -> None:
         "gateway_changed": True,
         "endpoint_changed": True,
         "sessions": (),
+        "clients": (),
+        "current_changed": True,
     }
     for name, value in samples.items():
         assert not Changes(**{name: value}).is_empty, name

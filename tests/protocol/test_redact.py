@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde_protocol.redact import SECRET_KEYS, mask, redact_text, redact_value
+from sonde_protocol import redact
+from sonde_protocol.redact import SECRET_KEYS, Redactor, mask, redact_text, redact_value
 from support.wire_values import documents
 
 SECRET = "s7f3Q9zKx2mWvB81"
@@ -41,6 +43,10 @@ def test_a_mask_keeps_four_characters_of_a_long_secret_and_none_of_a_short_one()
         (f"GET /v1/ws?token={SECRET}&x=1 HTTP/1.1", "GET /v1/ws?token=s7f3…&x=1 HTTP/1.1"),
         (f'{{"op":"resume","resume":"{SECRET}"}}', '{"op":"resume","resume":"s7f3…"}'),
         (f'{{"token" : "{SECRET}\\"tail"}}', '{"token" : "s7f3…"}'),
+        (f'{{"dbPassword":"{SECRET}","x-api-key": 12345}}', '{"dbPassword":"s7f3…","x-api-key": "…"}'),
+        (f"X-Auth-Token: {SECRET}", "X-Auth-Token: s7f3…"),
+        (f"nats://ada:{SECRET}@host:4222/", "nats://ada:…@host:4222/"),
+        (f"at client_secret={SECRET}, then", "at client_secret=s7f3… then"),
     ],
 )
 def test_a_secret_in_text_is_masked_in_place(text: str, shown: str) -> None:
@@ -77,6 +83,21 @@ def test_secret_members_are_masked_at_any_depth_and_in_any_case(key: str) -> Non
     assert redact_value(value) == {"d": [{key.upper(): "s7f3…"}], key: "s7f3…"}
 
 
+@pytest.mark.parametrize("item", [7, 7.5, b"bytes", ["a", {"b": "c"}], {"value": "abc"}])
+def test_all_that_stands_under_a_secret_key_is_masked(item: Any) -> None:
+    shown = json.dumps(redact_value({"userToken": item}), ensure_ascii=False)
+    assert "…" in shown
+    assert not re.search(r"7|bytes|\"a\"|\"c\"|abc", shown)
+
+
+def test_what_was_masked_is_counted_once() -> None:
+    redactor = Redactor()
+    once = redactor.value({"token": SECRET, "d": [f"Bearer {SECRET}", JWT], "password": 5})
+    assert redactor.masked == 4
+    assert redactor.value(once) == once
+    assert redactor.masked == 4
+
+
 def test_a_secret_key_with_a_flag_is_no_secret() -> None:
     assert redact_value({"op": "bye", "resume": True, "token": None}) == {
         "op": "bye",
@@ -103,7 +124,24 @@ def test_a_value_of_any_depth_is_shown_in_part() -> None:
     assert SECRET not in json.dumps(redact_value(value))
 
 
-@pytest.mark.parametrize("unit", ["eyJ", "eyJ.", '"token":"', "Bearer ", "cookie:", "?token=", "\\", '"a\\'])
+PIECES = [
+    f"Bearer {SECRET} ", JWT, f"?token={SECRET}&", f'"resume": "{SECRET}",', "\ncookie: a=b\n", "plain, ", '"n":1,',
+]  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_a_long_text_is_masked_in_windows_as_it_is_in_one_go(text: str) -> None:
+    whole = redact_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_WINDOW", 7)
+        assert redact_text(text) == whole
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["eyJ", "eyJ.", '"token":"', "Bearer ", "cookie:", "?token=", "\\", '"a\\', "a-token", "ws://a", "-"],
+)
 def test_hostile_text_does_not_take_long(unit: str) -> None:
     started = time.process_time()
     redact_text(unit * (200_000 // len(unit)))

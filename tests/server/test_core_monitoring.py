@@ -205,16 +205,55 @@ def test_untap_ends_what_the_same_fields_selected_and_a_lost_monitor_ends_all() 
     assert ada.connection.taps is None
 
 
-def test_a_slow_monitor_loses_taps_and_slows_nobody() -> None:
-    rig = Rig()
+def test_a_stalled_monitor_loses_taps_is_told_how_many_and_delays_nobody() -> None:
+    rig = Rig(tap_frames_per_s=1e9, tap_bytes_per_s=1e9)
+    ada, bob, mon = rig.player("ada"), rig.player("bob"), monitor(rig)
+    bob.subscribe()
+    mon.command("tap", user="bob")
+    mon.wire.stalled = True
+    for number in range(400):
+        ada.publish("x" * 500)
+        assert only(bob.frames(), "event")["seq"] == number + 1  # at once, whatever the monitor does
+    assert bob.connection.outbox is None
+    assert mon.connection.outbox is None
+    assert mon.wire.buffered() < rig.gateway._hub.config.slow_bytes
+    dropped = rig.gateway.metrics.taps_dropped_total
+    assert len(all_of(mon.frames(), "tapped")) + dropped == 400
+    rig.move(1.1)
+    assert all_of(mon.frames(), "flow") == []  # nobody is told who cannot hear
+    mon.wire.drain()
+    rig.move(1.1)
+    assert only(mon.frames(), "flow") == {"op": "flow", "ch": "$taps", "dropped": dropped, "conflated": 0}
+    rig.move(5)
+    assert all_of(mon.frames(), "flow") == []
+
+
+def test_a_tap_shows_no_more_than_its_rate_and_the_rest_is_told() -> None:
+    rig = Rig(tap_frames_per_s=10)
     ada, mon = rig.player("ada"), monitor(rig)
     mon.command("tap", user="ada")
-    mon.wire.stalled = True
-    for _ in range(400):
-        ada.publish("x" * 500)
-    assert mon.wire.closed is None
-    assert rig.gateway.metrics.taps_dropped_total > 0
-    assert len(ada.wire.sent) > 400
+    for _ in range(50):
+        ada.send(op="pong", n=1)
+    assert len(all_of(mon.frames(), "tapped")) == 20
+    rig.move(1.1)
+    assert only(mon.frames(), "flow")["dropped"] == 30
+    for _ in range(50):
+        ada.send(op="pong", n=1)
+    assert 10 <= len(all_of(mon.frames(), "tapped")) <= 12  # as many as came together meanwhile
+
+
+def test_what_does_not_fit_into_the_monitors_subprotocol_is_shown_as_none_and_harms_nobody() -> None:
+    rig = Rig()
+    ada = rig.player("ada")
+    mon = rig.peer(codec=MSGPACK)
+    mon.identify("mon;monitor")
+    mon.command("tap", user="ada")
+    data = b'{"op":"publish","id":1,"ch":"room:arena","d":%d}' % 10**30
+    ada.connection.on_message(data, False)
+    first = all_of(mon.frames(), "tapped")[0]
+    assert (first["dir"], first["frame"], first["size"]) == ("in", None, len(data))
+    assert ada.wire.closed is None
+    assert only(ada.frames(), "error")["code"] == "bad_request"
 
 
 def test_taps_are_bounded() -> None:

@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.changes import (
     Act,
     Changes,
@@ -61,6 +63,7 @@ class ScriptedWorkbench:
     refusals: dict[Act, str] = field(default_factory=dict)
     send_answer: str | None = None
     captures: bool = False
+    save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
     decoders: OwnDecoders = field(init=False)
 
@@ -75,8 +78,31 @@ class ScriptedWorkbench:
         )
         return taken
 
-    def can(self, act: Act) -> str | None:
+    def can(self, act: Act, name: str = "") -> str | None:
         return self.refusals.get(act)
+
+    def set_current(self, name: str) -> None:
+        self.current = name
+        self.pending.current_changed = True
+
+    def next_client(self) -> None:
+        self.asked.append((Act.NEXT_CLIENT,))
+
+    def add_client(self) -> str:
+        self.asked.append((Act.ADD_CLIENT,))
+        return "you2"
+
+    def can_tap(self, session: str) -> str | None:
+        return self.refusals.get(Act.TAP)
+
+    async def tap(self, *, session: str = "", sample: float = 1.0) -> None:
+        self.asked.append((Act.TAP, session, sample))
+
+    async def untap(self, *, session: str = "") -> None:
+        self.asked.append((Act.UNTAP, session))
+
+    async def remove_client(self, name: str = "") -> None:
+        self.asked.append((Act.REMOVE_CLIENT, name))
 
     def add(self, records: Sequence[Record]) -> None:
         self.ring.extend(records)
@@ -90,11 +116,20 @@ class ScriptedWorkbench:
     def is_capturing(self) -> bool:
         return self.captures
 
-    async def toggle_capture(self) -> None:
-        self.captures = not self.captures
+    async def set_capture(self, on: bool) -> None:
+        self.captures = on
 
-    def drop(self) -> None:
-        self.asked.append((Act.DROP,))
+    async def recover_captures(self) -> None:
+        self.asked.append(("recover",))
+
+    async def save_capture(self, target: Path, saving: Saving, *, overwrite: bool = False) -> Saved:
+        self.asked.append(("save", target, overwrite))
+        if isinstance(self.save_answer, Exception):
+            raise self.save_answer
+        return Saved(target, *self.save_answer)
+
+    def drop(self, name: str = "") -> None:
+        self.asked.append((Act.DROP, name) if name else (Act.DROP,))
 
     async def kick(self, session: str | None = None) -> None:
         self.asked.append((Act.KICK, session))
@@ -346,7 +381,7 @@ def live_status(rtt_ms: float | None = 12.4, **more: Any) -> ConnectionStatus:
     now = time.monotonic()
     values: dict[str, Any] = {
         "state": ConnectionState.LIVE, "since": now - 60, "url": "ws://127.0.0.1:41733/v1/ws", "session": "s7f3aaaa", "generation": 3,
-        "user": "you", "name": "you", "roles": frozenset({"player"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
+        "user": "you", "name": "you", "roles": frozenset({"player", "monitor"}), "node": "node-a", "last_frame_at": now, "rtt_ms": rtt_ms, "connected_at": now - 60,
     }  # fmt: skip
     return ConnectionStatus(**values | more)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sonde_lab.changes import Act
+from sonde_lab.records import Flag
 from support.scripted_workbench import ScriptedWorkbench
 
 
@@ -22,18 +23,27 @@ class ShellWorkbench(ScriptedWorkbench):
     async def close(self) -> None:
         self.closed += 1
 
-    def connect(self) -> None:
-        self.asked.append((Act.CONNECT,))
+    def connect(self, name: str = "") -> None:
+        self.asked.append((Act.CONNECT, name) if name else (Act.CONNECT,))
 
-    def disconnect(self) -> None:
-        self.asked.append((Act.DISCONNECT,))
+    def disconnect(self, name: str = "") -> None:
+        self.asked.append((Act.DISCONNECT, name) if name else (Act.DISCONNECT,))
 
-    def retry_now(self) -> None:
-        self.asked.append((Act.RETRY_NOW,))
+    def retry_now(self, name: str = "") -> None:
+        self.asked.append((Act.RETRY_NOW, name) if name else (Act.RETRY_NOW,))
 
-    def mark(self, text: str = "") -> int:
+    def mark(self, text: str = "", row_id: int | None = None) -> int:
+        if row_id is not None:
+            self.ring.annotate(row_id, flags=Flag.MARKED)
+            return row_id
         self.asked.append((Act.MARK, text))
         return 0
+
+    def unmark(self, row_id: int) -> None:
+        self.ring.annotate(row_id, without=Flag.MARKED)
+
+    def comment(self, row_id: int, text: str) -> None:
+        self.ring.comment(row_id, text)
 
     def set_players(self, on: bool) -> None:
         self.players_on = on

@@ -43,7 +43,7 @@ def test_every_option_reaches_the_window(opened: list[WindowOptions], tmp_path: 
         [
             *("ui", "--connect", "ws://127.0.0.1:9/v1/ws", "--token", "a.b.c", "--perspective", "watch"),
             *("--theme", "light", "--size", "1280x800", "--screenshot", str(tmp_path / "p.png")),
-            *("--after", "500ms", "--no-players", "--data-dir", str(tmp_path)),
+            *("--after", "500ms", "--no-players", "--no-capture", "--data-dir", str(tmp_path)),
         ],
     )
     assert done.exit_code == 0, done.output
@@ -52,6 +52,7 @@ def test_every_option_reaches_the_window(opened: list[WindowOptions], tmp_path: 
     assert (options.endpoint.url, options.endpoint.token.value) == ("ws://127.0.0.1:9/v1/ws", "a.b.c")
     assert (options.perspective, options.theme, options.size) == ("watch", "light", (1280, 800))
     assert (options.after_s, options.players, options.data_dir) == (0.5, False, tmp_path)
+    assert not options.capture
 
 
 def test_the_window_opens_on_a_proxy(opened: list[WindowOptions]) -> None:

@@ -94,6 +94,7 @@ def test_the_combo_lists_endpoints_and_offers_a_new_one(combo: EndpointCombo, bo
         "Cluster of 2 nodes",
         "live · production",
         "",
+        "Open a capture…",
         "New endpoint…",
     ]
 

@@ -31,8 +31,8 @@ def test_an_injected_act_lasts_until_the_connection_is_back() -> None:
     marks, ring, script = Marks(), Ring(), Script(at=100.0)
     marks.status_changed(live_status(connected_at=50.0))
     ring.extend([*storm(3), script.happening(Kind.ACT, "drop", "drop the connection", flags=Flag.INJECTED)])
-    assert marks.rows_added(ring)
-    assert not marks.rows_added(ring), "a row is looked at once"
+    assert marks.rows_added(ring, "you")
+    assert not marks.rows_added(ring, "you"), "a row is looked at once"
     marks.status_changed(waiting_status())
     marks.settle(103.0)
     assert marks.all[0].until is None
@@ -45,7 +45,7 @@ def test_an_act_that_touched_nothing_is_a_moment() -> None:
     marks, ring, script = Marks(), Ring(), Script(at=100.0)
     marks.status_changed(live_status(connected_at=50.0))
     ring.extend([script.happening(Kind.ACT, "kick", "kick ada", flags=Flag.INJECTED)])
-    marks.rows_added(ring)
+    marks.rows_added(ring, "you")
     marks.settle(marks.all[0].at + 1.0)
     assert marks.all[0].until is None
     marks.settle(marks.all[0].at + 2.0)
@@ -57,7 +57,7 @@ def test_rows_that_are_no_injected_acts_are_not_marked() -> None:
     ring.extend(
         [script.happening(Kind.ACT, "connect", "connect"), script.frame("event", flags=Flag.INJECTED)]
     )
-    assert not marks.rows_added(ring)
+    assert not marks.rows_added(ring, "you")
 
 
 def test_marks_are_bounded() -> None:
@@ -65,3 +65,15 @@ def test_marks_are_bounded() -> None:
     for at in range(LIMIT * 2):
         marks.status_changed(live_status(last_close=closed(float(at))))
     assert len(marks.all) == LIMIT
+
+
+def test_plot_of_another_client_shows_what_was_done_to_that_one_and_to_no_other() -> None:
+    marks, ring = Marks(), Ring()
+    for at, conn in ((100.0, "you"), (101.0, "you2")):
+        act = Script(at=at, conn=conn).happening(Kind.ACT, "act", f"cut {conn}", flags=Flag.INJECTED)
+        ring.extend([act])
+    marks.rows_added(ring, "you")
+    assert [mark.label for mark in marks.all] == ["cut you"]
+    marks.clear(ring)
+    marks.look_back(ring, "you2")
+    assert [mark.label for mark in marks.all] == ["cut you2"]

@@ -84,6 +84,16 @@ def test_players_can_be_left_out(play: Callable[..., WindowSession], tmp_path: P
     assert asked(played)[0] == ("open", EMBEDDED, 0)
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_capture_is_on_from_the_start_unless_it_is_left_out(
+    play: Callable[..., WindowSession], tmp_path: Path, wanted: bool
+) -> None:
+    played = play(WindowOptions(data_dir=tmp_path, capture=wanted), nothing)
+    assert played.workbench.is_capturing is wanted
+    assert ("recover",) in asked(played)
+    assert "capture = true" in (tmp_path / FILE_NAME).read_text()
+
+
 def test_an_endpoint_of_the_command_line_is_opened_and_listed(
     play: Callable[..., WindowSession], tmp_path: Path
 ) -> None:
@@ -159,6 +169,8 @@ def test_a_picture_of_the_window_is_saved_and_ends_the_run(
     assert int.from_bytes(target.read_bytes()[16:20], "big") == 1280
     assert played._ending.exit_code == 0
     assert not (tmp_path / FILE_NAME).exists()
+    assert not played.workbench.is_capturing
+    assert ("recover",) not in asked(played)
 
 
 def test_a_picture_that_cannot_be_written_is_told_and_is_a_failure(

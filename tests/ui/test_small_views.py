@@ -33,7 +33,9 @@ from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.latest_view import LatestView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
@@ -75,7 +77,7 @@ def test_a_waiting_client_counts_down(qtbot: QtBot, bench: ScriptedWorkbench, br
     bench.pending.statuses = {"you": status}
     bridge.drain()
     bridge.ticked.emit(status.next_try_at - 1.4)
-    assert view.model.data(view.model.index(0), ACCESSIBLE) == "you, retry in 1.4 s"
+    assert view.model.data(view.model.index(0), ACCESSIBLE) == "you, current, retry in 1.4 s"
 
 
 @pytest.mark.parametrize(
@@ -100,13 +102,13 @@ def test_choosing_a_connection_or_session_suggests_a_filter(
     bench.pending.statuses = {"you": script.live_status()}
     bench.pending.sessions = script.sessions()
     bridge.drain()
-    for row, text in ((0, "conn:you"), (2, "ada")):
+    for row, text in ((0, "conn:you"), (3, "ada")):
         place = view.list.visualRect(view.model.index(row)).center()
         with qtbot.waitSignal(view.filter_suggested) as told:
             qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
         assert told.args == [text]
     with qtbot.assertNotEmitted(view.filter_suggested):
-        place = view.list.visualRect(view.model.index(1)).center()
+        place = view.list.visualRect(view.model.index(2)).center()
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     view.grab()
 
@@ -239,7 +241,7 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 
 
 VIEWS = (
-    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView,
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
 )  # fmt: skip
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
 

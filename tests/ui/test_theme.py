@@ -42,8 +42,10 @@ def test_a_theme_switch_repaints_what_is_on_screen(desk: Desk) -> None:
     assert ground() == DARK.panel
     themes.choose(ThemeChoice.LIGHT)
     assert ground() == LIGHT.panel
-    table = desk.views.traffic.grab().toImage()
-    assert table.pixelColor(table.width() // 2, table.height() - 60) in (LIGHT.bg, LIGHT.panel)
+    table = desk.views.traffic.table.viewport().grab().toImage()
+    left_of_the_words = {table.pixelColor(5, y).rgb() for y in range(table.height())}
+    assert LIGHT.bg.rgb() in left_of_the_words
+    assert DARK.bg.rgb() not in left_of_the_words
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT, CONTRAST_DARK], ids=lambda theme: theme.name)

@@ -296,7 +296,7 @@ def test_the_row_menu_leaves_out_what_the_cell_says_and_keeps_the_filter(
 def test_columns_widths_and_pills_are_remembered(
     qtbot: QtBot, view: TrafficView, bench: ScriptedWorkbench, bridge: Bridge
 ) -> None:
-    view.table.hide_column(Column.RTT, True)
+    view.table.columns.hide(Column.RTT, True)
     view.table.horizontalHeader().resizeSection(Column.TYPE, 222)
     view.set_fold(False)
     other = TrafficView(bench, bridge)

@@ -126,6 +126,16 @@ def test_the_keyboard_stays_where_it_was_when_the_perspective_changes(
     assert desk.host.hasFocus()
 
 
+def test_a_layout_of_an_earlier_version_opens_what_it_does_not_know(desk: Desk) -> None:
+    earlier = Layout(sizes={"main": [500, 100, 100]}, tabs={"tools": "notices"}, closed=["detail", "gone"])
+    desk.host.arrange("inspect", earlier)
+    assert desk.host.is_open("expert")
+    assert desk.host.is_open("latest")
+    assert not desk.host.is_open("detail")
+    assert desk.views.traffic.isVisible()
+    assert desk.views.notices.isVisible()
+
+
 def test_the_layout_is_remembered_for_each_perspective_and_can_be_reset(
     desk: Desk, settings: Settings
 ) -> None:
@@ -388,19 +398,24 @@ def test_what_a_person_changed_is_remembered_at_the_end(
 
 
 def test_the_status_bar_tells_the_capture(desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
-    bench.pending.capture = CaptureStatus("/somewhere/sonde-1.sonde", 1_234, 4_096, 2)
+    bench.pending.capture = CaptureStatus("/somewhere/sonde-1.sonde", 1_234, 1_000, 2, 4_096)
     bridge.drain()
     assert desk.status_bar.capture.text() == "● sonde-1.sonde · 1,234 rows · 4.0 KB · 2 lost"
+    tip = desk.status_bar.capture.toolTip()
+    assert "/somewhere/sonde-1.sonde" in tip
+    assert "the newest 20 within 4 GB are kept" in tip
     bench.pending.capture = CaptureStatus()
     bridge.drain()
     assert desk.status_bar.capture.text() == ""
 
 
-async def test_the_capture_is_begun_and_ended_by_its_keys(desk: Desk, bench: ShellWorkbench) -> None:
+async def test_the_capture_is_begun_and_ended_by_its_keys_and_that_is_remembered(
+    desk: Desk, bench: ShellWorkbench, settings: Settings
+) -> None:
     keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     for wanted in (True, False):
         QTest.keyClick(desk.window, Qt.Key.Key_E, keys)
         await asyncio.sleep(0)
-        assert bench.captures is wanted
+        assert (bench.captures, settings.capture) == (wanted, wanted)
         desk.actions_table.refresh()
         assert desk.actions_table["capture.toggle"].isChecked() is wanted

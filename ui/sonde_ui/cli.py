@@ -110,6 +110,9 @@ def ui(
     listen: Annotated[
         str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")
     ] = "",
+    open_: Annotated[
+        Path | None, typer.Option("--open", metavar="FILE", help="A capture file; nothing is connected.")
+    ] = None,
     perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
     theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
     size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
@@ -121,7 +124,10 @@ def ui(
         bool, typer.Option("--no-players", help="Start without simulated players.")
     ] = False,
     decoder: Annotated[list[Path] | None, _DECODER] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where settings and logs are kept.")] = None,
+    no_capture: Annotated[
+        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
+    ] = False,
+    data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
@@ -130,7 +136,10 @@ def ui(
         _refuse("--proxy is an endpoint of its own: leave out --cluster and --connect")
     if listen and not proxy:
         _refuse("--listen is the proxy's: name its server with --proxy")
+    if open_ is not None and (cluster or connect or proxy):
+        _refuse("--open shows a file: leave out --cluster, --connect and --proxy")
     open_window(
+        file=open_,
         connect=connect,
         proxy=proxy,
         listen=listen,
@@ -142,6 +151,7 @@ def ui(
         screenshot=screenshot,
         after_s=seconds(after),
         players=not no_players,
+        capture=not no_capture,
         data_dir=data_dir,
         decoders=_decoders(decoder),
     )
@@ -225,6 +235,28 @@ def show(
     raise typer.Exit(show_rows(file, limit, filter))
 
 
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A .sonde, .har or .jsonl file.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A new .sonde, .har, .jsonl, .csv or .md file.")
+    ],
+    filter: Annotated[str, typer.Option("--filter", metavar="TEXT", help="Only these rows.")] = "",
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Leave secrets as they are.")] = False,
+    read_as: Annotated[
+        str, typer.Option("--from", metavar="FORMAT", help="What IN is; else by its suffix.")
+    ] = "",
+    write_as: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="What OUT is to be; else by its suffix.")
+    ] = "",
+) -> None:
+    """Write the rows of a file into a new one of another format, secrets masked."""
+    from sonde_lab.export.console import convert as convert_rows  # late: only this command needs it
+
+    code = convert_rows(source, target, filter, masks=not no_redact, read_as=read_as, write_as=write_as)
+    raise typer.Exit(code)
+
+
 def _serve(command: str, arguments: list[str]) -> None:
     from sonde_server.__main__ import main as serve  # late: the window does not need it
 
@@ -233,6 +265,7 @@ def _serve(command: str, arguments: list[str]) -> None:
 
 def open_window(
     *,
+    file: Path | None = None,
     connect: str = "",
     proxy: str = "",
     listen: str = "",
@@ -244,6 +277,7 @@ def open_window(
     screenshot: Path | None = None,
     after_s: float = 8.0,
     players: bool = True,
+    capture: bool = True,
     data_dir: Path | None = None,
     decoders: tuple[Path, ...] = (),
 ) -> None:
@@ -258,13 +292,14 @@ def open_window(
     if why_not is not None:
         _refuse(why_not)
     options = WindowOptions(
-        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster),
+        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, file),
         perspective=perspective,
         theme=theme,
         size=size,
         screenshot=screenshot,
         after_s=after_s,
         players=players,
+        capture=capture,
         data_dir=data_dir,
         decoders=decoders,
     )
@@ -283,8 +318,10 @@ def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
     return tuple(files or ())
 
 
-def _endpoint(connect: str, token: str, cluster: bool) -> Endpoint | None:
+def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:
     """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
+    if file is not None:
+        return _capture(file)
     if cluster:
         from sonde_lab.endpoints import CLUSTER  # late: see above
 
@@ -299,6 +336,15 @@ def _remote(url: str, token: str) -> Endpoint:
         return remote(url, TokenSource(TokenKind.PASTE, token))
     except EndpointInvalid as error:
         _refuse(f"--connect: {error}")
+
+
+def _capture(path: Path) -> Endpoint:
+    from sonde_lab import endpoints  # late: see above
+
+    try:
+        return endpoints.capture(path)
+    except endpoints.EndpointInvalid as error:
+        _refuse(f"--open: {error}")
 
 
 def _proxy(upstream: str, listen: str) -> Endpoint:

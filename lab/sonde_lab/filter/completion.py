@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sonde_lab.filter.expression import quoted
-from sonde_lab.filter.fields import FIELDS, FLAGS, PRESENT, Field, Holds
+from sonde_lab.filter.fields import COMMENT, FIELDS, FLAGS, PRESENT, Field, Holds
 from sonde_lab.ring import Ring
 
 LIMIT: Final = 12
@@ -59,6 +59,8 @@ def _values(field: Field | None, ring: Ring) -> list[tuple[str, str]]:
         return []
     if field.holds is Holds.WORD:
         return [(word, "") for word, _ in field.words]
+    if field.column == COMMENT:
+        return [(text, "") for text in ring.comments.seen()]
     if field.holds is not Holds.NAME:
         return []
     prefix = {"room": "room:", "user": "user:"}.get(field.name, "")

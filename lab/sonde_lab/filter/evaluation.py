@@ -16,7 +16,7 @@ import numpy as np
 
 from sonde_lab.decoders.choosing import by_name
 from sonde_lab.envelope import BINARY, value_of
-from sonde_lab.filter.fields import BY_NAME, FLAGS, Holds
+from sonde_lab.filter.fields import BY_NAME, COMMENT, FLAGS, ROW, Holds
 from sonde_lab.filter.grammar import Expression, compiled
 from sonde_lab.filter.terms import (
     Both,
@@ -60,9 +60,9 @@ class Rows(NamedTuple):
     wanted: Mask
 
 
-def matching(term: Term, ring: Ring, ids: range) -> Mask:
-    """Which of the rows `ids` (all of them in the ring) a filter matches."""
-    wanted = np.ones(len(ids), np.bool_)
+def matching(term: Term, ring: Ring, ids: range, wanted: Mask | None = None) -> Mask:
+    """Which of the rows `ids` (all of them in the ring), of those `wanted`, a filter matches."""
+    wanted = np.ones(len(ids), np.bool_) if wanted is None else wanted
     return _mask(term, Rows(ring, ids, wanted)) & wanted
 
 
@@ -128,7 +128,7 @@ def _pattern(term: Pattern, rows: Rows) -> Mask:
         inside = range(max(block.first_id, ids.start), min(end, ids.stop))
         part = slice(inside.start - ids.start, inside.stop - ids.start)
         if inside and (rows.wanted[part] & ~found[part]).any():
-            found[part] |= _expression_hits(expression, bytes(block.data), ring, inside)
+            found[part] |= _expression_hits(expression, block.part(0, block.size), ring, inside)
     return found
 
 
@@ -153,9 +153,12 @@ def _expression_hits(expression: Expression, data: bytes, ring: Ring, ids: range
 def _compare(term: Compare, rows: Rows) -> Mask:
     if term.field.holds is Holds.NAME:
         return _name(term, rows)
-    column = rows.ring.column(term.field.column, rows.ids)
     if term.relation == "!=":
         return ~_compare(Compare(term.field, ":", term.value), rows)
+    if term.field.column == ROW:
+        numbers: Mask = _ORDER[term.relation](rows.ring.numbers(rows.ids) + 1, term.value)
+        return numbers
+    column = rows.ring.column(term.field.column, rows.ids)
     value = term.value
     if term.field.name == "time":
         column = column - rows.ring.began_at
@@ -166,9 +169,11 @@ def _compare(term: Compare, rows: Rows) -> Mask:
 def _holds_something(column: str, rows: Rows) -> Mask:
     """Where a column has a value of its own, not the one that stands for none."""
     there: Mask = np.ones(len(rows.ids), np.bool_)
+    if column == COMMENT:
+        return _commented(rows, bool)
     kind = rows.ring.column("kind", rows.ids)
     values = rows.ring.column(column, rows.ids)
-    if column in ("code", "channel"):
+    if column in ("code", "channel", "wire_bytes", "fragments"):
         there = values > 0
     elif column in ("seq", "command"):
         there = values >= 0
@@ -185,6 +190,8 @@ def _name(term: Compare, rows: Rows) -> Mask:
     if term.relation == "!=":
         return ~_name(Compare(term.field, ":", term.value), rows)
     fits = _text_test(term.relation, str(term.value))
+    if term.field.column == COMMENT:
+        return _commented(rows, fits)
     prefix = {"room": "room:", _USER: "user:"}.get(term.field.name, "")
     found = _named(
         rows, term.field.column, lambda text: text.startswith(prefix) and fits(text[len(prefix) :])
@@ -194,6 +201,15 @@ def _name(term: Compare, rows: Rows) -> Mask:
         found = found | _decoded_hits(
             rest, term.field.name, lambda value: _has_name(value, term.field.name, fits)
         )
+    return found
+
+
+def _commented(rows: Rows, fits: Callable[[str], bool]) -> Mask:
+    """Where a person's comment fits."""
+    found = np.zeros(len(rows.ids), np.bool_)
+    for row_id, text in rows.ring.comments:
+        if row_id in rows.ids and fits(text):
+            found[row_id - rows.ids.start] = True
     return found
 
 
@@ -212,7 +228,7 @@ def _has_name(message: Any, key: str, fits: Callable[[str], bool]) -> bool:
     """Whether the message says so: its own type, or a user at any depth."""
     if key == _TYPE:
         return isinstance(message, dict) and isinstance(message.get(key), str) and fits(message[key])
-    return any(isinstance(value, str) and fits(value) for name, value in _members(message) if name == key)
+    return any(isinstance(value, str) and fits(value) for name, value in members_of(message) if name == key)
 
 
 def _text_test(relation: str, value: str) -> Callable[[str], bool]:
@@ -229,7 +245,7 @@ def _matches(expression: Expression) -> Callable[[str], bool]:
 def _has(term: Has, rows: Rows) -> Mask:
     if term.path:
         return _decoded_hits(
-            rows, _name_in(term.path), lambda value: any(True for _ in _found(value, term.path))
+            rows, longest_key(term.path), lambda value: any(True for _ in values_at(value, term.path))
         )
     if term.flag in FLAGS:
         wanted: Mask = (rows.ring.column("flags", rows.ids) & int(FLAGS[term.flag][0])) != 0
@@ -245,11 +261,13 @@ def _path(term: PathCompare, rows: Rows) -> Mask:
         return ~_path(PathCompare(term.path, ":", term.value), rows)
     fits = _value_test(term.relation, term.value)
     return _decoded_hits(
-        rows, _name_in(term.path), lambda message: any(fits(value) for value in _found(message, term.path))
+        rows,
+        longest_key(term.path),
+        lambda message: any(fits(value) for value in values_at(message, term.path)),
     )
 
 
-def _name_in(path: tuple[str, ...]) -> str:
+def longest_key(path: tuple[str, ...]) -> str:
     """The longest key of a path: what the payload must hold to be worth decoding. Places in lists are no text."""
     return max((key for key in path if key != "*" and not key.isdecimal()), key=len, default="")
 
@@ -264,13 +282,13 @@ def _decoded_hits(rows: Rows, word: str, fits: Callable[[Any], bool]) -> Mask:
     found = np.zeros(len(ids), np.bool_)
     for index in np.flatnonzero(candidates).tolist():
         try:
-            found[index] = fits(_message(ring, ids.start + index))
+            found[index] = fits(message_of(ring, ids.start + index))
         except ValueError:
             continue
     return found
 
 
-def _message(ring: Ring, row_id: int) -> Any:
+def message_of(ring: Ring, row_id: int) -> Any:
     """A row's message, decoded as it was when it was recorded.
 
     Raises:
@@ -288,7 +306,7 @@ def _message(ring: Ring, row_id: int) -> Any:
     return decoded.value
 
 
-def _found(message: Any, path: tuple[str, ...]) -> Iterator[Any]:
+def values_at(message: Any, path: tuple[str, ...]) -> Iterator[Any]:
     """Values at a path of the message's data: its member `d` where it has one, else the whole message."""
     data = message["d"] if isinstance(message, dict) and "d" in message else message
     values, left = [data], MAX_VALUES
@@ -308,7 +326,7 @@ def _inside(value: Any, key: str) -> list[Any]:
     return []
 
 
-def _members(message: Any) -> Iterator[tuple[Any, Any]]:
+def members_of(message: Any) -> Iterator[tuple[Any, Any]]:
     """Every member of every object inside, without recursion."""
     pending, left = [message], MAX_VALUES
     while pending and left > 0:

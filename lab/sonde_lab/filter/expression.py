@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sonde_lab.filter.evaluation import matching
+from sonde_lab.filter.fields import COMMENT
 from sonde_lab.filter.grammar import parse
 from sonde_lab.filter.terms import Both, Compare, Either, Everything, Has, Not, Term
 from sonde_lab.filter.wording import in_words
@@ -25,7 +26,7 @@ class Filter:
         """
         self.text = text
         self.term = parse(text)
-        # A row's round trip and flags may come after it was filtered.
+        # A row's round trip, flags and comment may come after it was filtered.
         self.reads_annotations = any(_reads_annotation(term) for term in _walk(self.term))
 
     def __eq__(self, other: object) -> bool:
@@ -47,9 +48,12 @@ class Filter:
         """What it asks for, in one line for people."""
         return in_words(self.term)
 
-    def matching(self, ring: Ring, ids: range | None = None) -> Mask:
-        """One boolean a row of `ids`, which must all be in the ring; of all rows without."""
-        return matching(self.term, ring, ring.ids if ids is None else ids)
+    def matching(self, ring: Ring, ids: range | None = None, wanted: Mask | None = None) -> Mask:
+        """One boolean a row of `ids`, which must all be in the ring; of all rows without.
+
+        Where `wanted` is not, the answer is no, and nothing is looked into for it.
+        """
+        return matching(self.term, ring, ring.ids if ids is None else ids, wanted)
 
 
 def quoted(text: str) -> str:
@@ -70,5 +74,5 @@ def _walk(term: Term) -> Iterator[Term]:
 
 def _reads_annotation(term: Term) -> bool:
     if isinstance(term, Compare):
-        return term.field.column == "rtt_ms"
+        return term.field.column in ("rtt_ms", COMMENT)
     return isinstance(term, Has) and not term.path and term.flag not in ("seq", "id", "close", "ch")

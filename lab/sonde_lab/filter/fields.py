@@ -36,6 +36,7 @@ class Field:
     words: tuple[tuple[str, int], ...] = ()
 
 
+COMMENT: Final = "comment"  # no column of the ring: its comments
 _DIRECTIONS: Final = (
     ("in", Direction.IN), ("received", Direction.IN), ("out", Direction.OUT), ("sent", Direction.OUT),
     ("none", Direction.NONE),
@@ -43,6 +44,7 @@ _DIRECTIONS: Final = (
 _KINDS: Final = tuple((kind.name.lower(), int(kind)) for kind in Kind)
 _OPCODES: Final = (("text", 1), ("binary", 2), ("close", 8), ("ping", 9), ("pong", 10))
 
+ROW: Final = "row"  # no column of the ring: a row's number, counted from 1
 FIELDS: Final[tuple[Field, ...]] = (
     Field("conn", Holds.NAME, "conn", "the connection's name: you, p1 …"),
     Field("dial", Holds.NUMBER, "dial", "which socket of the connection, from 1"),
@@ -60,9 +62,13 @@ FIELDS: Final[tuple[Field, ...]] = (
     Field("size", Holds.BYTES, "size", "the payload's bytes; B, KB, MB"),
     Field("rtt", Holds.DURATION_MS, "rtt_ms", "the round trip; us, ms, s, m"),
     Field("time", Holds.DURATION_S, "at", "since the first row, as in the column Time; ms, s, m"),
+    Field("row", Holds.NUMBER, ROW, "the row's number, as in the column #"),
     Field("close", Holds.NUMBER, "code", "the close code"),
     Field("seq", Holds.NUMBER, "seq", "the entry's number in its channel"),
     Field("id", Holds.NUMBER, "command", "the command's number"),
+    Field("wire_bytes", Holds.BYTES, "wire_bytes", "the bytes on the wire, with all framing; B, KB, MB"),
+    Field("fragments", Holds.NUMBER, "fragments", "in how many WebSocket frames it came"),
+    Field("comment", Holds.NAME, COMMENT, "what a person wrote about the row"),
 )
 ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {"channel": "ch", "direction": "dir", "code": "close", "t": "type", "connection": "conn", "command": "id"}
@@ -88,7 +94,7 @@ FLAGS: Final[Mapping[str, tuple[Flag, str]]] = MappingProxyType(
         "heartbeat": (Flag.HEARTBEAT, "it only says that somebody lives"),
     }
 )
-PRESENT: Final = ("rtt", "seq", "id", "close", "ch")  # has:rtt …: the column holds something
+PRESENT: Final = ("rtt", "seq", "id", "close", "ch", "comment")  # has:rtt …: the column holds something
 UNITS: Final[Mapping[Holds, Mapping[str, float]]] = MappingProxyType(
     {
         Holds.NUMBER: {"": 1.0},

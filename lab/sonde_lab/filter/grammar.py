@@ -3,7 +3,7 @@
     expression = conjunction {("or" | "||") conjunction}
     conjunction = factor {["and" | "&&"] factor}
     factor = ("not" | "!" | "-") factor | "(" expression ")" | term
-    term = field relation value | "has:" name | '"text"' | "/regex/" ["i"] | word
+    term = field relation value | field ":" from ".." to | "has:" name | '"text"' | "/regex/" ["i"] | word
 
 Owns reading. Everything is bounded: length, nesting, terms; a filter may come from a file.
 """
@@ -212,7 +212,21 @@ class _Parser:
             raise FilterError(f"“{field.name}” is {field.holds.value}, so ~ means nothing for it", start)
         if field.holds is Holds.WORD:
             return Compare(field, self._equality(field, relation, start), _one_of(field, value, start))
+        if ".." in value and relation in (":", "!="):
+            return self._range(field, relation, value, start)
         return Compare(field, relation, _quantity(field, value, start))
+
+    def _range(self, field: Field, relation: str, value: str, start: int) -> Term:
+        """`from..to`, both included."""
+        low, _, high = value.partition("..")
+        self._terms += 1
+        inside = Both(
+            (
+                Compare(field, ">=", _quantity(field, low, start)),
+                Compare(field, "<=", _quantity(field, high, start + len(low) + 2)),
+            )
+        )
+        return inside if relation == ":" else Not(inside)
 
     def _name_value(self, field: Field, relation: str) -> str:
         start = self._at

@@ -26,7 +26,8 @@ _RELATIONS: Final = {
 }  # fmt: skip
 _NAMES: Final = {
     "conn": "connection", "dial": "socket number", "dir": "direction", "op": "type", "ch": "channel",
-    "rtt": "round trip", "close": "close code", "seq": "sequence number", "id": "command number",
+    "rtt": "round trip", "close": "close code", "seq": "sequence number", "id": "command number", "row": "row number",
+    "wire_bytes": "size on the wire",
 }  # fmt: skip
 _WHOLE: Final = 2.0**53
 _UNITS: Final = {Holds.DURATION_MS: " ms", Holds.DURATION_S: " s", Holds.BYTES: " bytes"}

@@ -123,6 +123,8 @@ class GatewayConfig:
     # monitoring
     stats_s: float = 1.0
     max_taps: int = 64
+    tap_frames_per_s: float = 1_000.0  # of one tap
+    tap_bytes_per_s: float = 1024.0 * 1024.0
     faults_allowed: bool = False
 
     # drain

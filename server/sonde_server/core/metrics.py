@@ -49,7 +49,7 @@ HELP: Final[Mapping[str, str]] = MappingProxyType(
         "conflated_total": "Entries conflated for slow consumers.",
         "dropped_total": "Volatile events dropped for slow consumers.",
         "tapped_total": "Frames shown to monitors.",
-        "taps_dropped_total": "Tapped frames dropped because the monitor was slow.",
+        "taps_dropped_total": "Tapped frames left out: a slow monitor, or a tap over its rate.",
         "repairs_total": "Holes in the bus repaired from the log.",
         "commands_suspended_total": "Commands that had to wait for a store.",
         "commands_total": "Frames from clients by op.",

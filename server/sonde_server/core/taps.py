@@ -1,23 +1,30 @@
 """Watching other people's frames: the taps of monitors.
 
-Owns who watches what. A tap never slows anybody: what a slow monitor cannot take is dropped, a tap's own frames
-are not tapped, secrets are masked before they leave, and only connections that are watched pay for it.
+Owns who watches what. A tap never slows anybody: what a slow monitor cannot take, or a tap may not show by its
+rate, is left out, counted and told by `flow`; a tap's own frames are not tapped, secrets are masked before they
+leave, and only connections that are watched pay for it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import MalformedFrame, Refused
-from sonde_protocol.frames import Tapped
+from sonde_protocol.frames import Flow, Tapped
 from sonde_protocol.redact import redact_value
+from sonde_server.core.limits import TokenBucket
 
 if TYPE_CHECKING:
     from sonde_server.core.connection import Connection
     from sonde_server.core.hub import Hub
 
 Direction = Literal["in", "out"]
+FLOW_CHANNEL: Final = "$taps"  # what `flow` names where tapped frames were left out
+TELL_AFTER_S: Final = 1.0
+_BURST_S: Final = 2.0  # of a tap's rate, at once
+_UNENCODABLE: Final = (ValueError, TypeError, OverflowError, RecursionError)
 
 
 class TapKey(NamedTuple):
@@ -28,12 +35,19 @@ class TapKey(NamedTuple):
     user: str | None
 
 
-class Tap(NamedTuple):
+class Tap:
     """One monitor's tap."""
 
-    monitor: Connection
-    key: TapKey
-    sample: float  # share of frames, (0, 1]
+    __slots__ = ("bytes", "frames", "key", "monitor", "sample")
+
+    def __init__(self, monitor: Connection, key: TapKey, sample: float) -> None:
+        """Args: sample: the share of frames that is wanted, (0, 1]."""
+        config = monitor.hub.config
+        self.monitor = monitor
+        self.key = key
+        self.sample = sample
+        self.frames = TokenBucket(config.tap_frames_per_s, _BURST_S * config.tap_frames_per_s)
+        self.bytes = TokenBucket(config.tap_bytes_per_s, _BURST_S * config.tap_bytes_per_s)
 
     def watches(self, connection: Connection) -> bool:
         """Whether this connection's frames may be wanted."""
@@ -42,15 +56,26 @@ class Tap(NamedTuple):
             return False
         return self.key.session in (None, session.id) and self.key.user in (None, session.user)
 
+    def has_room(self, size: int, now: float) -> bool:
+        """Whether a frame is within the tap's rate and its monitor takes what it is sent.
+
+        Half of what makes a consumer slow is left to what the monitor gets otherwise: its taps are shed first.
+        """
+        monitor = self.monitor
+        if monitor.outbox is not None or monitor.wire.buffered() > monitor.hub.config.slow_bytes // 2:
+            return False
+        return self.frames.take(1, now) == 0 and self.bytes.take(size, now) == 0
+
 
 class Taps:
     """All taps of this node."""
 
-    __slots__ = ("_hub", "_taps")
+    __slots__ = ("_dropped", "_hub", "_taps")
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._taps: list[Tap] = []
+        self._dropped: dict[Connection, int] = {}  # that its monitor was not told of yet
 
     def __bool__(self) -> bool:
         return bool(self._taps)
@@ -73,6 +98,7 @@ class Taps:
 
     def forget(self, monitor: Connection) -> None:
         """The monitor is gone."""
+        self._dropped.pop(monitor, None)
         if any(tap.monitor is monitor for tap in self._taps):
             self._set([tap for tap in self._taps if tap.monitor is not monitor])
 
@@ -87,17 +113,18 @@ class Taps:
             self.arm(connection)
 
     def show(self, connection: Connection, direction: Direction, data: bytes) -> None:
-        """Tell the monitors of one frame of a watched connection."""
-        session = connection.session
-        if session is None or connection.taps is None:
+        """Tell the monitors of one frame of a watched connection. Never raises."""
+        session, taps = connection.session, connection.taps
+        if session is None or taps is None:
             return
-        try:
-            frame: Any = connection.codec.untyped(data)
-        except MalformedFrame:
-            frame = None
-        ch = frame.get("ch") if isinstance(frame, dict) else None
-        wanted = [tap for tap in connection.taps if self._wants(tap, ch)]
+        wanted = [tap for tap in taps if tap.sample >= 1 or self._hub.entropy.uniform(0.0, 1.0) < tap.sample]
         if not wanted:
+            return  # what nobody is shown is not even read
+        frame = _read(connection, data)
+        ch = frame.get("ch") if isinstance(frame, dict) else None
+        now = self._hub.clock.now()
+        ready = [tap for tap in wanted if tap.key.ch in (None, ch) and self._has_room(tap, len(data), now)]
+        if not ready:
             return
         tapped = Tapped(
             session=session.id,
@@ -107,17 +134,44 @@ class Taps:
             size=len(data),
             frame=redact_value(frame),
         )
-        for tap in wanted:
+        for tap in ready:
             self._send(tap.monitor, tapped)
 
-    def _wants(self, tap: Tap, ch: Any) -> bool:
-        if tap.key.ch is not None and tap.key.ch != ch:
-            return False
-        return tap.sample >= 1 or self._hub.entropy.uniform(0.0, 1.0) < tap.sample
-
     def _send(self, monitor: Connection, tapped: Tapped) -> None:
-        if monitor.outbox is not None or monitor.wire.buffered() > self._hub.config.slow_bytes:
-            self._hub.metrics.taps_dropped_total += 1
-            return
+        try:
+            data = monitor.codec.encode(tapped)
+        except _UNENCODABLE:  # what a peer sent need not fit into another subprotocol
+            tapped.frame = None
+            data = monitor.codec.encode(tapped)
         self._hub.metrics.tapped_total += 1
-        monitor.write_untapped(monitor.codec.encode(tapped))
+        monitor.write_untapped(data)
+
+    # ------------------------------------------------------------ what is left out
+
+    def _has_room(self, tap: Tap, size: int, now: float) -> bool:
+        """Whether a frame is shown; one that is not is counted, and its monitor is told by `flow`."""
+        if tap.has_room(size, now):
+            return True
+        monitor = tap.monitor
+        self._hub.metrics.taps_dropped_total += 1
+        if monitor not in self._dropped:
+            self._dropped[monitor] = 0
+            self._hub.agenda.at(now + TELL_AFTER_S, partial(self._tell, monitor))
+        self._dropped[monitor] += 1
+        return False
+
+    def _tell(self, monitor: Connection) -> None:
+        if monitor not in self._dropped:
+            return  # it is gone
+        if monitor.outbox is not None or monitor.wire.buffered() > self._hub.config.slow_bytes // 2:
+            self._hub.agenda.at(self._hub.clock.now() + TELL_AFTER_S, partial(self._tell, monitor))
+            return
+        monitor.send(Flow(ch=FLOW_CHANNEL, dropped=self._dropped.pop(monitor), conflated=0))
+
+
+def _read(connection: Connection, data: bytes) -> Any:
+    """A frame as values; None for what is none."""
+    try:
+        return connection.codec.untyped(data)
+    except MalformedFrame:
+        return None

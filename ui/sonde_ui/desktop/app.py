@@ -41,6 +41,7 @@ class WindowOptions:
     screenshot: Path | None = None
     after_s: float = 8.0
     players: bool = True
+    capture: bool = True
     data_dir: Path | None = None
     decoders: tuple[Path, ...] = ()  # files that a person has named
 
@@ -129,6 +130,8 @@ def settings_for(options: WindowOptions) -> SettingsFile:
         files.override("maximized", False)
     if not options.players:
         files.override("players", 0)
+    if not options.capture or options.screenshot is not None:  # a picture leaves nothing behind but itself
+        files.override("capture", False)
     return files
 
 

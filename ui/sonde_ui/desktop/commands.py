@@ -15,9 +15,14 @@ from PySide6.QtWidgets import QApplication
 from sonde_lab.changes import Act
 from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.capture_commands import CaptureCommands
+from sonde_ui.desktop.client_commands import ClientCommands
 from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.exchange_commands import ExchangeCommands
+from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.views import Views
@@ -56,15 +61,23 @@ class Commands(QObject):
         self._tasks = tasks
         self._book = book
         self._settings = settings
+        self.capture = CaptureCommands(workbench, tasks, settings, self)
         self._views: Views | None = None
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
+        self.table = TableCommands()
+        self.clients = ClientCommands(workbench, tasks, self.changed.emit)
         self.detail = DetailCommands(self.said.emit, workbench, settings)
+        self.files = FileCommands(book, self.open_endpoint, self)
+        self.files.said.connect(self.said)
+        self.exchange = ExchangeCommands(workbench, tasks, self)
+        self.exchange.said.connect(self.said)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
         self.detail.take_hold_of(views, host)
+        self.exchange.take_hold_of(views)
 
     # ------------------------------------------------------------ connection
 
@@ -146,10 +159,6 @@ class Commands(QObject):
     def mark(self) -> None:
         """Put a mark into the traffic."""
         self._workbench.mark()
-
-    def toggle_capture(self) -> None:
-        """Begin a capture file, or end it."""
-        self._start("capture", self._workbench.toggle_capture())
 
     # ------------------------------------------------------------ traffic
 

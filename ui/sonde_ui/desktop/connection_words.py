@@ -61,6 +61,8 @@ def look_of(status: ConnectionStatus | None, gateway: GatewayStatus, now: float)
 
 
 def _idle(status: ConnectionStatus | None, gateway: GatewayStatus) -> Look:
+    if gateway.kind == "capture":
+        return _capture(gateway)
     if gateway.state is GatewayState.STARTING:
         return Look("Starting", Shape.RING, "accent", gateway.progress or f"{_own(gateway)} is starting")
     if gateway.state is GatewayState.DEAD:
@@ -72,6 +74,14 @@ def _idle(status: ConnectionStatus | None, gateway: GatewayStatus) -> Look:
     if status is not None and status.last_close is not None:
         return Look("Disconnected", Shape.DASH, "dim", f"closed {by_whom(status)}")
     return Look("Disconnected", Shape.DASH, "dim", "not connected and not trying")
+
+
+def _capture(gateway: GatewayStatus) -> Look:
+    if gateway.state is GatewayState.STARTING:
+        return Look("Reading", Shape.RING, "accent", gateway.progress)
+    if gateway.state is GatewayState.DEAD:
+        return Look("Capture", Shape.CROSS, "bad", f"{gateway.progress}; the notices say why")
+    return Look("Capture", Shape.DASH, "text", f"{gateway.progress} · a file, nothing is connected")
 
 
 def _own(gateway: GatewayStatus) -> str:

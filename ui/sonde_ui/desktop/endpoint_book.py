@@ -6,11 +6,14 @@ Owns the list while the window is open; reading and writing the file is the lab'
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
 from sonde_lab import endpoints as store
-from sonde_lab.endpoints import SAVED, Endpoint, EndpointFileError
+from sonde_lab.endpoints import SAVED, Endpoint, EndpointFileError, EndpointKind
+
+MAX_CAPTURES: Final = 5  # listed at the same time
 
 
 class EndpointBook(QObject):
@@ -41,10 +44,15 @@ class EndpointBook(QObject):
         return self._save()
 
     def remember(self, endpoint: Endpoint) -> None:
-        """List an endpoint for this run only, such as one from the command line."""
-        if endpoint not in self.endpoints and endpoint.kind in SAVED:
-            self.endpoints = (*(known for known in self.endpoints if known.name != endpoint.name), endpoint)
-            self.changed.emit()
+        """List an endpoint for this run only, such as one from the command line, or the last captures."""
+        if endpoint in self.endpoints or endpoint.kind not in (*SAVED, EndpointKind.CAPTURE):
+            return
+        others = [known for known in self.endpoints if known.name != endpoint.name]
+        captures = [known for known in others if known.kind is EndpointKind.CAPTURE]
+        if endpoint.kind is EndpointKind.CAPTURE and len(captures) >= MAX_CAPTURES:
+            others.remove(captures[0])
+        self.endpoints = (*others, endpoint)
+        self.changed.emit()
 
     def _save(self) -> str | None:
         try:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _SHUTDOWN_S = 10.0
+_ROWS = 1_000_000  # behind the table
+_PAYLOAD_BYTES = 2 << 30  # of them, the most on disk
 _HEAD_START_S = 0.02  # for the gateway's process, before building the views keeps the loop busy
 # Young objects die young here (frames, cells); a full collection over the whole window costs a frame of it.
 _GC_THRESHOLD = (50_000, 20, 50)
@@ -46,10 +48,15 @@ class WindowSession:
         self._ending = ending
         self._book = EndpointBook(options.data_dir / "endpoints.toml" if options.data_dir else None)
         self.window = window
-        folder = options.data_dir or data_folder()
-        self.workbench = Workbench(
-            config=WorkbenchConfig(captures=folder / "captures", decoders=folder / "decoders")
+        data = options.data_dir or data_folder()
+        kept = WorkbenchConfig(
+            ring_rows=_ROWS,
+            ring_bytes=_PAYLOAD_BYTES,
+            spool=data / "spool",
+            captures=data / "captures",
+            decoders=data / "decoders",
         )
+        self.workbench = Workbench(config=kept)
         self.bridge = Bridge(self.workbench)
         self.tasks = Tasks(window)
         self.desk: Desk | None = None
@@ -62,12 +69,15 @@ class WindowSession:
             self._use_decoders()
             endpoint = self._first_endpoint()
             players = self._files.settings.players
+            await self.workbench.set_capture(self._files.settings.capture)  # first, so that it has every row
             self.tasks.start(f"open {endpoint.name}", self.workbench.open(endpoint, players))
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
             self._tell_what_was_broken()
-            if self._options.screenshot is not None:
+            if self._options.screenshot is None:
+                self.tasks.start("look at captures of earlier runs", self.workbench.recover_captures())
+            else:
                 self.tasks.start("take the picture", self._take_picture(self._options.screenshot, painted_at))
             gc.collect()
             gc.freeze()

@@ -33,6 +33,21 @@ class Layout(msgspec.Struct):
     closed: list[str] = []  # views put away
 
 
+class Rule(msgspec.Struct, array_like=True, frozen=True):
+    """A colour rule as it is written: rows that the filter means get the colour, while it is on."""
+
+    filter: Annotated[str, Meta(max_length=1_000)]
+    colour: Annotated[str, Meta(max_length=20)]
+    on: bool = True
+
+
+class SavedFilter(msgspec.Struct, array_like=True, frozen=True):
+    """A filter with a name, for a button beside the filter."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40)]
+    filter: Annotated[str, Meta(min_length=1, max_length=1_000)]
+
+
 class Settings(msgspec.Struct):
     """Everything remembered; each field with the default of a first start. Unknown keys of a file are ignored.
 
@@ -49,9 +64,12 @@ class Settings(msgspec.Struct):
     maximized: bool = False
     endpoint: Annotated[str, Meta(max_length=200)] = ""  # name of the last one; "": the embedded gateway
     players: Annotated[int, Meta(ge=0, le=500)] = 6
+    capture: bool = True  # into the folder of captures, from the start on
     traffic: Annotated[str, Meta(max_length=10_000)] = ""  # the table's own columns, folding and pills
     decoders: list[Annotated[str, Meta(max_length=5_000)]] = []  # permissions for decoders of one's own
     layouts: dict[str, Layout] = {}
+    colour_rules: Annotated[list[Rule], Meta(max_length=32)] = []
+    saved_filters: Annotated[list[SavedFilter], Meta(max_length=12)] = []
 
 
 @dataclass(slots=True, frozen=True)

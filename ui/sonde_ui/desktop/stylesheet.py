@@ -3,7 +3,7 @@
 Owns how standard controls look. Refuses fonts (a style sheet would drop their features, such as tabular
 figures) and whatever a widget paints itself. Widgets ask for a variant by a dynamic property:
 
-    QPushButton/QToolButton  kind = "primary" | "quiet" | "chip" | "act" | "tab" | "title"
+    QPushButton/QToolButton  kind = "primary" | "quiet" | "chip" | "act" | "link" | "tab" | "title"
     QLabel                   tone = "dim" | "faint" | "ok" | "warn" | "bad" | "accent" | "injected" | "mark"
     QFrame/QWidget           surface = "bg" | "panel" | "raised" | "card" | "line" | "line-left" | "line-top" |
                              "line-bottom" | "line-right"
@@ -64,6 +64,8 @@ QPushButton[kind="link"] {
     background: transparent; border: none; color: $accent_text; padding: 0 4px; min-height: 22px; max-height: 22px;
 }
 QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus { text-decoration: underline; }
+QPushButton[fit="icon"] { padding: 0; }
+QPushButton[fit="left"] { padding: 0 8px; text-align: left; }
 QPushButton[kind="act"] { color: $injected; border-color: $injected_line; }
 QPushButton[kind="act"]:hover { background: $injected_tint; }
 QPushButton[kind="act"]:focus { border-color: $injected; }
@@ -77,6 +79,10 @@ QPushButton[kind="chip"][tone="injected"]:checked {
     background: $injected_tint; border-color: $injected_line; color: $injected;
 }
 QPushButton[kind="chip"]:focus { border-color: $accent; }
+QPushButton[kind="link"] {
+    background: transparent; border: none; color: $accent; padding: 0 2px; min-height: 18px; max-height: 18px;
+}
+QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus { text-decoration: underline; }
 QPushButton[kind="tab"], QPushButton[kind="title"] {
     background: transparent; border: none; border-radius: 0; padding: 0; color: $dim;
     min-height: 30px; max-height: 30px;

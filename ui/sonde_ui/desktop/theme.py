@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication, QIcon, QPalette
+from PySide6.QtGui import QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
 from sonde_ui.desktop.assets import asset
@@ -30,6 +30,8 @@ from sonde_ui.desktop.tokens import (
     colour_blind,
     contrast,
     mix,
+    rule_bars,
+    rule_tints,
 )
 
 __all__ = [
@@ -49,6 +51,9 @@ __all__ = [
     "icon",
     "load_fonts",
     "mix",
+    "rule_bars",
+    "rule_tints",
+    "swatch",
     "themes",
 ]
 
@@ -253,3 +258,16 @@ def icon(name: str, color_token: str = "dim", size: int = 16) -> QIcon:  # noqa:
     """The line icon `name` in a token of the palette in force. Ask again on `themes.changed`."""
     theme = themes.current()
     return tinted_icon(name, theme.color(color_token), size, disabled=theme.faint)
+
+
+def swatch(name: str, size: int = 12) -> QIcon:
+    """A dot in a colour of the colour rules, in the palette in force."""
+    picture = QPixmap(size, size)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(rule_bars(themes.current())[name])
+    painter.drawEllipse(0, 0, size, size)
+    painter.end()
+    return QIcon(picture)

@@ -96,6 +96,31 @@ CONTRAST_LIGHT = _theme(
 )
 
 
+# What a person may colour rows with: told apart by all eyes (after Okabe and Ito), and none of the colours above
+# that mean something. Each as its bar; the row's tint is a little of it.
+_RULES_DARK = {"blue": "#4f8fd0", "teal": "#2fa79a", "amber": "#b9853a", "pink": "#c97fa8", "grey": "#8b94a0"}
+_RULES_LIGHT = {
+    "blue": "#3d7cc0",
+    "teal": "#1f8f83",
+    "amber": "#a8712a",
+    "pink": "#b8618f",
+    "grey": "#7b8490",
+}
+_TINT_DARK, _TINT_LIGHT = 0.17, 0.12
+
+
+def rule_bars(theme: Theme) -> dict[str, QColor]:
+    """The colours of colour rules, by name."""
+    table = _RULES_DARK if theme.is_dark else _RULES_LIGHT
+    return {name: QColor(value) for name, value in table.items()}
+
+
+def rule_tints(theme: Theme) -> dict[str, QColor]:
+    """What a row's ground is under a colour rule, by name: text on it stays readable."""
+    under, share = (theme.bg, _TINT_DARK) if theme.is_dark else (theme.panel, _TINT_LIGHT)
+    return {name: mix(color, under, share) for name, color in rule_bars(theme).items()}
+
+
 def colour_blind(theme: Theme) -> Theme:
     """`theme` with directions in blue and orange (Okabe and Ito's pair); states are told by their shapes."""
     sent, received = ("#56b4e9", "#e69f00") if theme.is_dark else ("#00639c", "#9a5200")

@@ -13,7 +13,9 @@ from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
+from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.latest_view import LatestView
 from sonde_ui.desktop.widgets.nodes_view import NodesView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
@@ -38,6 +40,8 @@ class Views:
         self.composer = ComposerView(workbench, bridge)
         self.faults = FaultsView(workbench, bridge)
         self.notices = NoticesView(workbench, bridge)
+        self.expert = ExpertView(workbench, bridge)
+        self.latest = LatestView(workbench, bridge)
         self.promises = PromisesView(workbench, bridge)
 
     def by_name(self) -> dict[str, QWidget]:
@@ -53,4 +57,6 @@ class Views:
             "composer": self.composer,
             "faults": self.faults,
             "notices": self.notices,
+            "expert": self.expert,
+            "latest": self.latest,
         }

@@ -13,6 +13,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from sonde_lab.decoders.own.answers import Answer, Hello
 from sonde_lab.decoders.own.connections import Socket, about_connection, about_message, socket_of
 from sonde_lab.decoders.own.process import DecoderProcess, Limits, State
@@ -22,6 +24,7 @@ from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line, short
 
 MAX_QUEUED: Final = 2_000  # rows that wait for their op; beyond them the oldest keep their first reading
+MAX_SCANNED: Final = 2 * MAX_QUEUED  # of the newest rows; a capture that is opened brings many at once
 MAX_ANSWERS: Final = 64
 MAX_CONNECTIONS: Final = 1_024
 FRESH_ROWS: Final = 64  # a connection without a handshake so far is looked at again after so many rows
@@ -41,6 +44,7 @@ class Pending(NamedTuple):
 
 
 PENDING: Final = Pending()
+_UNREAD: Final = int(Flag.CONTROL | Flag.TRUNCATED)
 
 
 class _Choice(NamedTuple):
@@ -232,7 +236,7 @@ class OwnDecoders:
         ring = self._ring()
         if row_id not in ring.ids or ring.value("kind", row_id) != Kind.FRAME:
             return False
-        return not ring.value("flags", row_id) & (Flag.CONTROL | Flag.TRUNCATED)
+        return not ring.value("flags", row_id) & _UNREAD
 
     def _write(self, row_id: int, answer: Answer) -> None:
         """Put an answer into the table's row."""
@@ -288,24 +292,27 @@ class OwnDecoders:
         """Queue what has come since the last call. Costs nothing without a decoder."""
         ring = self._ring()
         begin, self._next_id = max(self._next_id, ring.first_id), ring.next_id
-        if not self.is_active:
+        if not self.is_active or begin == ring.next_id:
             return
-        for row_id in range(begin, ring.next_id):
-            choice = self._choices.get(socket_of(ring, row_id))
-            if choice is not None and choice.decoder is None and self._holds(choice, row_id):
-                continue
-            if self._is_message(row_id):
+        ids = range(max(begin, ring.next_id - MAX_SCANNED), ring.next_id)
+        is_message = (ring.column("kind", ids) == Kind.FRAME) & ((ring.column("flags", ids) & _UNREAD) == 0)
+        places = np.flatnonzero(is_message)
+        conns, dials = ring.column("conn", ids)[places], ring.column("dial", ids)[places]
+        for place, conn, dial in zip(places.tolist(), conns.tolist(), dials.tolist(), strict=True):
+            row_id = ids.start + place
+            choice = self._choices.get(Socket(conn, dial))
+            if choice is None or choice.decoder is not None or not self._holds(choice, row_id):
                 self._queue.append(row_id)
-        self._drop_oldest()
+        self._drop_oldest(ids.start - begin)
         if self._queue and (self._pump is None or self._pump.done()):
             self._pump = self._spawn(self._read_queued(), "decode rows")
 
-    def _drop_oldest(self) -> None:
-        over = len(self._queue) - MAX_QUEUED
+    def _drop_oldest(self, unseen: int) -> None:
+        over = max(0, len(self._queue) - MAX_QUEUED)
         for _ in range(over):
             self._queue.popleft()
-        self.skipped += max(0, over)
-        if over > 0 and not self._is_behind:
+        self.skipped += over + unseen
+        if over + unseen and not self._is_behind:
             self._is_behind = True
             detail = "Messages come faster than they are decoded: some rows keep their first reading."
             self._notify(

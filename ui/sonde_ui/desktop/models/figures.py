@@ -87,6 +87,18 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:06.3f}" if hours else f"{minutes}:{rest:06.3f}"
 
 
+def signed_clock(seconds: float) -> str:
+    """Time since a moment, before it with a minus: +1.204, −0.350, 0.000."""
+    sign = "" if abs(seconds) < 0.0005 else "+" if seconds > 0 else "−"
+    return f"{sign}{clock(abs(seconds))}"
+
+
+def wall_clock_ms(unix_s: float) -> str:
+    """Local time of day to the millisecond, 14:03:22.512."""
+    moment = datetime.fromtimestamp(unix_s, UTC).astimezone()
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+
+
 def wall_clock(unix_s: float) -> str:
     """Local time of day, 14:03:22."""
     return datetime.fromtimestamp(unix_s, UTC).astimezone().strftime("%H:%M:%S")

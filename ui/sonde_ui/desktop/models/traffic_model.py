@@ -9,10 +9,13 @@ from __future__ import annotations
 import enum
 import math
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from sonde_lab.colouring import Colouring, ColourRule
+from sonde_lab.columns import Cell, ColumnTexts, FieldColumn
 from sonde_lab.folding import View, ViewChange, VisibleRow
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
@@ -20,7 +23,8 @@ from sonde_lab.summary import Summaries
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.figures import Figure
 from sonde_ui.desktop.models.guarded import guarded
-from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.models.plain import one_line, tool_tip
+from sonde_ui.desktop.models.timing import STEP_HEADERS, STEP_TIPS, TIME_TIPS, Timing
 
 Index = QModelIndex | QPersistentModelIndex
 # int() of an enum member on every call would cost more than the answer.
@@ -106,6 +110,8 @@ class RowCells(NamedTuple):
     flags: int
     folded: int
     wall: float
+    comment: str = ""
+    fields: tuple[Cell, ...] = ()  # of the columns that a person made of fields
 
     @property
     def is_close(self) -> bool:
@@ -118,7 +124,9 @@ class RowCells(NamedTuple):
         return self.kind == Kind.ACT
 
     def text(self, column: int) -> str:
-        """One column as plain text."""
+        """One column as plain text; those made of fields come after `Column`."""
+        if column >= len(HEADERS):
+            return self.fields[column - len(HEADERS)].text
         return (
             self.number,
             self.time,
@@ -154,6 +162,9 @@ class TrafficModel(QAbstractTableModel):
         self._cleared_before = 0  # row id
         self._began_at: float | None = None  # monotonic s of the first row ever shown
         self._cells: dict[int, tuple[VisibleRow, RowCells]] = {}
+        self.timing = Timing()
+        self.fields = ColumnTexts(ring)
+        self.colouring = Colouring(ring)
 
     # -------------------------------------------------------------- content
 
@@ -164,7 +175,49 @@ class TrafficModel(QAbstractTableModel):
         self._rows = self._skip = self._cleared_before = 0
         self._began_at = None
         self._cells.clear()
+        self.timing.forget_reference()
+        self.fields = ColumnTexts(ring, self.fields.columns)
+        self.colouring = Colouring(ring, self.colouring.rules)
         self.endResetModel()
+
+    # -------------------------------------------------------------- columns of fields, colours, times
+
+    def add_field(self, column: FieldColumn) -> int:
+        """Show a field as a column; its section."""
+        columns = self.fields.columns
+        if column in columns:
+            return len(HEADERS) + columns.index(column)
+        place = len(HEADERS) + len(columns)
+        self.beginInsertColumns(QModelIndex(), place, place)
+        self._set_fields((*columns, column))
+        self.endInsertColumns()
+        return place
+
+    def remove_field(self, section: int) -> None:
+        """Show a field no more."""
+        columns, place = self.fields.columns, section - len(HEADERS)
+        if 0 <= place < len(columns):
+            self.beginRemoveColumns(QModelIndex(), section, section)
+            self._set_fields((*columns[:place], *columns[place + 1 :]))
+            self.endRemoveColumns()
+
+    def _set_fields(self, columns: tuple[FieldColumn, ...]) -> None:
+        self.fields = ColumnTexts(self.ring, columns)
+        self._cells.clear()
+
+    def set_colours(self, rules: Iterable[ColourRule]) -> None:
+        """Colour rows by these rules."""
+        self.colouring = Colouring(self.ring, rules)
+
+    def retime(self) -> None:
+        """The timing was told something else: every row reads differently."""
+        self._cells.clear()
+        self.headerDataChanged.emit(HORIZONTAL, Column.TIME, Column.STEP)
+
+    def is_right(self, section: int) -> bool:
+        """Whether a column stands at the right."""
+        place = section - len(HEADERS)
+        return section in RIGHT_ALIGNED or (place >= 0 and self.fields.is_numeric(place))
 
     def refresh(self) -> ViewChange:
         """Take over what the view has learnt since the last call; what came back is about rows of this model."""
@@ -195,6 +248,11 @@ class TrafficModel(QAbstractTableModel):
         """Whether rows are left out because the table was cleared."""
         return self._skip > 0
 
+    @property
+    def cleared_before(self) -> int:
+        """The id before which rows are left out because the table was cleared."""
+        return self._cleared_before
+
     def _start_over(self) -> None:
         self.beginResetModel()
         total = len(self.view)
@@ -204,8 +262,8 @@ class TrafficModel(QAbstractTableModel):
         self.endResetModel()
 
     def _began(self) -> None:
-        if self._began_at is None and len(self.ring):
-            self._began_at = float(self.ring.column("at")[0])
+        if len(self.ring):
+            self._began_at = self.ring.began_at
 
     def _remove_front(self, rows: int) -> None:
         rows = min(rows, self._rows)
@@ -226,7 +284,7 @@ class TrafficModel(QAbstractTableModel):
             self._bring_back(start)
         start = max(0, start - self._skip)
         if start < self._rows:
-            self.dataChanged.emit(self.index(start, 0), self.index(self._rows - 1, Column.FLAGS))
+            self.dataChanged.emit(self.index(start, 0), self.index(self._rows - 1, self.columnCount() - 1))
 
     def _bring_back(self, start: int) -> None:
         """A run that was cleared away has grown: it is news again."""
@@ -298,9 +356,9 @@ class TrafficModel(QAbstractTableModel):
         return RowCells(
             row_id=oldest,
             last_id=newest,
-            number=str(oldest + 1),
-            time=figures.clock(value("at", oldest) - (self._began_at or 0.0)),
-            step=figures.step(visible.delta_ms),
+            number=str(ring.number(oldest) + 1),
+            time=self.timing.time(oldest, value("at", oldest), value("wall", oldest), self._began_at or 0.0),
+            step=self.timing.step(ring, visible),
             direction=value("direction", newest),
             kind=kind,
             conn=one_line(ring.text("conn", newest), 80),
@@ -312,6 +370,8 @@ class TrafficModel(QAbstractTableModel):
             flags=flags | value("flags", oldest),
             folded=visible.folded_count,
             wall=value("wall", oldest),
+            comment=one_line(ring.comments.text(newest) or ring.comments.text(oldest)),
+            fields=self.fields.cells(newest),
         )
 
     # -------------------------------------------------------------- Qt
@@ -322,7 +382,7 @@ class TrafficModel(QAbstractTableModel):
 
     @guarded
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(HEADERS)
+        return 0 if parent.isValid() else len(HEADERS) + len(self.fields.columns)
 
     @guarded
     def data(self, index: Index, role: int = DISPLAY) -> Any:
@@ -330,22 +390,42 @@ class TrafficModel(QAbstractTableModel):
             return None
         column = index.column()
         if role == ALIGNMENT:
-            return RIGHT if column in RIGHT_ALIGNED else LEFT
+            return RIGHT if self.is_right(column) else LEFT
         cells = self.cells(index.row())
         if cells is None:
             return "" if role == DISPLAY else None
         if role == TOOLTIP:
-            return figures.wall_stamp(cells.wall) if column == Column.TIME else None
+            return self._tip(cells, column)
         return cells.text(column)
+
+    def _tip(self, cells: RowCells, column: int) -> str | None:
+        if column == Column.TIME:
+            return figures.wall_stamp(cells.wall)
+        if cells.comment and column == Column.SUMMARY:
+            return tool_tip(f"{cells.summary}\n“{cells.comment}”")
+        return None
 
     @guarded
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = DISPLAY) -> Any:
-        if orientation != HORIZONTAL or not 0 <= section < len(HEADERS):
+        if orientation != HORIZONTAL or not 0 <= section < self.columnCount():
             return None
         if role == DISPLAY:
-            return HEADERS[section]
+            return self._header(section)
         if role == TOOLTIP:
-            return HEADER_TIPS[section]
+            return self._header_tip(section)
         if role == ALIGNMENT:
-            return RIGHT if section in RIGHT_ALIGNED else LEFT
+            return RIGHT if self.is_right(section) else LEFT
         return None
+
+    def _header(self, section: int) -> str:
+        if section >= len(HEADERS):
+            return one_line(self.fields.columns[section - len(HEADERS)].name, 80)
+        special = {Column.TIME: self.timing.header(), Column.STEP: STEP_HEADERS[self.timing.step_mode]}
+        return special.get(Column(section), HEADERS[section])
+
+    def _header_tip(self, section: int) -> str:
+        if section >= len(HEADERS):
+            return tool_tip(self.fields.columns[section - len(HEADERS)].says)
+        timing = self.timing
+        special = {Column.TIME: TIME_TIPS[timing.time_mode], Column.STEP: STEP_TIPS[timing.step_mode]}
+        return special.get(Column(section), HEADER_TIPS[section])

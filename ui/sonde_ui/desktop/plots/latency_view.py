@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 from sonde_lab.changes import Changes, Throughput
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.plots.marks import Marks
 from sonde_ui.desktop.plots.series import RttSeries, scale_step
@@ -29,9 +30,11 @@ if TYPE_CHECKING:
     from sonde_ui.desktop.plots.canvas import LatencyCanvas, RateCanvas
 
 STRETCHES: Final = (("60 s", 60.0), ("5 min", 300.0), ("All", math.inf))
+_NONE: Final = "Nothing measured yet: the first round trip appears within seconds of connecting."
 RATES_KEPT: Final = 7_200
 RATE_HEIGHT: Final = 64
 SHORTEST_ALL_S: Final = 60.0
+TABLE: Final = ("rtt_ms", "in_msgs_per_s", "out_msgs_per_s", "in_bytes_per_s", "out_bytes_per_s")
 
 
 class LatencyView(QWidget):
@@ -71,9 +74,7 @@ class LatencyView(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._column.addLayout(bar)
-        self._empty = EmptyState(
-            "latency", "Nothing measured yet: the first round trip appears within seconds of connecting."
-        )
+        self._empty = EmptyState("latency", _NONE)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page)
@@ -81,24 +82,29 @@ class LatencyView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
-            self._forget()
+        if changes.is_fresh_start:
+            self._forget(anew=not changes.endpoint_changed)
         self.series.extend(changes.rtt)
+        self.rates.extend(changes.earlier_throughput)
         if changes.throughput is not None:
             self.rates.append(changes.throughput)
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
             self.marks.status_changed(status)
         if changes.rows:
-            self.marks.rows_added(self._workbench.ring)
-        if changes.rtt or changes.throughput:
+            self.marks.rows_added(self._workbench.ring, self._workbench.current)
+        if changes.rtt or changes.throughput or changes.earlier_throughput:
             self._is_dirty = True
             self._show_figures()
 
-    def _forget(self) -> None:
+    def _forget(self, *, anew: bool) -> None:
+        """Begin with nothing; `anew`: what happened to another client before is looked up in the rows."""
         self.series.clear()
         self.marks.clear(self._workbench.ring)
+        if anew:
+            self.marks.look_back(self._workbench.ring, self._workbench.current)
         self.rates.clear()
+        self._empty.say("latency", sentence("latency", self._workbench.endpoint, _NONE))
         self._stack.setCurrentWidget(self._empty)
         self.figures_changed.emit("")
 
@@ -110,6 +116,22 @@ class LatencyView(QWidget):
     def choose_stretch(self, tab: int) -> None:
         """Show the last minute (0), five minutes (1) or all (2)."""
         self._tabs.setCurrentIndex(tab)
+
+    def columns(self) -> dict[str, list[float]]:
+        """All that is kept of both plots as columns of one table, in order of time; NaN where one has no value."""
+        at, rtt_ms = self.series.samples()
+        nothing = [math.nan] * 4
+        rows = [(when, value, *nothing) for when, value in zip(at, rtt_ms, strict=True)]
+        rows += [
+            (rate.at, math.nan, rate.in_msgs, rate.out_msgs, rate.in_bytes, rate.out_bytes)
+            for rate in self.rates
+        ]
+        rows.sort(key=lambda row: row[0])
+        began = rows[0][0] if rows else 0.0
+        return {
+            "seconds": [row[0] - began for row in rows],
+            **{name: [row[place] for row in rows] for place, name in enumerate(TABLE, 1)},
+        }
 
     def _show_figures(self) -> None:
         now = time.monotonic()

@@ -66,14 +66,22 @@ class Marks:
             made = True
         return made
 
-    def rows_added(self, ring: Ring) -> bool:
-        """Look through the ring's new rows for injected acts; True when there was one."""
+    def look_back(self, ring: Ring, conn: str) -> None:
+        """Look through all that the ring still holds: another client's story is shown from now on."""
+        self._seen_row = ring.first_id
+        self.rows_added(ring, conn)
+
+    def rows_added(self, ring: Ring, conn: str) -> bool:
+        """Look through the ring's new rows for injected acts on a client; True when there was one."""
         begin = max(self._seen_row, ring.first_id)
         ids = range(begin, ring.next_id)
         self._seen_row = ring.next_id
         if not ids:
             return False
-        is_act = ring.column("kind", ids) == Kind.ACT
+        number = ring.names.number(conn)
+        is_act = (ring.column("kind", ids) == Kind.ACT) & (
+            ring.column("conn", ids) == (-1 if number is None else number)
+        )
         injected = np.flatnonzero(is_act & ((ring.column("flags", ids) & int(Flag.INJECTED)) != 0))
         for place in injected.tolist():
             row_id = begin + place

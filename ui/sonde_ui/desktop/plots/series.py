@@ -89,6 +89,11 @@ class RttSeries:
             low, middle, high = (np.insert(line, gaps, np.nan) for line in (low, middle, high))
         return Curve(at, low, middle, high)
 
+    def samples(self) -> tuple[list[float], list[float]]:
+        """Every sample that is kept: monotonic seconds, and round trips in ms."""
+        kept = self._samples[:, : self._sampled]
+        return kept[0].tolist(), kept[1].tolist()
+
     def spread(self, since: float) -> Spread:
         """Figures over the samples since then."""
         samples = self._samples[:, : self._sampled]

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 from sonde_lab.changes import Act, Changes
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.composition import Check, History, check, templates
 from sonde_ui.desktop.models.plain import one_line
@@ -151,11 +152,23 @@ class ComposerView(QWidget):
             action = self._menu.addAction(template.name.replace("&", "&&"))
             action.triggered.connect(lambda _down=False, text=template.text: self._take_template(text))
 
+    def _name_sender(self) -> None:
+        """Who sends, where it could be another one."""
+        several = len(self._workbench.clients) > 1
+        name = f" as {one_line(self._workbench.current, 16)}" if several else ""
+        self.send_button.setText(f"Send{name}")
+        self.send_button.setAccessibleName(f"Send the message{name}")
+
     def _take_template(self, text: str) -> None:
         self.set_text(text)
         self.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.clients is not None or changes.is_fresh_start:
+            self._name_sender()
+        if changes.endpoint_changed:
+            is_of_then = is_capture(self._workbench.endpoint)
+            self._say((self._workbench.can(Act.SEND) or "") if is_of_then else "", "dim")
         if changes.sent_types is not None:
             self._types = changes.sent_types
         rooms = [name for name in changes.documents if name.startswith("room:")]

@@ -271,13 +271,15 @@ class DetailView(QWidget):
     def _figures(self, record: Record) -> str:
         words = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: ""}[record.direction]
         parts = [
-            f"#{figures.count(self._row_id + 1)}",
+            f"#{figures.count(self._workbench.ring.number(self._row_id) + 1)}",
             words,
             one_line(record.op, 40),
             one_line(record.channel, 64),
         ]
         if record.kind in (Kind.FRAME, Kind.HANDSHAKE):
             parts.append(str(figures.size(record.size)))
+        comment = one_line(self._workbench.ring.comments.text(self._row_id), 80)
+        parts.append(f"“{comment}”" if comment else "")
         reader = self._workbench.decoders.reader_of(self._row_id)
         parts.append(f"read by {one_line(reader, 40)}" if reader else "")
         return " · ".join(part for part in parts if part)

@@ -68,10 +68,10 @@ class ElidedLabel(QWidget):
         painter.end()
 
     def event(self, event: QEvent) -> bool:
-        """The whole text as a tooltip, where it did not fit."""
+        """The whole text as a tooltip, where it did not fit; a tooltip of its own goes before."""
         if not isinstance(event, QHelpEvent) or event.type() != QEvent.Type.ToolTip:
             return super().event(event)
-        if self._fitted() == self._text:
+        if self.toolTip() or self._fitted() == self._text:
             return super().event(event)
         QToolTip.showText(event.globalPos(), tool_tip(self._text), self)
         return True

@@ -14,20 +14,23 @@ from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
 _MARGINS = 66  # beside the sign, the name and the arrow
+_OPEN = "Open a capture…"
 _NEW = "New endpoint…"
 _STARTS = {
     EndpointKind.EMBEDDED: "One gateway that starts beside the window",
     EndpointKind.CLUSTER: "Redis, NATS, two nodes and a balancer that start beside the window",
     EndpointKind.REMOTE: "",
     EndpointKind.PROXY: "",
+    EndpointKind.CAPTURE: "",
 }
 
 
 class EndpointCombo(QComboBox):
-    """A list of endpoints with a square for each kind; the last entry makes a new one."""
+    """A list of endpoints with a square for each kind; the last entries open a file and make a new one."""
 
     chosen = Signal(object)  # Endpoint
     new_asked = Signal()
+    file_asked = Signal()
 
     def __init__(self, book: EndpointBook) -> None:
         super().__init__()
@@ -72,6 +75,7 @@ class EndpointCombo(QComboBox):
             self.addItem(_sign(endpoint), one_line(endpoint.name, 60) + production, endpoint)
             self.setItemData(self.count() - 1, _where(endpoint), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
+        self.addItem(icon("traffic", "dim", 14), _OPEN)
         self.addItem(icon("plus", "dim", 14), _NEW)
         self._select()
 
@@ -85,20 +89,25 @@ class EndpointCombo(QComboBox):
         self._select()  # what is shown is what is open, not what was asked for
         if isinstance(endpoint, Endpoint):
             self.chosen.emit(endpoint)
-        elif place == self.count() - 1:
+        elif self.itemText(place) == _OPEN:
+            self.file_asked.emit()
+        elif self.itemText(place) == _NEW:
             self.new_asked.emit()
 
 
 def _where(endpoint: Endpoint) -> str:
     if endpoint.kind is EndpointKind.PROXY:
         return f"A proxy at {endpoint.listen} → {endpoint.upstream}"
+    if endpoint.kind is EndpointKind.CAPTURE:
+        return f"The capture {endpoint.path}"
     return endpoint.url or _STARTS[endpoint.kind]
 
 
 def _sign(endpoint: Endpoint) -> QIcon:
     """A square: accent for our own, dim for others, the warning colour for production."""
     theme = themes.current()
-    color = theme.dim if endpoint.kind is EndpointKind.REMOTE else theme.accent
+    is_others = endpoint.kind in (EndpointKind.REMOTE, EndpointKind.CAPTURE)
+    color = theme.dim if is_others else theme.accent
     picture = QPixmap(28, 28)
     picture.fill(QColor(Qt.GlobalColor.transparent))
     painter = QPainter(picture)

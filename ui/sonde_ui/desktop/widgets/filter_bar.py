@@ -6,12 +6,14 @@ Owns the text and how it is told that it is right or wrong. Refuses to filter: t
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sonde_lab.filter import Filter, FilterError
 from sonde_ui.desktop.models.plain import tool_tip
 from sonde_ui.desktop.theme import GRID
 from sonde_ui.desktop.widgets.filter_edit import FilterEdit, Offering, no_offers
+from sonde_ui.desktop.widgets.saved_filters import SavedFilters
 
 _APPLY_AFTER_MS = 120
 _HEIGHT = 40
@@ -22,6 +24,7 @@ class FilterBar(QWidget):
 
     filter_changed = Signal(str)
     left = Signal()
+    resized = Signal()
 
     def __init__(self, pills: QWidget, offering: Offering = no_offers) -> None:
         super().__init__()
@@ -41,7 +44,16 @@ class FilterBar(QWidget):
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
         row.setSpacing(2 * GRID)
         row.addWidget(self.edit, 1)
+        self.saved = SavedFilters()
+        self.edit.textChanged.connect(self.saved.show_text)
+        row.addWidget(self.saved)
         row.addWidget(pills)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """There is room for more saved filters, or for fewer."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.resized.emit()
 
     def text(self) -> str:
         """The filter as typed."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QLineEdit
 
@@ -76,6 +76,11 @@ class FilterEdit(QLineEdit):
             self.left.emit()
         else:
             super().keyPressEvent(event)
+
+    def has_offers_at(self, place: QPoint) -> bool:
+        """Whether a place of the screen is on the offers that are shown."""
+        offers = self._offered
+        return offers is not None and offers.rect().contains(offers.mapFromGlobal(place))
 
     @property
     def _offered(self) -> FilterOffers | None:

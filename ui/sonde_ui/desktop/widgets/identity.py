@@ -54,9 +54,13 @@ class Identity(QPushButton):
         return QSize(layout.sizeHint().width() + 2 if layout else 0, CONTROL)
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._status = None
-        if changes.endpoint_changed or self._workbench.current in changes.statuses:
+        if (
+            changes.is_fresh_start
+            or changes.clients is not None
+            or self._workbench.current in changes.statuses
+        ):
             self._status = changes.statuses.get(self._workbench.current, self._status)
             self._show()
 
@@ -68,7 +72,9 @@ class Identity(QPushButton):
         if status is None or status.user is None:
             who, left, tone = "not identified", "", "dim"
         else:
-            who = f"{one_line(status.name or status.user, 60)} · {leading_role(status.roles)}"
+            who = (
+                f"{self._own_name()}{one_line(status.name or status.user, 60)} · {leading_role(status.roles)}"
+            )
             left = expiry_text(status.expires, time.time())
             ending = status.expires is not None and status.expires - time.time() < _SOON_S
             tone = "warn" if ending else "dim"
@@ -83,6 +89,12 @@ class Identity(QPushButton):
             self.updateGeometry()
         if self._card.isVisible():
             self._fill()
+
+    def _own_name(self) -> str:
+        """Which client this is, where there are several and its user is called otherwise."""
+        name = self._workbench.current
+        known = self._status is None or name in (self._status.user, self._status.name)
+        return "" if known or len(self._workbench.clients) < 2 else f"{name} as "
 
     def _fill(self) -> None:
         self._card.show_facts("Identity", claim_facts(self._status, time.time()))

@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStackedLayou
 
 from sonde_lab.changes import Act, Changes, FleetRow
 from sonde_lab.workbench import Workbench
-from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
+from sonde_ui.desktop.models.connections_model import is_monitor
 from sonde_ui.desktop.models.nodes_model import NODE, NodesModel
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate
@@ -52,10 +53,10 @@ class NodesView(QWidget):
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._on_menu)
-        self._empty = EmptyState(
-            "endpoint", "No node is known: that needs a monitor token.", "Open a cluster"
-        )
+        self._empty = EmptyState("endpoint", "")
+        self._say_emptiness()
         self._empty.acted.connect(self.cluster_asked)
+        self._monitors: set[str] = set()  # own clients that are told of nodes now
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self.list)
         self._stack.addWidget(self._empty)
@@ -63,15 +64,24 @@ class NodesView(QWidget):
         bridge.changed.connect(self._on_changes)
 
     def _on_changes(self, changes: Changes) -> None:
-        status = changes.statuses.get(self._workbench.current)
-        if status is not None:
-            self.model.set_fresh(status.state is ConnectionState.LIVE)
+        if changes.endpoint_changed:
+            self._monitors.clear()
+            self._say_emptiness()
+        if changes.clients is not None:
+            self._monitors &= set(changes.clients)
+        for name, status in changes.statuses.items():
+            (self._monitors.add if is_monitor(status) else self._monitors.discard)(name)
+        self.model.set_fresh(bool(self._monitors))
         if changes.fleet is None:
             return
         self.model.set_rows(changes.fleet)
         self._stack.setCurrentIndex(0 if changes.fleet else 1)
         of = f"{self.model.living} of {self.model.nodes}" if self.model.nodes > 1 else ""
         self.figures_changed.emit(of)
+
+    def _say_emptiness(self) -> None:
+        why = sentence("nodes", self._workbench.endpoint, "No node is known: that needs a monitor token.")
+        self._empty.say("endpoint", why, "Open a cluster")
 
     # ------------------------------------------------------------ acts
 

@@ -17,6 +17,7 @@ from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 
 _NEWS = " •"
 _TELLS_NEWS = frozenset({"notices"})  # what a person should not miss behind a tab
+_COUNTED = frozenset({"expert"})  # views with a count (`badge`) beside their title
 
 
 class PaneTitle(QWidget):
@@ -30,6 +31,7 @@ class PaneTitle(QWidget):
         self.setProperty("surface", "line-bottom")
         self.setFixedHeight(TITLE)
         self._tabs: dict[str, QPushButton] = {}
+        self._titles: dict[str, str] = {}
         self.figures = ElidedLabel(font=font_ui(11, 600), tone="dim", align=Qt.AlignmentFlag.AlignRight)
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
@@ -42,7 +44,7 @@ class PaneTitle(QWidget):
         for button in self._tabs.values():
             self._row.removeWidget(button)
             button.deleteLater()
-        self._tabs = {}
+        self._tabs, self._titles = {}, dict(tabs)
         for place, (name, title) in enumerate(tabs.items()):
             button = QPushButton(title)
             button.setFont(font_title())
@@ -66,6 +68,19 @@ class PaneTitle(QWidget):
         title = button.text().removesuffix(_NEWS)
         button.setText(title + _NEWS if is_new else title)
         button.setAccessibleDescription("Something new" if is_new else "")
+        button.setProperty("tone", "warn" if is_new else "")
+        button.style().unpolish(button)
+        button.style().polish(button)
+
+    def show_count(self, name: str, count: int, is_new: bool) -> None:
+        """Put a count beside the title of an open view; its colour tells that it has grown behind its tab."""
+        button = self._tabs.get(name)
+        if button is None:
+            return
+        button.setText(f"{self._titles[name]} {count:,}" if count else self._titles[name])
+        button.setAccessibleDescription(
+            f"{count:,}, something new" if is_new else f"{count:,}" if count else ""
+        )
         button.setProperty("tone", "warn" if is_new else "")
         button.style().unpolish(button)
         button.style().polish(button)
@@ -105,6 +120,9 @@ class Pane(QWidget):
             self._stack.addWidget(view)
             told = view.figures_changed  # type: ignore[attr-defined]  # every view has it
             self._links.append(told.connect(partial(self._on_figures, view_id)))
+            if view_id in _COUNTED:
+                counted = view.badge_changed  # type: ignore[attr-defined]  # every counted view has it
+                self._links.append(counted.connect(partial(self._on_badge, view_id)))
 
     @property
     def front(self) -> str:
@@ -121,6 +139,8 @@ class Pane(QWidget):
         titles = {name: str(getattr(self._views[name], "title", name)) for name in self._open}
         self._heading.set_tabs(titles)
         self._heading.setVisible(not (self._bare and len(self._open) == 1))
+        for name in _COUNTED.intersection(self._open):
+            self._heading.show_count(name, self._badge_of(name), is_new=False)
         self.setVisible(bool(self._open))
         if self._open:
             self.show_view(self._front if self._front in self._open else self._open[0])
@@ -134,7 +154,16 @@ class Pane(QWidget):
         self._front = name
         self._stack.setCurrentWidget(self._views[name])
         self._heading.show_picked(name)
+        if name in _COUNTED:
+            self._heading.show_count(name, self._badge_of(name), is_new=False)
         self._heading.figures.setText(self._figures.get(name, ""))
+
+    def _badge_of(self, name: str) -> int:
+        return int(getattr(self._views[name], "badge", 0))
+
+    def _on_badge(self, name: str, count: int) -> None:
+        if name in self._open:
+            self._heading.show_count(name, count, is_new=bool(count) and name != self._front)
 
     def release(self) -> None:
         """Give the views back, so that another layout can take them."""

@@ -44,6 +44,12 @@ class Popover(QFrame):
         self.adjustSize()
         self._open_at(QPoint((self.window().width() - self.width()) // 2, top))
 
+    def open_at(self, place: QPoint) -> None:
+        """Show the card with its corner at a place of the window, as far as it fits there."""
+        self._opener = None
+        self.adjustSize()
+        self._open_at(place)
+
     def _open_at(self, place: QPoint) -> None:
         room = self.window().rect().adjusted(2 * GRID, 2 * GRID, -2 * GRID, -2 * GRID)
         left = min(max(place.x(), room.left()), max(room.left(), room.right() - self.width()))

@@ -25,6 +25,7 @@ from sonde_lab.workbench import Workbench
 from sonde_protocol.frames import Member
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.presence_model import PresenceModel
@@ -119,7 +120,7 @@ class PresenceView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._rosters.clear()
             self._channel = ""
             self._take_over()
@@ -163,7 +164,8 @@ class PresenceView(QWidget):
         if total and not shown:
             self._empty.say("search", f"None of {figures.count(total)} match the search.", "Clear search")
         elif not room:
-            self._empty.say("person", "No room with presence was joined yet.")
+            why = sentence("presence", self._workbench.endpoint, "No room with presence was joined yet.")
+            self._empty.say("person", why)
         elif not total:
             self._empty.say("person", f"Nobody is in {room}.")
         self._stack.setCurrentIndex(0 if shown else 1)

@@ -43,6 +43,14 @@ def cross(painter: QPainter, center: QPointF, radius: float, color: QColor, widt
     painter.drawLine(QPointF(x - radius, y + radius), QPointF(x + radius, y - radius))
 
 
+def plus(painter: QPainter, center: QPointF, radius: float, color: QColor, width: float = 1.6) -> None:
+    """A +."""
+    painter.setPen(round_pen(color, width))
+    x, y = center.x(), center.y()
+    painter.drawLine(QPointF(x - radius, y), QPointF(x + radius, y))
+    painter.drawLine(QPointF(x, y - radius), QPointF(x, y + radius))
+
+
 def dash(painter: QPainter, center: QPointF, radius: float, color: QColor, width: float = 1.6) -> None:
     """A short bar."""
     painter.setPen(round_pen(color, width))

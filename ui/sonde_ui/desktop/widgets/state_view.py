@@ -15,6 +15,7 @@ from sonde_lab.changes import Changes, Document
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import font_ui
@@ -33,6 +34,8 @@ HASH_WORDS = {
     False: ("diverged from the gateway's hash", "bad"),
     None: ("hash not seen yet", "dim"),
 }
+
+_NONE = "No channel with state was joined yet."
 
 
 class StateView(QWidget):
@@ -56,7 +59,7 @@ class StateView(QWidget):
         self.tree = ValueTreeView("State as a tree")
         self.map = MapView()
         self._hash = ElidedLabel(font=font_ui(11, 500), align=Qt.AlignmentFlag.AlignRight)
-        self._empty = EmptyState("state", "No channel with state was joined yet.")
+        self._empty = EmptyState("state", _NONE)
         self._lay_out()
         bridge.changed.connect(self._on_changes)
         self.tabs.currentChanged.connect(self._on_tab)
@@ -108,7 +111,7 @@ class StateView(QWidget):
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._forget()
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
@@ -130,6 +133,7 @@ class StateView(QWidget):
         self.tree.tree.clear()
         self.map.clear()
         self._list_channels()
+        self._empty.say("state", sentence("state", self._workbench.endpoint, _NONE))
         self._stack.setCurrentIndex(0)
         self.figures_changed.emit("")
 

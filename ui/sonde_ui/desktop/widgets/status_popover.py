@@ -36,6 +36,10 @@ class StatusPopover(FactCard):
 
 def status_facts(status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> Iterator[Fact]:
     """`(name, value, tone)` of all that is known; values are one line and plain."""
+    if gateway.kind == "capture":
+        yield "File", one_line(gateway.url, 300), "text"
+        yield "Rows", gateway.progress, "text"
+        return
     if status is None:
         yield "Gateway", gateway.state.value, "text"
         return

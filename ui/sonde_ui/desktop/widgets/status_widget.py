@@ -53,7 +53,7 @@ class StatusWidget(QWidget):
         self._refresh(time.monotonic())
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed:
+        if changes.is_fresh_start:
             self._status = None
         self._gateway = changes.gateway
         self._status = changes.statuses.get(self._workbench.current, self._status)

@@ -15,12 +15,18 @@ from PySide6.QtGui import QColor, QPainter
 from sonde_lab.records import Direction, Flag, Kind
 from sonde_ui.desktop.models.figures import Figure
 from sonde_ui.desktop.models.presence_model import hue_of
-from sonde_ui.desktop.models.traffic_model import Column, RowCells
-from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, mix
+from sonde_ui.desktop.models.timing import REFERENCE
+from sonde_ui.desktop.models.traffic_model import HEADERS, Column, RowCells
+from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, mix, rule_bars, rule_tints
 from sonde_ui.desktop.widgets import shapes
 from sonde_ui.desktop.widgets.shapes import Pen, identity_color
 
 PAD: Final = 8
+BUILT_IN: Final = len(HEADERS)
+COMMENT_SHARE: Final = 0.6  # of the summary's room that a comment may take from the summary
+GAP: Final = 12
+WHY: Final = "Why?"
+WHY_ROOM: Final = 56
 BAR: Final = 3
 HERE: Final = "this computer"
 # Plain integers: an enum's own arithmetic costs more than a cell.
@@ -29,6 +35,7 @@ WRONG, BARRED = int(Flag.ERROR | Flag.MALFORMED), int(Flag.INJECTED | Flag.MARKE
 ERROR: Final = int(Flag.ERROR)
 NO_DIRECTION, SENT = int(Direction.NONE), int(Direction.OUT)
 ACT, STATE = int(Kind.ACT), int(Kind.STATE)
+BEFORE_CLOSE: Final = frozenset({int(Column.NUMBER), int(Column.TIME), int(Column.STEP)})
 QUIET: Final = frozenset({int(Kind.STATE), int(Kind.HANDSHAKE), int(Kind.NOTE)})
 
 
@@ -38,6 +45,7 @@ class Line(NamedTuple):
     top: int
     cells: RowCells
     is_selected: bool
+    colour: str = ""  # of the colour rule that it matches
 
 
 class Strip(NamedTuple):
@@ -46,6 +54,7 @@ class Strip(NamedTuple):
     column: int
     left: int
     width: int
+    is_right: bool = False
 
 
 class TrafficPainter:
@@ -59,11 +68,15 @@ class TrafficPainter:
         self._line = mix(theme.line, theme.bg, 0.45)
         self._close = mix(theme.bad, theme.bg, 0.2 if theme.is_dark else 0.14)
         self._close_selected = mix(theme.bad, theme.selection, 0.28)
+        self._bars, self._tints = rule_bars(theme), rule_tints(theme)
         self._data_base = self._data.baseline(0, ROW - 1)
         self._ui_base = self._ui.baseline(0, ROW - 1)
         self._texts: dict[int, Callable[[RowCells], tuple[str, QColor]]] = {
             Column.NUMBER: lambda cells: (cells.number, theme.dim),
-            Column.TIME: lambda cells: (cells.time, theme.text),
+            Column.TIME: lambda cells: (
+                cells.time,
+                theme.accent if cells.time[:1] == REFERENCE else theme.text,
+            ),
             Column.TYPE: lambda cells: (cells.op, theme.bad if cells.flags & ERROR else theme.text),
             Column.SUMMARY: self._summary,
             Column.FLAGS: lambda cells: (cells.flag_text, theme.bad if cells.flags & WRONG else theme.dim),
@@ -86,6 +99,9 @@ class TrafficPainter:
                 self._text_column(painter, lines, strip)
             elif strip.column in self._figures:
                 self._figure_column(painter, lines, strip)
+            elif strip.column >= BUILT_IN:
+                self._field_column(painter, lines, strip)
+        self._comments(painter, lines, strips)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
         painter.setFont(self._ui.font)
         for strip in strips:
@@ -103,10 +119,16 @@ class TrafficPainter:
             )
         elif line.is_selected:
             painter.fillRect(0, line.top, width, ROW, self.theme.selection)
+        elif line.colour:
+            painter.fillRect(0, line.top, width, ROW, self._tints[line.colour])
         painter.fillRect(0, line.top + ROW - 1, width, 1, self._line)
         if cells.flags & BARRED:
             bar = self.theme.mark if cells.flags & MARKED else self.theme.injected
             painter.fillRect(0, line.top, BAR, ROW - 1, bar)
+        if line.colour:  # beside a bar that means something, never over it
+            painter.fillRect(
+                BAR if cells.flags & BARRED else 0, line.top, BAR, ROW - 1, self._bars[line.colour]
+            )
 
     # -------------------------------------------------------------- columns
 
@@ -123,8 +145,10 @@ class TrafficPainter:
             if color is not ink:
                 painter.setPen(color)
                 ink = color
-            if text and width > 0:
-                self._data.line(painter, left, width, line.top + self._data_base, text, is_right)
+            is_shared = strip.column == Column.SUMMARY and line.cells.comment
+            room = self._summary_room(line.cells, strip) if is_shared else width
+            if text and room > 0:
+                self._data.line(painter, left, room, line.top + self._data_base, text, is_right)
 
     def _figure_column(self, painter: QPainter, lines: Sequence[Line], strip: Strip) -> None:
         """Numbers, then their dimmed units: each in one colour but for closes."""
@@ -144,6 +168,35 @@ class TrafficPainter:
             if figure.unit:
                 painter.setPen(self.theme.bad if line.cells.is_close else self.theme.dim)
                 self._data.line(painter, left, width, base, figure.unit, is_right=True)
+
+    def _field_column(self, painter: QPainter, lines: Sequence[Line], strip: Strip) -> None:
+        """A column that a person made of a field."""
+        left, width = strip.left + PAD, strip.width - 2 * PAD
+        place = strip.column - BUILT_IN
+        painter.setPen(self.theme.text)
+        for line in lines:
+            fields = line.cells.fields
+            if place < len(fields) and fields[place].text and width > 0 and not line.cells.is_close:
+                base = line.top + self._data_base
+                self._data.line(painter, left, width, base, fields[place].text, strip.is_right)
+
+    def _summary_room(self, cells: RowCells, strip: Strip) -> float:
+        """What a comment leaves of the summary's room."""
+        room = strip.width - 2 * PAD
+        return room - min(self._data.advance(cells.comment) + GAP, room * COMMENT_SHARE)
+
+    def _comments(self, painter: QPainter, lines: Sequence[Line], strips: Sequence[Strip]) -> None:
+        """What a person wrote about a row, in gold behind what happened."""
+        strip = next((strip for strip in strips if strip.column == Column.SUMMARY), None)
+        said = [line for line in lines if line.cells.comment and not line.cells.is_close]
+        if strip is None or not said:
+            return
+        painter.setPen(self.theme.mark)
+        for line in said:
+            room = self._summary_room(line.cells, strip)
+            used = min(self._data.advance(line.cells.summary), room) + GAP
+            left, width = strip.left + PAD + used, strip.width - 2 * PAD - used
+            self._data.line(painter, left, width, line.top + self._data_base, line.cells.comment)
 
     def _connection_column(
         self, painter: QPainter, lines: Sequence[Line], strip: Strip, current: str
@@ -191,16 +244,22 @@ class TrafficPainter:
     def _close_rows(
         self, painter: QPainter, lines: Sequence[Line], strips: Sequence[Strip], width: int
     ) -> None:
-        """A close is one sentence from the direction's column to the right edge."""
-        lefts = [strip.left for strip in strips if strip.column >= Column.DIRECTION]
+        """A close is one sentence from the direction's column to the right edge, where one may ask why."""
+        lefts = [strip.left for strip in strips if strip.column not in BEFORE_CLOSE]
         left = min(lefts, default=0) + PAD
-        room = width - left - PAD - 16
+        room = width - left - PAD - 16 - WHY_ROOM
         for line in lines:
             shapes.cross(painter, QPointF(left + 5, line.top + (ROW - 1) / 2), 3.5, self.theme.bad)
             painter.setFont(self._strong.font)
             painter.setPen(self.theme.bad)
+            base = line.top + self._ui_base
             if room > 0:
-                self._strong.line(painter, left + 16, room, line.top + self._ui_base, line.cells.summary)
+                self._strong.line(painter, left + 16, room, base, line.cells.summary)
+                self._strong.line(painter, width - WHY_ROOM, WHY_ROOM - PAD, base, WHY, is_right=True)
+            if line.cells.comment and room > 0:
+                used = min(self._strong.advance(line.cells.summary), room) + GAP
+                painter.setPen(self.theme.mark)
+                self._strong.line(painter, left + 16 + used, room - used, base, line.cells.comment)
 
     def _summary(self, cells: RowCells) -> tuple[str, QColor]:
         if cells.flags & ERROR:

@@ -1,42 +1,27 @@
 """The table widget of the traffic: follows the tail until a person scrolls, and knows the table's own keys.
 
-Owns following and the keys that belong to the table only (Space, F, End, /, Ctrl+. and Ctrl+,): as window
+Owns following and the keys that belong to the table only (Space, F, End, /, M, C, W, Ctrl+. and Ctrl+,): as window
 shortcuts they would steal typing from the filter and the composer.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
 from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
 from sonde_ui.desktop.theme import ROW, Theme, themes
 from sonde_ui.desktop.widgets.column_header import HEIGHT, ColumnHeader
-from sonde_ui.desktop.widgets.traffic_painter import Line, Strip, TrafficPainter
+from sonde_ui.desktop.widgets.table_columns import TableColumns
+from sonde_ui.desktop.widgets.traffic_painter import WHY_ROOM, Line, Strip, TrafficPainter
 
-WIDTHS: Final = {
-    Column.NUMBER: 64,
-    Column.TIME: 80,
-    Column.STEP: 80,
-    Column.DIRECTION: 38,
-    Column.CONNECTION: 88,
-    Column.TYPE: 104,
-    Column.SUMMARY: 320,
-    Column.SIZE: 72,
-    Column.RTT: 80,
-    Column.FLAGS: 100,
-}
-# What a narrow table does without, in this order: a summary must stay readable.
-LEAVE_OUT: Final = (Column.RTT, Column.STEP, Column.SIZE, Column.NUMBER, Column.CONNECTION, Column.FLAGS)
-SUMMARY_ROOM: Final = 220
-WIDEST: Final = 1_000
-STATE_VERSION: Final = 1
 CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
 NO_KEY: Final = Qt.KeyboardModifier.NoModifier
 STEPS: Final = {Qt.Key.Key_J: 1, Qt.Key.Key_K: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
+ROW_KEYS: Final = {Qt.Key.Key_M: "mark", Qt.Key.Key_C: "comment", Qt.Key.Key_W: "why"}
 MOVES: Final = frozenset(
     {
         Qt.Key.Key_PageUp,
@@ -57,12 +42,12 @@ class TrafficTable(QTableView):
     filter_asked = Signal()
     conversation_step = Signal(int)  # +1 next, -1 previous
     selected_row_left = Signal()
+    row_act_asked = Signal(str)  # "mark", "comment" or "why": about the selected row
 
     def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._following = True
-        self.hidden_by_hand: set[int] = set()
-        self._widths: dict[int, int] = {}  # as they were when last shown
+        self._rights: list[bool] = []
         self.setModel(model)
         self.setAccessibleName("Traffic")
         self.setProperty("surface", "bg")
@@ -73,11 +58,13 @@ class TrafficTable(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setTabKeyNavigation(False)
         self.setWordWrap(False)
+        self.setMouseTracking(True)
         self.setShowGrid(False)
         self.setCornerButtonEnabled(False)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self._set_up_headers()
         self._rows = model
+        self.columns = TableColumns(self, model)
+        self._set_up_headers()
         self._current_client = ""
         self._dress(themes.current())
         themes.changed.connect(self._dress)
@@ -96,16 +83,45 @@ class TrafficTable(QTableView):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The page, or what of it was uncovered."""
-        painter = QPainter(self.viewport())
+        lines = self._lines(event.rect())
         columns = self.horizontalHeader()
         strips = [
-            Strip(column, self.columnViewportPosition(column), self.columnWidth(column))
-            for column in Column
+            Strip(
+                column,
+                self.columnViewportPosition(column),
+                self.columnWidth(column),
+                self._rows.is_right(column),
+            )
+            for column in self.columns.sections()
             if not columns.isSectionHidden(column)
         ]
-        width = columns.length() - columns.offset()
-        self._painter.paint(painter, self._lines(event.rect()), strips, width, self._current_client)
+        painter = QPainter(self.viewport())
+        self._painter.paint(painter, lines, strips, self._right_end(), self._current_client)
         painter.end()
+        rights = [strip.is_right for strip in strips]
+        if rights != self._rights:  # the first value of a column was a number
+            self._rights = rights
+            columns.viewport().update()
+
+    def _right_end(self) -> int:
+        """Where the last column ends."""
+        return self.horizontalHeader().length() - self.horizontalHeader().offset()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """A click on the "Why?" of a close asks for the reason."""
+        super().mouseReleaseEvent(event)
+        if event.button() == Qt.MouseButton.LeftButton and self._is_on_why(event.position().toPoint()):
+            self.row_act_asked.emit("why")
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """The hand over "Why?" says that it can be clicked."""
+        super().mouseMoveEvent(event)
+        on_why = self._is_on_why(event.position().toPoint())
+        self.viewport().setCursor(Qt.CursorShape.PointingHandCursor if on_why else Qt.CursorShape.ArrowCursor)
+
+    def _is_on_why(self, place: QPoint) -> bool:
+        cells = self._rows.cells(self.rowAt(place.y()))
+        return cells is not None and cells.is_close and 0 <= self._right_end() - place.x() <= WHY_ROOM
 
     def _lines(self, uncovered: QRect) -> list[Line]:
         first = self.rowAt(max(0, uncovered.top()))
@@ -114,12 +130,14 @@ class TrafficTable(QTableView):
         selected = self.currentIndex().row()
         top = self.rowViewportPosition(first)
         last = min(self._rows.rowCount() - 1, first + (uncovered.bottom() - top) // ROW)
-        lines = []
-        for row in range(first, last + 1):
-            cells = self._rows.cells(row)
-            if cells is not None:
-                lines.append(Line(top + (row - first) * ROW, cells, row == selected))
-        return lines
+        shown = [
+            (row, cells) for row in range(first, last + 1) if (cells := self._rows.cells(row)) is not None
+        ]
+        colours = self._rows.colouring.colours([cells.last_id for _, cells in shown])
+        return [
+            Line(top + (row - first) * ROW, cells, row == selected, colour)
+            for (row, cells), colour in zip(shown, colours, strict=True)
+        ]
 
     def _set_up_headers(self) -> None:
         rows = self.verticalHeader()
@@ -139,76 +157,7 @@ class TrafficTable(QTableView):
 
     def reset_columns(self) -> None:
         """Columns as they were at first."""
-        columns = self.horizontalHeader()
-        self.hidden_by_hand = set()
-        for column, width in WIDTHS.items():
-            columns.moveSection(columns.visualIndex(column), column)
-            stretches = column == Column.SUMMARY
-            mode = QHeaderView.ResizeMode.Stretch if stretches else QHeaderView.ResizeMode.Interactive
-            columns.setSectionResizeMode(column, mode)
-            if not stretches:
-                columns.resizeSection(column, width)
-        self.fit_columns()
-
-    def hide_column(self, column: int, hidden: bool) -> None:
-        """Leave a column out, or take it back where there is room."""
-        if hidden:
-            self.hidden_by_hand.add(column)
-        else:
-            self.hidden_by_hand.discard(column)
-        self.fit_columns()
-
-    def fit_columns(self) -> None:
-        """Show what the person wants, as far as the summary keeps its room."""
-        columns = self.horizontalHeader()
-        hidden = set(self.hidden_by_hand)
-        wanted = [column for column in Column if column != Column.SUMMARY and column not in hidden]
-        width = sum(self.column_width(column) for column in wanted)
-        for column in LEAVE_OUT:
-            if width + SUMMARY_ROOM <= self.viewport().width():
-                break
-            if column not in hidden:
-                hidden.add(column)
-                width -= self.column_width(column)
-        for column in Column:
-            if columns.isSectionHidden(column) != (column in hidden):
-                columns.setSectionHidden(column, column in hidden)
-
-    def column_width(self, column: int) -> int:
-        """A column's width, also while it is hidden."""
-        columns = self.horizontalHeader()
-        if not columns.isSectionHidden(column):
-            self._widths[column] = columns.sectionSize(column)
-        return self._widths.get(column, WIDTHS[Column(column)])
-
-    def columns_now(self) -> dict[str, Any]:
-        """Order, widths and what was left out by hand, to be remembered."""
-        columns = self.horizontalHeader()
-        return {
-            "version": STATE_VERSION,
-            "order": [columns.logicalIndex(place) for place in range(columns.count())],
-            "hidden": sorted(self.hidden_by_hand),
-            "widths": [self.column_width(column) for column in range(columns.count())],
-        }
-
-    def arrange_columns(self, state: dict[str, Any]) -> None:
-        """Take up what `columns_now` gave.
-
-        Raises:
-            ValueError, KeyError, TypeError: it is not that; nothing was changed.
-        """
-        columns = self.horizontalHeader()
-        order = [int(column) for column in state["order"]]
-        widths = [int(width) for width in state["widths"]]
-        hidden = {int(column) for column in state["hidden"]} - {int(Column.SUMMARY)}
-        if state["version"] != STATE_VERSION or sorted(order) != list(Column) or len(widths) != len(order):
-            raise ValueError("another version's columns")
-        for place, column in enumerate(order):
-            columns.moveSection(columns.visualIndex(column), place)
-            if column != Column.SUMMARY and widths[column] > 0:
-                columns.resizeSection(column, min(widths[column], WIDEST))
-        self.hidden_by_hand = hidden
-        self.fit_columns()
+        self.columns.reset()
 
     # -------------------------------------------------------------- following
 
@@ -253,7 +202,7 @@ class TrafficTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The tail stays in sight when the table changes its size."""
         super().resizeEvent(event)
-        self.fit_columns()
+        self.columns.fit()
         if self._following:
             self.scrollToBottom()
 
@@ -285,6 +234,8 @@ class TrafficTable(QTableView):
             self._select_row(0)
         elif key in STEPS:
             self.step(STEPS[Qt.Key(key)])
+        elif key in ROW_KEYS:
+            self.row_act_asked.emit(ROW_KEYS[Qt.Key(key)])
         else:
             return False
         return True

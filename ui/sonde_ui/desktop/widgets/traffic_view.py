@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QTimer, Signal
@@ -15,18 +16,22 @@ from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Changes
+from sonde_lab.colouring import ColourRule
 from sonde_lab.folding import Toggles, View
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.capture_words import is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
-from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
+from sonde_ui.desktop.models.timing import StepMode, TimeMode
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 from sonde_ui.desktop.widgets.conversation import neighbour
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.held_band import HEIGHT, HeldBand
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.row_acts import RowActs
 from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
@@ -52,6 +57,11 @@ class TrafficView(QWidget):
     fold_changed = Signal(bool)
     connect_asked = Signal()
     compare_asked = Signal(int)  # row id: others are to be compared with it
+    column_card_asked = Signal()  # "Add a column…"
+    colour_rules_asked = Signal()  # "Colour rules…"
+    colour_asked = Signal(str, str)  # filter term, colour: rows like this
+    file_asked = Signal()
+    report_asked = Signal()
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -67,6 +77,7 @@ class TrafficView(QWidget):
         self._selected_id: int | None = None
         self._counted_at = 0.0
         self._filter_text = ""
+        self._is_capture = False
         self._lay_out()
         self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
         self._timer.timeout.connect(self.refresh)
@@ -98,6 +109,7 @@ class TrafficView(QWidget):
         self.table.live_asked.connect(self.go_live)
         self.table.filter_asked.connect(self.filter_focus_asked)
         self.table.conversation_step.connect(self._step_conversation)
+        self.acts = RowActs(self, self._workbench)
         self._menus = TrafficMenus(self)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.selected_row_left.connect(self._on_row_left)
@@ -119,10 +131,20 @@ class TrafficView(QWidget):
         self.filter_state_changed.emit(error)
         self.schedule()
 
+    @property
+    def filter_text(self) -> str:
+        """The filter in force."""
+        return self._filter_text
+
     def narrow(self, term: str) -> None:
         """Suggest the filter in force with one more term."""
         both = f"({self._filter_text}) {term}" if self._filter_text else term
         self.filter_suggested.emit(both)
+
+    def set_colours(self, rules: Iterable[ColourRule]) -> None:
+        """Colour rows by these rules."""
+        self.model.set_colours(rules)
+        self.table.viewport().update()
 
     def set_fold(self, on: bool) -> None:
         """Fold runs of deltas and heartbeats into counted rows, or show each."""
@@ -212,7 +234,7 @@ class TrafficView(QWidget):
         """Put the selected row on the clipboard, columns parted by tabs."""
         cells = self.model.cells(self.table.currentIndex().row())
         if cells is not None:
-            QGuiApplication.clipboard().setText("\t".join(cells.text(column) for column in Column))
+            QGuiApplication.clipboard().setText("\t".join(map(cells.text, self.table.columns.sections())))
 
     def copy_payload(self) -> None:
         """Put the selected row's payload on the clipboard, as text."""
@@ -222,7 +244,11 @@ class TrafficView(QWidget):
 
     def save_state(self) -> bytes:
         """Columns, folding and pills, to be remembered."""
-        state = self.table.columns_now() | {"fold": self.view.fold, "pills": self._pills.state()}
+        state = self.table.columns.now() | {"fold": self.view.fold, "pills": self._pills.state()}
+        state |= {
+            "step": self.model.timing.step_mode,
+            "wall_clock": self.model.timing.time_mode is TimeMode.WALL,
+        }
         return json.dumps(state).encode()
 
     def restore_state(self, saved: bytes) -> bool:
@@ -230,11 +256,14 @@ class TrafficView(QWidget):
         try:
             state = json.loads(saved)
             fold, pills = bool(state["fold"]), dict(state["pills"])
-            self.table.arrange_columns(state)
+            step, wall = StepMode(state.get("step", StepMode.SHOWN)), bool(state.get("wall_clock"))
+            self.table.columns.arrange(state)
         except (ValueError, KeyError, TypeError):
             return False
         self.set_fold(fold)
         self._pills.set_state(pills)
+        self.acts.show_step(step)
+        self.acts.show_time(TimeMode.WALL if wall else TimeMode.START)
         return True
 
     # -------------------------------------------------------------- batches
@@ -260,6 +289,8 @@ class TrafficView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
             self._follow_new_ring()
+        if changes.endpoint_changed:
+            self._take_up_endpoint()
         self.table.set_current_client(self._workbench.current)
         if self.isVisible():
             self.schedule()
@@ -275,6 +306,17 @@ class TrafficView(QWidget):
         self.view.set_filter(text)
         self.view.set_toggles(Toggles(**toggles))
         self.model.rebind(ring, self.view, Summaries(ring))
+        self.acts.forget()
+
+    def _take_up_endpoint(self) -> None:
+        """A capture is read from its first row; live traffic is followed."""
+        was_capture, self._is_capture = self._is_capture, is_capture(self._workbench.endpoint)
+        if self._is_capture:
+            self.table.set_following(False)
+            self.table.show_at_top(0)
+            self._on_follow(False)
+        elif was_capture:
+            self.go_live()
 
     def showEvent(self, event: QShowEvent) -> None:
         """A table that was closed catches up at once."""
@@ -325,7 +367,7 @@ class TrafficView(QWidget):
         self._held_at = None if follows else time.monotonic()
         self._new_rows = 0
         self._band.show_state(0.0, 0)
-        self._band.setVisible(not follows)
+        self._band.setVisible(not follows and not self._is_capture)
         self.mode_changed.emit(follows)
 
     def _on_tick(self, now: float) -> None:
@@ -343,6 +385,8 @@ class TrafficView(QWidget):
             )
         elif total:
             self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
+        elif self._is_capture:
+            self._empty.say("traffic", "No row of the capture is here.", "Open another capture")
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
         else:
@@ -356,6 +400,8 @@ class TrafficView(QWidget):
             self._pills.reset()
             self.filter_suggested.emit("")
             self.set_filter("")
+        elif self._is_capture:
+            self.file_asked.emit()
         else:
             self.connect_asked.emit()
 

@@ -18,6 +18,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
@@ -31,7 +32,9 @@ from sonde_ui.desktop.widgets.status_popover import StatusPopover
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 from sonde_ui.desktop.widgets.top_bar import TopBar
 from sonde_ui.desktop.windows.about import About
+from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
 from sonde_ui.desktop.windows.endpoint_dialog import EndpointDialog
+from sonde_ui.desktop.windows.exchange_desk import ExchangeDesk
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.palette import Palette
@@ -70,9 +73,12 @@ class Desk(QObject):
         self.status = self._make_status()
         self.top_bar = self._make_top_bar(book)
         self.commands.take_hold_of(self.views, self.host, self.filter_bar)
+        self.inspector = Inspector(window, workbench, self.views, self.filter_bar, settings)
+        self.commands.table.take_hold_of(self.views.traffic.acts, self.inspector)
         self._make_cards()
         self._connect_views()
         self._connect_commands()
+        self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self._take_up(settings)
@@ -89,6 +95,7 @@ class Desk(QObject):
         combo = EndpointCombo(book)
         combo.chosen.connect(self.commands.open_endpoint)
         combo.new_asked.connect(self.commands.new_endpoint)
+        combo.file_asked.connect(self.commands.files.ask)
         return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
 
     def _page(self) -> QWidget:
@@ -123,12 +130,42 @@ class Desk(QObject):
         self.views.pills.changed.connect(self._refresh_actions)
         self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
+        self.views.connections.add_asked.connect(self.commands.clients.add)
+        self.views.connections.current_asked.connect(self.commands.clients.make_current)
+        self.views.connections.act_asked.connect(self.commands.clients.act)
+        self.views.connections.tap_asked.connect(self.commands.clients.tap)
+        self.views.connections.untap_all_asked.connect(self.commands.clients.untap_all)
+        bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
         self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
         traffic.compare_asked.connect(self.commands.detail.compare_with)
-        for view in (traffic, self.views.presence, self.views.connections, self.views.detail):
+        views = self.views
+        for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
+        self.views.expert.row_chosen.connect(self._show_row)
+        bar.filter_changed.connect(self.views.latest.set_filter)
+        self.views.latest.row_chosen.connect(self.views.detail.show_row)
+        self.views.latest.filter_suggested.connect(self._filter_traffic)
+        self.views.latest.figures_changed.connect(self._show_kinds)
+
+    def _show_row(self, row_id: int) -> None:
+        """Select a record in the traffic; one that is filtered away there is at least shown in full."""
+        if self.host.is_open("traffic") and not self.views.traffic.isVisible():
+            self.host.show_view("traffic")
+        if not self.views.traffic.select_row_id(row_id):
+            self.views.detail.show_row(row_id)
+
+    def _show_kinds(self, text: str) -> None:
+        """While the traffic cannot be seen, its figures stand still: the bar tells those of the other view."""
+        if not self.views.traffic.isVisible():
+            self.filter_bar.show_figures(text)
+
+    def _filter_traffic(self, text: str) -> None:
+        """Write a filter and look at what it shows."""
+        self.filter_bar.set_text(text)
+        if text and self.host.is_open("traffic"):
+            self.host.show_view("traffic")
 
     def _connect_commands(self) -> None:
         self._bridge.changed.connect(self._on_changes)
@@ -136,11 +173,16 @@ class Desk(QObject):
         self.commands.changed.connect(self._refresh_actions)
         self.host.changed.connect(self._on_panels)
         self.commands.said.connect(self.status_bar.say)
+        self.inspector.said.connect(self.status_bar.say)
+        self.commands.capture.said.connect(self.status_bar.say)
         self.tasks.failed.connect(partial(self.status_bar.say, tone="bad"))
         self.commands.palette_asked.connect(self.palette_card.open)
         self.commands.keys_asked.connect(self.key_list.open)
         self.commands.about_asked.connect(self.about.open)
         self.commands.endpoint_asked.connect(self._ask_endpoint)
+        self.commands.files.dialog_asked.connect(self._ask_file)
+        self.window.file_dropped.connect(self.commands.files.open_file)
+        self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -161,7 +203,8 @@ class Desk(QObject):
             self.window.setWindowTitle(one_line(self._workbench.endpoint.name, 60))
             if self._workbench.endpoint.kind is EndpointKind.CLUSTER:
                 self.host.show_view("nodes")  # what one opens a cluster for
-        if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
+        clients_changed = changes.clients is not None
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed or clients_changed:
             self._refresh_actions()
 
     def _on_tick(self, _now: float) -> None:
@@ -171,11 +214,16 @@ class Desk(QObject):
 
     def _on_panels(self) -> None:
         self._refresh_actions()
-        if not self.host.is_open("traffic"):
+        if not self.views.traffic.isVisible():
             self.status_bar.table_closed()
 
     def _refresh_actions(self, _what: object = None) -> None:
         self.actions_table.refresh()
+
+    def _ask_file(self) -> None:
+        dialog = CaptureDialog(self.window, self._workbench.config.captures)
+        dialog.fileSelected.connect(self.commands.files.open_file)
+        dialog.open()
 
     def _ask_endpoint(self) -> None:
         dialog = EndpointDialog(self.window)

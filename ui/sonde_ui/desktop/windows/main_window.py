@@ -6,8 +6,8 @@ desk's; until then it shows the lines of the layout to come.
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QPaintEvent
+from PySide6.QtCore import QMimeData, QSize, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QPaintEvent
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from sonde_ui.desktop.settings import Settings
@@ -21,6 +21,7 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
     close_asked = Signal()
+    file_dropped = Signal(str)  # its path
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -28,6 +29,7 @@ class MainWindow(QMainWindow):
         self._was_painted = False
         self.setWindowTitle("Sonde")
         self.setMinimumSize(_SMALLEST)
+        self.setAcceptDrops(True)
         self.resize(settings.width, settings.height)
         self.menuBar().setNativeMenuBar(False)
         self.setCentralWidget(Skeleton(settings.perspective))
@@ -62,7 +64,25 @@ class MainWindow(QMainWindow):
             self._was_painted = True
             QTimer.singleShot(0, self.painted.emit)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """One file of this machine may be dropped."""
+        if _file_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """A file was dropped."""
+        path = _file_in(event.mimeData())
+        if path:
+            event.acceptProposedAction()
+            self.file_dropped.emit(path)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Do not close: ask for the shutdown, which ends children first."""
         event.ignore()
         self.close_asked.emit()
+
+
+def _file_in(dragged: QMimeData) -> str:
+    """The path of the one file that is dragged; empty when it is anything else."""
+    urls = dragged.urls()
+    return urls[0].toLocalFile() if len(urls) == 1 else ""

@@ -54,14 +54,14 @@ ARRANGEMENTS: Final = {
                     "main",
                     False,
                     (
-                        Place("traffic", ("traffic",)),
+                        Place("traffic", ("traffic", "latest")),
                         Place("detail", ("detail",), 148),
                         Split(
                             "bottom",
                             True,
                             (
                                 Place("latency", ("latency",)),
-                                Place("tools", ("state", "composer", "faults", "notices"), 440),
+                                Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
                             ),
                             236,
                         ),
@@ -87,12 +87,12 @@ ARRANGEMENTS: Final = {
                 Split(
                     "middle",
                     False,
-                    (Place("latency", ("latency",)), Place("notices", ("notices", "state"), 280)),
+                    (Place("latency", ("latency",)), Place("notices", ("notices", "expert", "state"), 280)),
                 ),
                 Split(
                     "right",
                     False,
-                    (Place("traffic", ("traffic",)), Place("detail", ("detail", "composer"), 220)),
+                    (Place("traffic", ("traffic", "latest")), Place("detail", ("detail", "composer"), 220)),
                     480,
                 ),
             ),
@@ -106,14 +106,14 @@ ARRANGEMENTS: Final = {
                 Split(
                     "top",
                     True,
-                    (Place("presence", ("presence",), 440), Place("state", ("state", "composer"))),
+                    (Place("presence", ("presence",), 440), Place("state", ("state", "latest", "composer"))),
                 ),
                 Split(
                     "bottom",
                     True,
                     (
                         Place("latency", ("latency",)),
-                        Place("more", ("notices", "nodes", "connections", "faults"), 440),
+                        Place("more", ("notices", "expert", "nodes", "connections", "faults"), 440),
                     ),
                     244,
                 ),

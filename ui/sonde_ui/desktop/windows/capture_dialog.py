@@ -1,0 +1,20 @@
+"""Asks for a capture file, without a loop of its own: a nested one inside a task would break asyncio for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+
+class CaptureDialog(QFileDialog):
+    """`fileSelected` carries the path. It begins in `folder`, or in the one above while nothing was captured yet."""
+
+    def __init__(self, parent: QWidget, folder: Path) -> None:
+        there = folder if folder.is_dir() else folder.parent
+        super().__init__(parent, "Open a capture", str(there), "Captures (*.sonde);;All files (*)")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self.setAcceptMode(QFileDialog.AcceptMode.AcceptOpen)
+        self.setLabelText(QFileDialog.DialogLabel.Accept, "Open")

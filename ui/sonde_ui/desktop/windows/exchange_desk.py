@@ -1,0 +1,66 @@
+"""Where the window's exports meet a person: the dialogs that ask for a file, and the progress in the status bar."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from sonde_lab.export.formats import BY_NAME, Format
+from sonde_ui.desktop.exchange_commands import ExchangeCommands
+from sonde_ui.desktop.views import Views
+from sonde_ui.desktop.widgets.export_progress import ExportProgress
+from sonde_ui.desktop.widgets.status_bar import StatusBar
+from sonde_ui.desktop.windows.export_dialog import ExportDialog
+
+
+class ExchangeDesk(QObject):
+    """Dialogs are non-modal; the folder of the last file is where the next one is asked for."""
+
+    def __init__(
+        self, window: QWidget, exchange: ExchangeCommands, views: Views, status_bar: StatusBar
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._exchange = exchange
+        self._folder = str(Path.home())
+        self.progress = ExportProgress()
+        status_bar.show_work(self.progress)
+        self.progress.cancelled.connect(exchange.cancel)
+        exchange.progressed.connect(self.progress.show_progress)
+        exchange.rows_asked.connect(self.ask_rows)
+        exchange.latency_asked.connect(self.ask_latency)
+        views.traffic.report_asked.connect(exchange.copy_report)
+
+    def ask_rows(self, rows: int) -> None:
+        """Ask for the format, then for the file."""
+        dialog = ExportDialog(rows, self._window)
+        dialog.chosen.connect(self._ask_file_for_rows)
+        dialog.open()
+
+    def ask_latency(self) -> None:
+        """Ask for the file of a table."""
+        self._ask_file("Save latency", BY_NAME["csv"], "latency", self._exchange.write_latency)
+
+    def _ask_file_for_rows(self, kind: Format, masks: bool) -> None:
+        self._ask_file("Export shown rows", kind, "sonde", partial(self._write, kind, masks))
+
+    def _write(self, kind: Format, masks: bool, path: str) -> None:
+        self._exchange.write(path, kind, masks)
+
+    def _ask_file(self, title: str, kind: Format, stem: str, then: Callable[[str], None]) -> None:
+        dialog = QFileDialog(self._window, title, self._folder, f"{kind.says} (*{kind.suffix})")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(kind.name)
+        dialog.selectFile(f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}{kind.suffix}")
+        dialog.fileSelected.connect(partial(self._take, then))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _take(self, then: Callable[[str], None], path: str) -> None:
+        self._folder = str(Path(path).parent)
+        then(path)
