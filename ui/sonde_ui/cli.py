@@ -24,6 +24,8 @@ _WITHOUT_QT = (
 _DECODER = typer.Option(
     metavar="FILE", help="A decoder of your own, a Python file; more than once for several."
 )
+_NO_PLAYERS = typer.Option("--no-players", help="Start without simulated players.")
+_NO_CAPTURE = typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(
@@ -120,13 +122,9 @@ def ui(
         Path | None, typer.Option(help="Save a picture of the window here, then end.")
     ] = None,
     after: Annotated[str, typer.Option(metavar="TIME", help="When to take the picture.")] = "8s",
-    no_players: Annotated[
-        bool, typer.Option("--no-players", help="Start without simulated players.")
-    ] = False,
+    no_players: Annotated[bool, _NO_PLAYERS] = False,
     decoder: Annotated[list[Path] | None, _DECODER] = None,
-    no_capture: Annotated[
-        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
-    ] = False,
+    no_capture: Annotated[bool, _NO_CAPTURE] = False,
     data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
