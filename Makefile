@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .stamps
 ARGS ?=
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -29,7 +30,7 @@ run: $(STAMPS)/run ## open the window with its embedded gateway
 
 test: $(STAMPS)/test ## everything the tests need, then the tests
 	@rm -f .coverage .coverage.*
-	@if [ -z "$(ARGS)" ]; then $(BIN)/python -m pytest --cov --cov-report=term:skip-covered; \
+	@if [ -z "$(ARGS)" ]; then $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered; \
 	else $(BIN)/python -m pytest $(ARGS); fi
 
 check: $(STAMPS)/check ## linters, formatting, types, import contracts

@@ -20,6 +20,11 @@ if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes give no names to tests: masks are random, and every worker must collect the same names."""
+    return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the person's own settings, secrets or captures."""

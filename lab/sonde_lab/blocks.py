@@ -1,6 +1,6 @@
 """Payloads of consecutive rows in one piece, in memory or on disk: what a ring is made of besides its columns.
 
-Owns one block. It refuses to fail a reader: what the disk does not give back reads as zero bytes, and is told.
+Owns one block. It refuses to fail a reader: what the disk does not give back reads as zero bytes, and is logged.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ record of a run stays its row. A close, and whatever is flagged as an error, inj
 commented, never folds.
 
 Owns row numbers and counts; refuses to know texts and looks. An update costs the new rows only; everything is
-worked out again when the filter, a toggle or folding changes.
+worked out again when the filter, a toggle or folding changes. With a million rows that takes a while, so a view
+may be told how many rows to look at in one go: it begins with the newest, and `look_back` goes on in slices of
+its caller's size. Another filter in between simply begins anew.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from sonde_lab.filter import Filter, FilterError
 from sonde_lab.records import Direction, Flag, Kind
-from sonde_lab.ring import Ring
+from sonde_lab.ring import MAX_REMEMBERED_TOUCHES, Ring
 from sonde_lab.runs import Runs, RunTable, find_runs
 
 _ALONE: Final = int(Flag.ERROR | Flag.MALFORMED | Flag.INJECTED | Flag.MARKED)
@@ -42,16 +44,18 @@ class Toggles:
 
 
 class ViewChange(NamedTuple):
-    """What an update did, in this order: rows left at the front, rows came at the end, rows changed in place.
+    """What an update did, in this order: rows came and left at the front, came at the end, changed in place.
 
-    `reset`: forget everything, read `len(view)` again. Else the first `evicted_front` rows went, `appended`
-    came at the end, and rows from `changed_from` (numbered after both) may look different; `None`: none did.
+    `reset`: forget everything, read `len(view)` again. Else `prepended` rows came at the front (and any row may
+    look different), the first `evicted_front` rows went, `appended` came at the end, and rows from `changed_from`
+    (numbered after all of that) may look different; `None`: none did.
     """
 
     reset: bool = False
     appended: int = 0
     changed_from: int | None = None
     evicted_front: int = 0
+    prepended: int = 0
 
 
 class VisibleRow(NamedTuple):
@@ -65,16 +69,23 @@ class VisibleRow(NamedTuple):
 
 
 class View:
-    """An incremental view over a ring. Several may look at the same ring. `room`: table rows to begin with."""
+    """An incremental view over a ring. Several may look at the same ring.
 
-    def __init__(self, ring: Ring, room: int = 1_024) -> None:
+    `room`: table rows to begin with. `at_once`: how many rows an update looks at when everything is to be worked
+    out again, the newest first; without it, all.
+    """
+
+    def __init__(self, ring: Ring, room: int = 1_024, at_once: int | None = None) -> None:
         self._ring = ring
         self._filter = Filter()
         self._toggles = Toggles()
         self._fold = True
         self._room = room
         self._table = RunTable(room)
-        self._seen = ring.first_id  # rows before this id are in the table
+        self._at_once = at_once
+        self._from = ring.first_id  # rows before this id are still to be looked at
+        self._older: list[Runs] = []  # looked at since the last update, newest first
+        self._seen = ring.first_id  # rows from there to here are in the table
         self._touches = ring.touches
         self._releases = ring.releases
         self._stale = True
@@ -144,7 +155,7 @@ class View:
 
     def index_of(self, row_id: int) -> int | None:
         """Where the row that shows `row_id` stands, or `None` when it is not visible."""
-        if not self._ring.first_id <= row_id < self._seen:
+        if not max(self._ring.first_id, self._from) <= row_id < self._seen:
             return None
         ids = range(row_id, row_id + 1)
         if not self._mask(ids)[0]:
@@ -156,44 +167,93 @@ class View:
         ids = range(max(ids.start, self._ring.first_id), min(ids.stop, self._ring.next_id))
         return (np.flatnonzero(self._mask(ids)) + ids.start).tolist() if ids else []
 
+    @property
+    def backlog(self) -> int:
+        """Rows of the ring that are still to be looked at, see `look_back`."""
+        return 0 if self._stale else max(0, self._from - self._ring.first_id)
+
+    def look_back(self, rows: int) -> None:
+        """Look at the newest `rows` of the backlog. What is found comes into the table with the next update."""
+        if self.backlog:
+            ids = range(max(self._ring.first_id, self._from - rows), self._from)
+            self._from = ids.start
+            self._older.append(self._find_runs(ids))
+
     def update(self) -> ViewChange:
-        """Take in what has happened to the ring since the last update."""
+        """Take in what has happened to the ring since the last update, and what was found by looking back."""
         ring = self._ring
         touched = ring.touched_since(self._touches)
         is_released = ring.releases != self._releases  # a row that stood alone may fold again
-        if self._stale or is_released or self._seen < ring.first_id or self._regroups(touched):
+        if self._stale or self._seen < ring.first_id:
             self._rebuild()
             return ViewChange(reset=True)
-        self._touches = ring.touches
+        joined, prepended = self._take_older()
+        anew = self._to_be_placed_anew(touched, is_released=is_released)
+        self._touches, self._releases = ring.touches, ring.releases
         evicted, changed = self._drop_evicted()
-        new = range(self._seen, ring.next_id)
-        self._seen = ring.next_id
-        appended, grown = self._table.extend(self._find_runs(new)) if new else (0, None)
+        if anew is not None:
+            self._place_anew(anew)
+        if joined or anew is not None:
+            self._take_new()
+            return ViewChange(reset=True)
+        appended, grown = self._take_new()
         places = (self.index_of(row_id) for row_id in touched)
         candidates = [at for at in (changed, grown, *places) if at is not None]
-        return ViewChange(False, appended, min(candidates, default=None), evicted)
+        return ViewChange(False, appended, min(candidates, default=None), evicted, prepended)
 
     # ------------------------------------------------------------ how
+
+    def _take_older(self) -> tuple[bool, int]:
+        """Put what was found by looking back into the table: whether it all went into rows of it, or how many came."""
+        came = [self._table.prepend(runs) for runs in self._older if len(runs.firsts)]
+        self._older.clear()
+        return bool(came) and not sum(came), sum(came)
 
     def _rebuild(self) -> None:
         ring = self._ring
         self._stale = False
         self._touches, self._releases = ring.touches, ring.releases
         self._seen = ring.next_id
-        self._table = RunTable(self._room)
-        self._table.extend(self._find_runs(ring.ids))
-
-    def _regroups(self, touched: list[int]) -> bool:
-        """Whether a row was told something that decides where it belongs: a person marked it, an answer came."""
-        decisive, kept = _ALONE | _CONTROL, [row for row in touched if row >= self._ring.first_id]
-        if any(self._ring.value("flags", row) & decisive or self._ring.comments.text(row) for row in kept):
-            return True
-        asks_again, ring = self._filter.reads_annotations, self._ring
-        return any(
-            self._is_misplaced(row)
-            for row in kept
-            if row < self._seen and (asks_again or (not self._filter.is_empty and ring.is_retitled(row)))
+        self._from = (
+            ring.first_id if self._at_once is None else max(ring.first_id, ring.next_id - self._at_once)
         )
+        self._older.clear()
+        self._table = RunTable(self._room)
+        self._table.extend(self._find_runs(range(self._from, ring.next_id)))
+
+    def _take_new(self) -> tuple[int, int | None]:
+        """Put what came since the last update into the table: rows appended, and the first row that grew."""
+        new = range(self._seen, self._ring.next_id)
+        self._seen = self._ring.next_id
+        return self._table.extend(self._find_runs(new)) if new else (0, None)
+
+    def _to_be_placed_anew(self, touched: list[int], *, is_released: bool) -> int | None:
+        """The oldest row that was told something that decides where it belongs: a person marked it, an answer came."""
+        ring, oldest = self._ring, max(self._ring.first_id, self._from)
+        kept = [row for row in touched if row >= oldest]
+        anew = [row for row in kept if is_released or self._stands_alone(row)]
+        asks_again, is_filtered = self._filter.reads_annotations, not self._filter.is_empty
+        anew += [
+            row
+            for row in kept
+            if row < self._seen
+            and (asks_again or (is_filtered and ring.is_retitled(row)))
+            and self._is_misplaced(row)
+        ]
+        if anew and len(touched) > MAX_REMEMBERED_TOUCHES:  # those that are not remembered may be older
+            return oldest
+        return min(anew, default=None)
+
+    def _stands_alone(self, row_id: int) -> bool:
+        decisive = self._ring.value("flags", row_id) & (_ALONE | _CONTROL)
+        return bool(decisive) or bool(self._ring.comments.text(row_id))
+
+    def _place_anew(self, row_id: int) -> None:
+        """Forget the table from `row_id` on, to take it in again: the story row before it and all above stay."""
+        ring = self._ring
+        kept, story = self._table.story_before(row_id)
+        self._table.truncate(kept)
+        self._seen = max(ring.first_id, self._from) if story is None else story + 1
 
     def _is_misplaced(self, row_id: int) -> bool:
         """Whether the filter, asked again, says of a row something else than the table shows."""

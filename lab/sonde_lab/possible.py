@@ -173,7 +173,7 @@ _OF_CAPTURE: Final[Mapping[Act, str]] = MappingProxyType(
         Act.CONNECT: "A capture is open: there is nothing to connect to. Choose an endpoint to see live traffic.",
         Act.DISCONNECT: "A capture is open: nothing is connected.",
         Act.RETRY_NOW: "A capture is open: nothing is waiting for a next try.",
-        Act.SEND: "A capture is open: there is nobody to send to.",
+        Act.SEND: "A capture is open: nobody listens.",
         Act.SET_PRESENCE: "A capture is open: there is nobody to appear to.",
         Act.SET_PLAYERS: "A capture is open: simulated players live on our own gateways only.",
         Act.MARK: "A capture is open: this moment is no part of it.",

@@ -25,7 +25,8 @@ _MAX_OP: Final = 64
 _HEARTBEATS: Final = frozenset({"ping", "pong"})
 _REFUSALS: Final = frozenset({"error", "resume_failed"})
 _SWITCHING: Final = 101
-_NO_DIAL: Final = 0  # dials are counted from 1; nothing is matched there
+_HTTP_ERRORS: Final = 400
+_ONLY_DIAL: Final = 1  # of a connection whose sockets are not seen here: nothing is matched on it
 _CALM_CLOSES: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
 
 
@@ -43,6 +44,7 @@ class _Dial:
         self.chooser = Chooser(speaks_sonde=not any_protocol)
         self.parsers = {side: WireParser(side, link) for side in (Direction.IN, Direction.OUT)}
         self.asked: OrderedDict[Hashable, _Asked] = OrderedDict()
+        self.was_refused = False  # by the newest head
 
 
 class Recorder:
@@ -79,7 +81,7 @@ class Recorder:
 
     def on_message(self, item: MessageSeen, side: Direction) -> None:
         """A message of a connection whose bytes pass elsewhere."""
-        self._write_message(item, side, _NO_DIAL)
+        self._write_message(item, side, _ONLY_DIAL)
 
     def on_lost(self, dial: int, at: float) -> None:
         """A socket is gone: say what had begun on it and will never be whole."""
@@ -122,19 +124,27 @@ class Recorder:
         if isinstance(item, MessageSeen):
             self._write_message(item, side, dial)
         elif isinstance(item, HandshakeSeen):
-            wrong = Flag.ERROR if item.status not in (0, _SWITCHING) else 0
-            self._add(
-                item, side, dial, Kind.HANDSHAKE, "upgrade", item.text.encode(), size=item.size, flags=wrong
-            )
+            self._write_head(item, side, dial)
         elif isinstance(item, BodySeen):
+            known = self._dials.get(dial)
+            wrong = Flag.ERROR if known is None or known.was_refused else 0
             self._add(
-                item, side, dial, Kind.HANDSHAKE, "body", item.text.encode(), size=item.size, flags=Flag.ERROR
+                item, side, dial, Kind.HANDSHAKE, "body", item.text.encode(), size=item.size, flags=wrong
             )
         elif isinstance(item, CloseSeen):
             self._write_close(item, side, dial)
         else:
             shown = f"{item.reason}: {item.data[:24].hex(' ')}" if item.data else item.reason
             self._add(item, side, dial, Kind.NOTE, "garbage", shown.encode(), size=0, flags=Flag.MALFORMED)
+
+    def _write_head(self, item: HandshakeSeen, side: Direction, dial: int) -> None:
+        """An upgrade that is answered by anything else is an error; plain HTTP before it is not."""
+        refused = item.status not in (0, _SWITCHING) if item.is_upgrade else item.status >= _HTTP_ERRORS
+        known = self._dials.get(dial)
+        if known is not None:
+            known.was_refused = refused
+        op, flags = "upgrade" if item.is_upgrade else "http", Flag.ERROR if refused else 0
+        self._add(item, side, dial, Kind.HANDSHAKE, op, item.text.encode(), size=item.size, flags=flags)
 
     def _write_close(self, item: CloseSeen, side: Direction, dial: int) -> None:
         flags = Flag.CONTROL | (Flag.MALFORMED if item.odd else 0)

@@ -54,9 +54,9 @@ _COLUMNS: Final[dict[str, Any]] = {
 class Ring:
     """Rows under ids from `first_id` to `next_id - 1`; the oldest go in blocks when a bound is reached.
 
-    At most `capacity` rows and `max_bytes` of payload are kept. A payload over a quarter of `max_bytes` is cut
-    and its row flagged `TRUNCATED`; `size` keeps the true figure. With a `spool`, payload beyond `memory_bytes` is
-    on disk; while the disk is behind or fails, twice that is in memory and the oldest rows go sooner.
+    At most `capacity` rows and `max_bytes` of payload are kept. With a `spool`, at most `memory_bytes` of that are in
+    memory; while the disk is behind or fails, twice as much, and the oldest rows go sooner. A payload over a quarter
+    of what the memory may hold is cut and its row flagged `TRUNCATED`; `size` keeps the true figure.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Ring:
         self._memory_bytes = max_bytes if spool is None else min(memory_bytes, max_bytes)
         self.block_rows = max(1, min(MAX_BLOCK_ROWS, capacity // 16))
         self.block_bytes = max(1, self._memory_bytes // 16)
-        self.max_payload = max(1, max_bytes // 4 if spool is None else min(max_bytes // 4, memory_bytes))
+        self.max_payload = max(1, self._memory_bytes // 4)
         # Room beyond the capacity lets rows slide: they are moved to the front once per that many appends. The
         # system gives memory to what is written only, so a ring that is not full costs what it holds.
         spare = max(self.block_rows, capacity // 8)
@@ -174,13 +174,14 @@ class Ring:
         held = sum(block.held_bytes for block in self._blocks)
         staying = held - sum(block.held_bytes for block in self._blocks if block.is_offered)
         for block in list(self._blocks)[:-1]:
-            if staying <= self._memory_bytes // 4 * 3:
+            if staying <= self._memory_bytes // 2:
                 break
             if block.held_bytes and not block.is_offered:
                 if not block.offer(spool):
                     break
                 staying -= block.size
-        over = 2 if held > self._memory_bytes else 0  # two for each new one: memory and disk get freer
+        # With a full disk two go for each new one, so that memory and disk get freer.
+        over = 2 if spool.is_failing and held > self._memory_bytes else 0
         while len(self._blocks) > 1 and (over > 0 or held > 2 * self._memory_bytes):
             held -= self._drop_oldest().held_bytes
             over -= 1
@@ -249,6 +250,7 @@ class Ring:
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
         self._numbered = []
+        self._words = {}
         self.comments.forget_before(self.first_id)
 
     def close(self) -> None:

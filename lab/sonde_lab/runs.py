@@ -37,6 +37,28 @@ def find_runs(ids: Ints, keys: Ints) -> Runs:
     return Runs(ids[firsts], ids[lasts], (ends - starts)[by_first], keys[firsts])
 
 
+def _open_from(keys: Ints) -> int:
+    """Where the runs that may still grow begin: after the last story row."""
+    stories = np.flatnonzero(keys == 0)
+    return int(stories[-1]) + 1 if len(stories) else 0
+
+
+def _joined(older: Runs, newer: Runs) -> Runs:
+    """`older` and then `newer`, which has no story row: equal keys of the open end and of `newer` are one run."""
+    begin = _open_from(older.keys)
+    places = {int(key): begin + at for at, key in enumerate(older.keys[begin:])}
+    lasts, counts = older.lasts.copy(), older.counts.copy()
+    keep = np.ones(len(newer.keys), np.bool_)
+    for index, key in enumerate(newer.keys.tolist()):
+        place = places.get(key)
+        if place is not None:
+            keep[index] = False
+            lasts[place] = newer.lasts[index]
+            counts[place] += newer.counts[index]
+    front = Runs(older.firsts, lasts, counts, older.keys)
+    return Runs(*(np.concatenate((old, new[keep])) for old, new in zip(front, newer, strict=True)))
+
+
 class RunTable:
     """The rows of a table, each a run. The runs after the last story row are open: they may still grow."""
 
@@ -95,6 +117,37 @@ class RunTable:
             self._open[int(kept.keys[index])] = self._stop - len(kept.keys) + index
         return len(kept.keys), grown
 
+    def prepend(self, runs: Runs) -> int:
+        """Join `runs` (all older than what is here) at the front; how many rows the table has more.
+
+        The open runs of `runs` grow by those of the same key that begin this table, before its first story row.
+        """
+        before = len(self)
+        end, _ = self.stretch_end(0)
+        joined = _joined(
+            runs, Runs(*(column[:end].copy() for column in self._cells[:, self._start : self._stop]))
+        )
+        count = len(joined.keys)
+        self._make_front_room(count - end)
+        self._start += end - count
+        self._cells[:, self._start : self._start + count] = np.stack(joined)
+        if end == before:  # no story row was here, so all that is open came or moved now
+            begin = _open_from(joined.keys)
+            self._open = {int(joined.keys[at]): self._start + at for at in range(begin, count)}
+        return len(self) - before
+
+    def truncate(self, count: int) -> None:
+        """Keep the first `count` rows, the last of which is a story row."""
+        self._stop = self._start + count
+        self._open.clear()
+
+    def story_before(self, row_id: int) -> tuple[int, int | None]:
+        """The last story row that begins before `row_id`: how many rows end with it, and its id; else 0, `None`."""
+        index = int(np.searchsorted(self.first, row_id)) - 1
+        while index >= 0 and self.key[index] != 0:
+            index -= 1
+        return (index + 1, int(self.first[index])) if index >= 0 else (0, None)
+
     def before(self, boundary: int) -> tuple[int, bool]:
         """How many rows begin before row id `boundary`, and whether any of them reaches over it."""
         count = int(np.searchsorted(self.first, boundary))
@@ -137,6 +190,17 @@ class RunTable:
             self._make_room(count)
         self._cells[:, self._stop : self._stop + count] = np.stack(runs)
         self._stop += count
+
+    def _make_front_room(self, count: int) -> None:
+        """Room for `count` more rows at the front: amortised, one copy per doubling."""
+        if count <= self._start:
+            return
+        held, start = len(self), len(self) + count
+        cells = np.zeros((4, start + self._cells.shape[1] - self._start), np.int64)
+        cells[:, start : start + held] = self._cells[:, self._start : self._stop]
+        shift = start - self._start
+        self._open = {key: place + shift for key, place in self._open.items()}
+        self._cells, self._start, self._stop = cells, start, start + held
 
     def _make_room(self, count: int) -> None:
         """Move the rows to the front of a table with room to grow: amortised, one copy per doubling."""

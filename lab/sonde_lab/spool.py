@@ -1,6 +1,6 @@
 """Payload blocks on disk behind a ring: private files without a name, written by a thread, read where asked.
 
-Owns the files, the thread and its queue. At most four blocks wait for the disk; a block that finds no room stays in
+Owns the files, the thread and its queue. At most two blocks wait for the disk; a block that finds no room stays in
 memory, and whoever owns it decides what goes instead. The first failure of the disk is kept as a sentence; later
 blocks are tried all the same, since evicted ones give their room back. It refuses to know what is in a block.
 """
@@ -17,7 +17,7 @@ from typing import IO, Final, NamedTuple, Protocol
 
 logger = logging.getLogger(__name__)
 SEGMENT_BYTES: Final = 64 << 20  # a file ends here, so that evicted blocks give their room back
-MAX_QUEUED_BLOCKS: Final = 4
+MAX_QUEUED_BLOCKS: Final = 2
 _READS_ANYWHERE: Final = hasattr(os, "pread")  # else reading moves the file's position
 
 
@@ -91,10 +91,14 @@ class Spoolable(Protocol):
 
 
 class Spool:
-    """Takes blocks of one ring to `folder`. `problem` is the first failure of the disk, in words."""
+    """Takes blocks of one ring to `folder`.
+
+    `problem` is the first failure of the disk, in words; `is_failing` says that the last block could not be written.
+    """
 
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.problem = ""
+        self.is_failing = False
         self._folder = folder
         self._segment_bytes = segment_bytes
         self._segment: Segment | None = None
@@ -171,7 +175,9 @@ class Spool:
         if self._segment is None or self._segment.size + len(data) > self._segment_bytes:
             self._segment = Segment(self._folder)
         block.settle(Place(self._segment, self._segment.write(data)))
+        self.is_failing = False
 
     def _fail(self, error: Exception) -> None:
         why = getattr(error, "strerror", None) or str(error) or "not enough memory"
+        self.is_failing = True
         self.problem = self.problem or f"Payloads cannot be kept in {self._folder}: {why}."

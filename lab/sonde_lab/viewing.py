@@ -21,6 +21,7 @@ from sonde_lab.changes import GatewayState, GatewayStatus
 from sonde_lab.rowlog import RowLog
 
 TELL_EVERY_S: Final = 0.1
+MAX_ROWS_AT_ONCE: Final = 2_048  # what the loop takes in at a time: a few milliseconds
 Notify = Callable[[str, str, str, str, Severity], None]
 
 
@@ -76,7 +77,8 @@ class Viewing:
     async def _read(self, path: Path) -> None:
         loop = asyncio.get_running_loop()
         ring = self._log.ring
-        bounds = Bounds(ring.block_rows, ring.block_bytes, ring.max_payload, ring.capacity)
+        rows = min(ring.block_rows, MAX_ROWS_AT_ONCE)
+        bounds = Bounds(rows, ring.block_bytes, ring.max_payload, ring.capacity)
         with ThreadPoolExecutor(1, "capture") as thread:
             try:
                 await loop.run_in_executor(thread, self._open, path, bounds)

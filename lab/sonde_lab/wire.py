@@ -14,11 +14,11 @@ from typing import Final
 
 from sonde_lab.inflating import Inflater
 from sonde_lab.records import Direction
+from sonde_lab.wire_body import Body
 from sonde_lab.wire_items import BodySeen, CloseSeen, GarbageSeen, HandshakeSeen, Link, MessageSeen, WireItem
 from sonde_protocol.redact import redact_text
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-MAX_BODY_BYTES: Final = 64 * 1024
 MAX_KEPT_BYTES: Final = 16 << 20  # of one message; the rest is counted and let go
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -67,7 +67,7 @@ class WireParser:
         self._buffer = bytearray()
         self._step: Callable[[float], bool] = self._read_head
         self._items: list[WireItem] = []
-        self._body_left = MAX_BODY_BYTES
+        self._body: Body | None = None
         self._frame: _Frame | None = None
         self._message: _Message | None = None
         self._inflater: Inflater | None = None
@@ -84,8 +84,8 @@ class WireParser:
 
     def finish(self, at: float) -> list[WireItem]:
         """The connection is gone: what had begun and will never be whole."""
-        if self._step == self._read_body:
-            self._items.append(_body(bytes(self._buffer), at))
+        if self._body is not None:
+            self._say_body(self._body, at)
         elif self._step == self._read_head and self._buffer:
             self._give_up("the connection ended inside the handshake", at)
         elif self._frame is not None:
@@ -96,7 +96,7 @@ class WireParser:
         elif self._message is not None:
             self._give_up("the connection ended inside a fragmented message", at)
         self._buffer.clear()
-        self._frame = self._message = None
+        self._frame = self._message = self._body = None
         self._step = self._swallow
         return self._take()
 
@@ -133,34 +133,57 @@ class WireParser:
         size = end + len(_HEAD_END)
         del self._buffer[:size]
         shown = [(name, redact_text(f"{name}: {value}").partition(": ")[2]) for name, value in headers]
-        self._items.append(HandshakeSeen(redact_text(line), shown, status, redact_text(head), size, at))
-        self._after_head(status, headers)
+        values = {name.lower(): value for name, value in headers}
+        is_upgrade = self._is_upgrade(status, values)
+        self._items.append(
+            HandshakeSeen(redact_text(line), shown, status, redact_text(head), size, at, is_upgrade)
+        )
+        self._after_head(status, headers, values)
         return True
 
-    def _after_head(self, status: int, headers: list[tuple[str, str]]) -> None:
-        values = {name.lower(): value for name, value in headers}
-        if status in (0, 101):
-            if status:
-                self.link.agree(", ".join(v for n, v in headers if n.lower() == "sec-websocket-extensions"))
+    def _is_upgrade(self, status: int, values: dict[str, str]) -> bool:
+        """Whether a head asks for a WebSocket, or answers one that did."""
+        if status == 0:
+            self.link.asked_upgrade = "upgrade" in values
+        return self.link.asked_upgrade
+
+    def _after_head(self, status: int, headers: list[tuple[str, str]], values: dict[str, str]) -> None:
+        if status == 0:
+            self.link.stays_http = False  # until its answer says so
+        elif status == 101:
+            self.link.agree(", ".join(v for n, v in headers if n.lower() == "sec-websocket-extensions"))
+        elif status < 200:
+            return
+        else:
+            self.link.stays_http = True
+        body = Body(status, values) if status != 101 else None
+        if body is not None and (status or not body.is_whole):
+            self._body, self._step = body, self._read_body
+        else:
             self._step = self._read_header
-        elif status >= 200:
-            length = values.get("content-length", "").strip()
-            self._body_left = min(int(length), MAX_BODY_BYTES) if length.isdecimal() else MAX_BODY_BYTES
-            self._step = self._read_body
 
     def _read_body(self, at: float) -> bool:
-        if len(self._buffer) < self._body_left:
+        body = self._body
+        assert body is not None
+        if not body.eat(self._buffer):
             return False
-        body = bytes(self._buffer[: self._body_left])
-        self.garbage_bytes += len(self._buffer) - self._body_left
-        self._buffer.clear()
-        self._items.append(_body(body, at))
-        self._step = self._swallow
-        return False
+        self._say_body(body, at)
+        self._body = None
+        self._step = self._read_head
+        return True
+
+    def _say_body(self, body: Body, at: float) -> None:
+        if body.size:
+            self._items.append(BodySeen(redact_text(body.text), body.size, at))
 
     # ------------------------------------------------------------ frames
 
     def _read_header(self, at: float) -> bool:
+        if self.link.stays_http and self._message is None:
+            self._step = (
+                self._read_head
+            )  # a client that was answered in HTTP asks again on the same connection
+            return True
         data = self._buffer
         if len(data) < 2:
             return False
@@ -282,10 +305,6 @@ def _status(line: str) -> int | None:
 def _headers(lines: list[str]) -> list[tuple[str, str]]:
     pairs = (line.partition(":") for line in lines)
     return [(name.strip(), value.strip()) for name, _, value in pairs]
-
-
-def _body(data: bytes, at: float) -> BodySeen:
-    return BodySeen(redact_text(data.decode(errors="replace")), len(data), at)
 
 
 def _control(frame: _Frame, payload: bytes, at: float) -> WireItem:

@@ -9,7 +9,10 @@ from sonde_lab.records import Direction
 
 @dataclass(slots=True)
 class HandshakeSeen:
-    """An upgrade's request or response, with its secrets masked. `status` is 0 for a request."""
+    """An HTTP request or response, with its secrets masked. `status` is 0 for a request.
+
+    `is_upgrade`: it asks for a WebSocket, or answers a request that did.
+    """
 
     line: str
     headers: list[tuple[str, str]]
@@ -17,11 +20,12 @@ class HandshakeSeen:
     text: str
     size: int
     at: float
+    is_upgrade: bool = True
 
 
 @dataclass(slots=True)
 class BodySeen:
-    """What came with a refusal, its secrets masked."""
+    """What came with a refusal, or with plain HTTP before an upgrade; its secrets masked."""
 
     text: str
     size: int
@@ -74,9 +78,11 @@ WireItem = HandshakeSeen | BodySeen | MessageSeen | CloseSeen | GarbageSeen
 
 @dataclass(slots=True)
 class Link:
-    """What both directions of a connection agreed on in the handshake."""
+    """What both directions of a connection agreed on in the handshake, and how far that has come."""
 
     deflate: bool = False
+    asked_upgrade: bool = True  # by the newest request
+    stays_http: bool = False  # the newest answer was no upgrade
     takeover: dict[Direction, bool] = field(default_factory=lambda: {Direction.IN: True, Direction.OUT: True})
     window_bits: dict[Direction, int] = field(default_factory=lambda: {Direction.IN: 15, Direction.OUT: 15})
 

@@ -53,8 +53,8 @@ class WorkbenchConfig:
     figures_every_s: float = 1.0  # throughput and promises
     room: str = "room:arena"
     captures: Path = Path("captures")  # the folder of capture files
-    decoders: Path | None = None  # the folder of a person's own decoders
     capture_limits: CaptureLimits | None = None  # None: as it comes
+    decoders: Path | None = None  # the folder of a person's own decoders
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -141,8 +141,8 @@ class Workbench(Acting):
         async with self._moving:
             await self._leave()
         await self._capturing.stop()
-        await self.decoders.stop()
         self.ring.close()
+        await self.decoders.stop()
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
@@ -152,8 +152,8 @@ class Workbench(Acting):
         await self._hosting.stop_players()
         await asyncio.gather(*(client.close() for client in self.clients.values()))
         self._collector.end()
-        self.decoders.leave()
         self._tapping.clear()
+        self.decoders.leave()
         self.clients = {}
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
@@ -172,10 +172,6 @@ class Workbench(Acting):
 
     def _on_children(self) -> None:
         self._collector.gateway_changed()
-
-    def _upstream(self) -> str:
-        """The server that the endpoint leads to, for decoders that know theirs by it."""
-        return "" if self.endpoint is None else self.endpoint.upstream or self.endpoint.url
 
     # ------------------------------------------------------------ what changed
 
@@ -356,6 +352,10 @@ class Workbench(Acting):
     async def recover_captures(self) -> None:
         """Tell of a capture that an earlier run did not close, and mend it."""
         await self._capturing.recover(self.config.captures)
+
+    def _upstream(self) -> str:
+        """The server that the endpoint leads to, for decoders that know theirs by it."""
+        return "" if self.endpoint is None else self.endpoint.upstream or self.endpoint.url
 
 
 def _ring(config: WorkbenchConfig) -> Ring:

@@ -1,4 +1,6 @@
-"""How fast a capture is written, against bare sqlite3, and how fast a large one opens. Prints; asserts nothing.
+"""How fast a capture is written, against bare sqlite3, and how fast a large one is read and opened as an endpoint.
+
+Prints; asserts nothing. The stall is how late a timer of 2 ms came on the loop that takes the rows in.
 
 Run: `python tests/bench/bench_capture.py [--rows 1000000]`.
 """
@@ -6,6 +8,7 @@ Run: `python tests/bench/bench_capture.py [--rows 1000000]`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sqlite3
 import tempfile
 import time
@@ -13,7 +16,9 @@ from pathlib import Path
 
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.writer import CaptureWriter
+from sonde_lab.endpoints import capture
 from sonde_lab.records import Direction, Kind, Record
+from sonde_lab.workbench import Workbench, WorkbenchConfig
 
 BATCH = 170  # what 5,000 frames/s leave for each tick of 33 ms
 ROOM = 20_000  # rows that may wait: a bench must lose none
@@ -66,6 +71,46 @@ def write_bare(path: Path, rows: int) -> float:
     return time.perf_counter() - began
 
 
+def private_bytes() -> int:
+    """Memory of this process that no file gives back, where the system tells it; else 0."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("RssAnon"))
+
+
+async def lateness(ended: asyncio.Event) -> list[float]:
+    """How many ms a timer of 2 ms comes late, each time, in rising order."""
+    late: list[float] = []
+    while not ended.is_set():
+        due = time.perf_counter() + 0.002
+        await asyncio.sleep(0.002)
+        late.append((time.perf_counter() - due) * 1000)
+    return sorted(late)
+
+
+async def open_capture(path: Path, spool: Path) -> None:
+    """Open it as the window does, and print how that goes."""
+    base, began = private_bytes(), time.perf_counter()
+    workbench = Workbench(WorkbenchConfig(ring_rows=1_000_000, ring_bytes=2 << 30, spool=spool))
+    await workbench.open(capture(path))
+    ended, first = asyncio.Event(), 0.0
+    probe = asyncio.create_task(lateness(ended))
+    reading = asyncio.create_task(workbench.until_read())
+    while not reading.done():
+        await asyncio.sleep(0.001)
+        if workbench.take_changes().rows and not first:
+            first = time.perf_counter() - began
+    took = time.perf_counter() - began
+    ended.set()
+    late = await probe
+    print(f"{'opened: first rows':<44}{first * 1000:>12.1f} ms")
+    print(f"{f'opened: all {len(workbench.ring):,} rows':<44}{took:>12.1f} s")
+    print(f"{'stall of the loop meanwhile, p99':<44}{late[int(len(late) * 0.99)]:>12.1f} ms")
+    print(f"{'stall of the loop meanwhile, worst':<44}{late[-1]:>12.1f} ms")
+    print(f"{'memory of all rows, payload on disk left out':<44}{(private_bytes() - base) / 1e6:>12.1f} MB")
+    await workbench.close()
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -90,6 +135,7 @@ def main() -> None:
         print(f"{'open, first and last id':<44}{(opened - began) * 1000:>12.1f} ms")
         print(f"{'100 rows from the middle':<44}{(read - opened) * 1000:>12.1f} ms")
         print(f"{f'count {counted:,} rows':<44}{(done - read) * 1000:>12.1f} ms")
+        asyncio.run(open_capture(path, Path(folder)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""The idle proxy against a plain asyncio TCP relay: added latency and throughput. Prints; asserts nothing.
+"""The idle proxy: conformance as without it, and added latency and throughput against a plain asyncio TCP relay.
 
-Run `python tests/bench/bench_proxy.py` (about 15 s). Each relay is a child process; a server of plain TCP in a
-process of its own echoes, and this process asks. *Watched*: every byte goes to a parent, too, that reads it. All take turns in interleaved rounds of one run: medians.
+Run `python tests/bench/bench_proxy.py` (about 60 s). It prints and asserts nothing. First come Autobahn's cases, run
+directly and through the proxy (`conformance_table.py`). Then the figures: each relay is a child process; a server of
+plain TCP in a process of its own echoes, and this process asks. *Watched*: every byte goes to a parent, too, that
+reads it. All take turns in interleaved rounds of one run: medians.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvloop
+from conformance_table import print_conformance
 
 ROUNDS = 7
 ECHOES = 1_500
@@ -203,6 +206,7 @@ def main() -> None:
         child(__file__, "bare", str(echo)) as proxy,
         child(*watched, f"--upstream=ws://127.0.0.1:{echo}") as tapped,
     ):
+        asyncio.run(print_conformance(lambda port: child(__file__, "bare", str(port))))
         uvloop.run(measure(dict(zip(WAYS, (echo, relay, slower, proxy, tapped), strict=True))))
 
 

@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from sonde_lab.changes import Act
 from sonde_lab.records import Flag, Kind, Record
 from sonde_protocol.states import ConnectionState
+from sonde_ui.desktop.widgets import faults_view
 from support.window import NotReached, Person
 
 pytestmark = pytest.mark.slow
@@ -85,7 +86,11 @@ def test_being_kicked_stops_and_names_the_code_and_connect_begins_anew(tell: Tel
     tell(story)
 
 
-def test_refusing_for_ten_seconds_shows_a_countdown_and_retry_now_is_refused_too(tell: Tell) -> None:
+def test_refusing_for_a_while_shows_a_countdown_and_retry_now_is_refused_too(
+    tell: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults_view, "REFUSE_S", 4.0)  # what a person gets is ten
+
     async def story(person: Person) -> None:
         await live(person)
         await person.press(Qt.Key.Key_2, CTRL)

@@ -71,9 +71,9 @@ def test_the_readmes_program_prints_its_own_chat(gateway: GatewayProcess, tmp_pa
 def test_the_example_lives_through_a_killed_gateway():
     first = start_gateway()
     script = ROOT / "docs" / "examples" / "client_survives_restart.py"
-    command = [sys.executable, script, first.url, mint("ada"), "14"]
+    command = [sys.executable, script, first.url, mint("ada"), "8"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
-        time.sleep(2)  # another program's steps have no clock that we could turn
+        time.sleep(1.5)  # another program's steps have no clock that we could turn
         first.kill()
         stop(first.process)
         with running_gateway("--port", str(first.port)):

@@ -40,6 +40,15 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def calm_fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Three nodes for tests that break nothing."""
+    with running_fleet(
+        tmp_path_factory.mktemp("calm"), 3, heartbeat_s="2", grace_s="6", node_lease_s="3"
+    ) as running:
+        yield running
+
+
 async def until(condition: Callable[[], object], limit_s: float = 15.0) -> None:
     """Wait for something that real processes do in their own time."""
     async with asyncio.timeout(limit_s):
@@ -236,8 +245,10 @@ async def test_entries_arrive_while_nats_is_away_and_changes_wait(fleet: Fleet) 
 
 
 @pytest.mark.parametrize("missing", ["redis", "nats"])
-async def test_a_gateway_without_store_or_bus_says_so_and_ends_with_2(fleet: Fleet, missing: str) -> None:
-    urls = {"redis": fleet.redis_url, "nats": fleet.nats_url}
+async def test_a_gateway_without_store_or_bus_says_so_and_ends_with_2(
+    calm_fleet: Fleet, missing: str
+) -> None:
+    urls = {"redis": calm_fleet.redis_url, "nats": calm_fleet.nats_url}
     urls[missing] = f"{missing}://secret-user:secret-word@127.0.0.1:{free_port()}"
     begun = time.monotonic()
     done = await asyncio.to_thread(
@@ -277,22 +288,22 @@ async def test_a_gateway_waits_for_store_and_bus_when_told_to(tmp_path: Path) ->
 # ------------------------------------------------------------ services
 
 
-async def test_a_revocation_closes_every_connection_on_all_nodes_within_a_second(fleet: Fleet) -> None:
+async def test_a_revocation_closes_every_connection_on_all_nodes_within_a_second(calm_fleet: Fleet) -> None:
     async with (
-        Seat(fleet.url_of("n1"), "eve"),
-        Seat(fleet.url_of("n1"), "bob") as one,
-        Seat(fleet.url_of("n3"), "bob") as two,
+        Seat(calm_fleet.url_of("n1"), "eve"),
+        Seat(calm_fleet.url_of("n1"), "rex") as one,
+        Seat(calm_fleet.url_of("n3"), "rex") as two,
     ):
-        await _tell_nats(fleet, "sonde.v1.user.revoked", {"id": "bob", "cause": "banned"})
+        await _tell_nats(calm_fleet, "sonde.v1.user.revoked", {"id": "rex", "cause": "banned"})
         await until(lambda: not one.is_live and not two.is_live, 1.0)
         for seat in (one, two):
             assert seat.client.status.state is ConnectionState.STOPPED
 
 
-async def test_a_rename_shows_in_presence_within_a_second(fleet: Fleet) -> None:
-    async with Seat(fleet.url_of("n1"), "eve") as eve, Seat(fleet.url_of("n2"), "bob") as bob:
+async def test_a_rename_shows_in_presence_within_a_second(calm_fleet: Fleet) -> None:
+    async with Seat(calm_fleet.url_of("n1"), "eve") as eve, Seat(calm_fleet.url_of("n2"), "bob") as bob:
         await until(lambda: "bob" in eve.roster())
-        await _tell_nats(fleet, "sonde.v1.user.updated", {"id": "bob", "name": "Robert"})
+        await _tell_nats(calm_fleet, "sonde.v1.user.updated", {"id": "bob", "name": "Robert"})
         await until(lambda: {m.name for m in eve.room.members if m.user == "bob"} == {"Robert"}, 1.0)
         assert bob.is_live
 

@@ -374,7 +374,8 @@ class Peer:
     def pass_(self, direction: str, data: bytes, opcode: Opcode = Opcode.TEXT) -> Record:
         self.at += 0.01
         self.recorder.on_wire(direction, Frame(opcode, data).serialize(mask=direction == "out"), self.at, 1)
-        return self.rows()[-1]
+        self.log.flush()
+        return self.log.ring.record(self.log.ring.ids[-1])
 
     def rows(self) -> list[Record]:
         self.log.flush()

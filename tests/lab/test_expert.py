@@ -72,7 +72,7 @@ def second(at: float, frames: int) -> list[Record]:
 
 
 def judged(rows: list[Record], batch: int = 8_192) -> Expert:
-    ring = Ring()
+    ring = Ring(capacity=16_384)
     ring.extend(rows)
     expert = Expert(ring)
     while expert.update(batch):
@@ -443,6 +443,34 @@ def test_judging_in_any_batches_tells_the_same_as_judging_at_once(
 ) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=8)))
     assert _whole(rows, cuts) == _whole(rows, [])
+
+
+odd_rows = st.builds(
+    row,
+    st.sampled_from(["hello", "event", "live", "snapshot", "resumed", "error", "flow", "ping", "pong", "gap", "close", "upgrade", "publish", "auth_required", "resume_failed", ""]),
+    st.floats(0, 100),
+    st.sampled_from([b"", b"{", b"[]", b"\xff", b'{"epoch":5,"channels":[1,{"ch":[]}],"prev":"x","code":[],"heartbeat_ms":-1,"max_frame":1e9,"dropped":"y","by_ms":null}']),
+    kind=st.sampled_from(list(Kind)),
+    direction=st.sampled_from(list(Direction)),
+    opcode=st.integers(0, 15),
+    channel=st.sampled_from(["", ARENA]),
+    flags=st.integers(0, 2_047),
+    seq=st.integers(-1, 5),
+    command=st.integers(-1, 5),
+    code=st.sampled_from([0, 1000, 4003, 65_535]),
+    size=st.integers(0, 2**40),
+    dial=st.integers(0, 3),
+    protocol=st.sampled_from(["", "socket.io", "phoenix", "json"]),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(odd_rows, max_size=15), st.integers(1, 5))
+def test_no_row_however_odd_stops_the_judge(rows: list[Record], batch: int) -> None:
+    for finding in judged(rows, batch).findings:
+        assert 0 <= finding.first_row <= finding.last_row < len(rows)
+        assert Filter(finding.filter_text(Ring()))
+        assert finding.sentence
 
 
 # ------------------------------------------------------------------ findings

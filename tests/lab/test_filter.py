@@ -40,13 +40,13 @@ STORY = [
     message("delta", 75.0, data={"hp": -3.5, "name": "true"}, channel="user:p7", conn="p1"),
     row("event", 80.0, msgspec.msgpack.encode({"op": "event", "d": {"hp": True}}), opcode=2, size=900),
 ]  # fmt: skip
+STORIED = Ring()
+STORIED.extend(STORY)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def story() -> Ring:
-    ring = Ring()
-    ring.extend(STORY)
-    return ring
+    return STORIED
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,12 @@ def test_what_is_not_understood_is_said_with_its_place(text: str, position: int,
 @settings(max_examples=400, deadline=None)
 @given(st.text(alphabet='abd.hp:<>=~/"()-! \\andort*5ms\0é\ud800', max_size=60))
 def test_any_text_is_a_filter_or_an_error_within_it(text: str) -> None:
-    ring = Ring()
-    ring.extend(STORY)
-    error = View(ring).set_filter(text)
+    error = View(STORIED).set_filter(text)
     if error is not None:
         assert 0 <= error.position <= len(text)
         return
     wanted = Filter(text)
-    assert len(wanted.matching(ring)) == len(STORY)
+    assert len(wanted.matching(STORIED)) == len(STORY)
     assert wanted.words
     assert Filter(text) == wanted
 

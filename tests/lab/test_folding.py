@@ -52,10 +52,10 @@ class Naive:
         text = record.payload.decode(errors="replace").lower()
         return all(word in names or word in text for word in self.words)
 
-    def rows(self, ring: Ring) -> list[list[int]]:
+    def rows(self, ring: Ring, begin: int) -> list[list[int]]:
         table: list[list[int]] = []
         open_runs: dict[tuple[object, ...], list[int]] = {}
-        for row_id in ring.ids:
+        for row_id in range(begin, ring.next_id):
             record = ring.record(row_id)
             if not self.shows(record):
                 continue
@@ -102,6 +102,7 @@ steps = st.one_of(
     st.sampled_from([("fold", True), ("fold", False)]),
     st.tuples(st.just("toggle"), st.tuples(*[st.booleans()] * 5)),
     st.tuples(st.just("annotate"), st.integers(0, 300), st.sampled_from([0, int(Flag.MARKED)])),
+    st.tuples(st.just("look back"), st.integers(1, 20)),
 )
 
 
@@ -109,7 +110,10 @@ def replayed(before: list[tuple[int, int]], view: View, change: ViewChange) -> l
     """What a table shows that only follows the change, reading what it is told has changed."""
     if change.reset:
         return [view.row(i)[:2] for i in range(len(view))]
-    shown = before[change.evicted_front :]
+    came = change.prepended - change.evicted_front
+    shown = before[max(0, -came) :]
+    if change.prepended:
+        shown = [view.row(i)[:2] for i in range(len(shown) + max(0, came))]
     if change.changed_from is not None:
         for index in range(change.changed_from, len(shown)):
             shown[index] = view.row(index)[:2]
@@ -122,6 +126,23 @@ def test_view_shows_what_pencil_and_paper_show_after_any_story(steps: list[objec
     check(steps, capacity)
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.lists(steps, min_size=6, max_size=25), st.integers(16, 60), st.integers(1, 12))
+def test_view_that_looks_back_in_slices_shows_of_what_it_has_seen_the_same(
+    steps: list[object], capacity: int, at_once: int
+) -> None:
+    view, ring = check(steps, capacity, at_once)
+    while view.backlog:
+        view.look_back(at_once)
+    view.update()
+    whole = View(ring)
+    whole.set_filter(view.filter_text)
+    whole.set_toggles(view.toggles)
+    whole.fold = view.fold
+    whole.update()
+    assert list(map(view.row, range(len(view)))) == list(map(whole.row, range(len(whole))))
+
+
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.one_of(quiet, quiet, st.just([row("event")])), min_size=6, max_size=16), st.integers(16, 24)
@@ -130,10 +151,10 @@ def test_view_stays_right_while_open_runs_lose_their_beginnings(steps: list[obje
     check(steps, capacity)
 
 
-def check(steps: list[object], capacity: int) -> None:
+def check(steps: list[object], capacity: int, at_once: int | None = None) -> tuple[View, Ring]:
     """Follow a story step by step, with a view, with a table that only follows changes, and on paper."""
     ring = Ring(capacity=capacity)
-    view, naive = View(ring, room=2), Naive([])
+    view, naive = View(ring, room=2, at_once=at_once), Naive([])
     shown: list[tuple[int, int]] = []
     for step in steps:
         match step:
@@ -149,8 +170,10 @@ def check(steps: list[object], capacity: int) -> None:
                 naive.received, naive.sent, naive.control, naive.injected, naive.errors_only = switches
             case ("annotate", row_id, flag):
                 ring.annotate(row_id, rtt_ms=1.0, flags=flag)
+            case ("look back", rows):
+                view.look_back(rows)
         shown = replayed(shown, view, view.update())
-        expected = naive.rows(ring)
+        expected = naive.rows(ring, ring.first_id + view.backlog)
         assert [(view.row(i).row_id, view.row(i).folded_count) for i in range(len(view))] == [
             (run[0], len(run)) for run in expected
         ]
@@ -159,6 +182,7 @@ def check(steps: list[object], capacity: int) -> None:
         assert view.records_shown == sum(map(len, expected))
         for index, run in enumerate(expected):
             assert all(view.index_of(member) == index for member in run)
+    return view, ring
 
 
 def test_quiet_stretch_is_one_row_for_each_channel_and_one_for_heartbeats() -> None:

@@ -16,7 +16,7 @@ from sonde_lab.ring import Ring
 from sonde_lab.rowlog import FLUSH_AT_ROWS, RowLog
 from support.records import row
 
-REQUEST = b"GET /v1/ws HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer very-secret-token-123\r\n\r\n"
+REQUEST = b"GET /v1/ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nAuthorization: Bearer very-secret-token-123\r\n\r\n"
 RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
 
 

@@ -73,6 +73,29 @@ def test_ring_keeps_the_newest_rows_and_evicts_in_blocks() -> None:
         ring.payload(ring.next_id)
 
 
+def test_columns_that_are_moved_at_different_times_stay_rows() -> None:
+    ring = Ring(capacity=400)
+    model = [
+        row(
+            f"op{n % 7}",
+            float(n),
+            b"%d" % n,
+            conn=f"c{n % 3}",
+            seq=n,
+            command=2 * n,
+            code=n,
+            wire_bytes=n + 6,
+        )
+        for n in range(3_000)
+    ]
+    for first in range(0, 3_000, 15):
+        ring.extend(model[first : first + 15])
+        assert same(ring.record(ring.first_id), model[ring.first_id])
+        assert ring.column("seq").tolist() == list(ring.ids)
+    assert all(same(ring.record(row_id), model[row_id]) for row_id in ring.ids)
+    assert len(set(ring._fronts.values())) > 2
+
+
 def test_payload_over_a_quarter_of_the_ring_is_cut_and_says_so() -> None:
     ring = Ring(max_bytes=400)
     kept = ring.record(ring.append(row(payload=b"x" * 101)))

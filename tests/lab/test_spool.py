@@ -91,6 +91,17 @@ def test_ring_with_a_spool_is_a_ring(
     assert [ring.payload(i) for i in ring.ids] == [model[i].payload[:cut] for i in ring.ids]
 
 
+def test_where_a_read_moves_the_files_position_reads_and_writes_take_turns(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sonde_lab.spool._READS_ANYWHERE", False)
+    for number in range(300):
+        ring.append(row(payload=b"%050d" % number))
+        assert ring.payload(ring.first_id) == b"%050d" % ring.first_id
+    spool_of(ring).wait()
+    assert ring.payload(ring.first_id) == b"%050d" % ring.first_id
+
+
 def test_rows_beyond_the_memory_are_on_disk_and_nobody_sees_a_file(ring: Ring, tmp_path: Path) -> None:
     fill(ring, 300)
     assert ring.evicted == 0

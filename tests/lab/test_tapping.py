@@ -62,7 +62,7 @@ def test_tapped_frame_is_one_row_of_its_own_connection_as_that_client_sees_it() 
     assert (row.conn, row.direction, row.op, row.channel, row.command) == (
         "~ada", Direction.OUT, "publish", "room:arena", 7,
     )  # fmt: skip
-    assert (row.size, row.wire_bytes, row.flags) == (90, 0, Flag.TAPPED)
+    assert (row.size, row.wire_bytes, row.dial, row.flags) == (90, 0, 1, Flag.TAPPED)
     assert json.loads(row.payload) == CHAT
     assert summarize(row) == "chat “hi”"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from sonde_lab.wire import (
     WireItem,
     WireParser,
 )
+from sonde_lab.wire_body import MAX_BODY_BYTES
 
 REQUEST = (
     b"GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nAuthorization: Bearer very-secret-token-123\r\n"
@@ -254,3 +255,74 @@ def test_message_over_the_limit_is_cut_and_counted() -> None:
     assert (message.payload, message.size, message.truncated) == (payload[:10], 50, True)
     assert isinstance(ping, MessageSeen)
     assert ping.payload == b"p"
+
+
+# ------------------------------------------------------------ plain HTTP before an upgrade
+
+POLL = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: h\r\n\r\n"
+POST = b"POST /socket.io/?EIO=4 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n40"
+UPGRADE = b"GET /socket.io/?EIO=4 HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+ANSWERS = {
+    "with a length": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "without a body": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "empty": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=1\r\nhel\r\n2\r\nlo\r\n0\r\nT: 1\r\n\r\n",
+    "after a continue": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    "refused, and asked again": b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 5\r\n\r\nhello",
+}
+
+
+def fed(parser: WireParser, data: bytes, steps: list[int]) -> list[WireItem]:
+    """Like `parsed`, for a connection that goes on."""
+    edges = [0, *accumulate(steps)]
+    edges = [edge for edge in edges if edge < len(data)] + [len(data)]
+    return [item for a, b in pairwise(edges) for item in parser.feed(data[a:b], 1.0)]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([POLL, POST, UPGRADE]), st.sampled_from(sorted(ANSWERS))), max_size=4),
+    st.lists(st.integers(1, 60), min_size=1, max_size=8),
+)
+def test_frames_after_any_plain_exchanges_are_read_however_the_bytes_are_split(
+    exchanges: list[tuple[bytes, str]], steps: list[int]
+) -> None:
+    link = Link()
+    client, server = WireParser(Direction.OUT, link), WireParser(Direction.IN, link)
+    for asked, answer in exchanges:
+        sent = fed(client, asked, steps)
+        assert [type(item) for item in sent] == [HandshakeSeen, BodySeen][: 2 if asked == POST else 1]
+        assert sent[0].is_upgrade is (asked == UPGRADE)
+        received = fed(server, ANSWERS[answer], steps)
+        bodies = [item.text for item in received if isinstance(item, BodySeen)]
+        assert bodies == ([] if answer in ("without a body", "empty") else ["hello"])
+    fed(client, UPGRADE, steps)
+    assert [item.status for item in fed(server, SWITCHED, steps)] == [101]
+    (message,) = fed(client, Frame(Opcode.TEXT, b"2probe").serialize(mask=True), steps)
+    assert message.payload == b"2probe"
+    (message,) = fed(server, Frame(Opcode.TEXT, b"3probe").serialize(mask=False), steps)
+    assert message.payload == b"3probe"
+
+
+def test_a_large_body_is_stepped_over_and_its_beginning_kept() -> None:
+    server = WireParser(Direction.IN)
+    body = b"x" * (MAX_BODY_BYTES * 2)
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    _, seen, _ = fed(server, head + body + SWITCHED, [50_000])
+    assert (seen.size, len(seen.text)) == (len(body), MAX_BODY_BYTES)
+
+
+def test_a_compressed_body_is_only_named() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n"
+    assert fed(WireParser(Direction.IN), head + b"\x1f\x8b\x08\x00", [9])[1].text == "4 bytes, gzip"
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\nhello", b"x" * 2_000, b"0\r\n" + b"y" * MAX_BODY_BYTES])
+def test_chunks_that_are_none_are_body_until_the_end(chunks: bytes) -> None:
+    parser = WireParser(Direction.IN)
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert len(fed(parser, head + chunks, [70])) == 1
+    (body,) = parser.finish(1.0)
+    assert isinstance(body, BodySeen)
+    assert body.size == len(chunks)

@@ -304,7 +304,7 @@ def test_a_frame_over_the_limit_is_not_decoded_at_all(codec: Codec) -> None:
         object(),
         datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_nothing_is_sent_that_the_wire_would_change(codec: Codec, value: Any) -> None:
     with pytest.raises(MalformedFrame):

@@ -32,7 +32,7 @@ def gateway() -> Iterator[GatewayProcess]:
         "SONDE_INBOUND_BYTES_PER_S": "1e8",
         "SONDE_HANDSHAKE_TIMEOUT_S": "2",
         "SONDE_HEARTBEAT_S": "2",  # a neighbour in this busy process must not look dead
-        "SONDE_IDENTIFY_TIMEOUT_S": "2",
+        "SONDE_IDENTIFY_TIMEOUT_S": "1",
     }
     with running_gateway(env=limits) as running:
         yield running

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sonde_lab.endpoints import proxy
+from sonde_lab.endpoints import capture, proxy
 from sonde_ui import cli
 from sonde_ui.desktop import app as window_app
 from sonde_ui.desktop.app import WindowOptions
@@ -60,6 +60,12 @@ def test_the_window_opens_on_a_proxy(opened: list[WindowOptions]) -> None:
     assert opened[0].endpoint == proxy("ws://127.0.0.1:9/v1/ws", "127.0.0.1:9100")
 
 
+def test_the_window_opens_on_a_capture(opened: list[WindowOptions], tmp_path: Path) -> None:
+    (tmp_path / "c.sonde").write_bytes(b"anything")
+    runner.invoke(cli.app, ["ui", "--open", str(tmp_path / "c.sonde")])
+    assert opened[0].endpoint == capture(tmp_path / "c.sonde")
+
+
 def test_a_token_may_come_from_the_environment(
     opened: list[WindowOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +83,8 @@ def test_a_token_may_come_from_the_environment(
         (["ui", "--proxy", "ws://h", "--listen", "x"], "--listen: 'x' is no address"),
         (["ui", "--listen", "127.0.0.1:9100"], "name its server with --proxy"),
         (["ui", "--proxy", "ws://h", "--cluster"], "leave out --cluster"),
+        (["ui", "--open", "none.sonde"], "none.sonde is no file"),
+        (["ui", "--open", ".", "--cluster"], "--open shows a file"),
         (["ui", "--size", "big"], "1440x900"),
         (["ui", "--size", "100x100"], "at least 640x480"),
         (["ui", "--after", "soon"], "500ms"),

@@ -189,10 +189,12 @@ def test_eye_of_a_session_asks_for_a_tap_and_then_for_its_end_and_chooses_nothin
     with qtbot.assertNotEmitted(view.filter_suggested), qtbot.waitSignal(view.tap_asked) as asked:
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=eye)
     assert asked.args == [link.subject, 1.0]
+    view.show_filter("conn:~ada")
     bench.pending.taps = (TapRow(session=link.subject, sample=0.1, client="you", conn="~ada"),)
     bridge.drain()
     assert (ada_of(view)[1].note, ada_of(view)[1].filter_text) == ("1 in 10", "conn:~ada")
     assert str(view.model.data(view.model.index(row), ACCESSIBLE)).startswith("ada, tapped, 1 in 10")
+    assert [index.row() for index in view.list.selectedIndexes()] == [row]
     assert next(each for each in links(view) if each.is_heading).figure == "1 tapped"
     with qtbot.waitSignal(view.tap_asked) as asked:
         qtbot.mouseClick(view.list.viewport(), Qt.MouseButton.LeftButton, pos=eye)

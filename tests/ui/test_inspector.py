@@ -55,12 +55,12 @@ def test_a_value_of_the_detail_becomes_a_column(desk: Desk, view: TrafficView) -
     if not index.isValid():
         tree.expandAll()
         index = tree.tree.index_of(("d", "players", "ada", "x"))
-    menu = desk.inspector._field_menu.open(tree.visualRect(index).center())
-    assert [act.text() for act in menu.actions()][:2] == [
+    menu = desk.views.detail.tree_menu.open(tree.visualRect(index).center())
+    assert [act.text() for act in menu.actions()][-2:] == [
         "Show d.players.ada.x as a column",
         "Show d.players.*.x as a column",
     ]
-    menu.actions()[1].trigger()
+    menu.actions()[-1].trigger()
     menu.close()
     section = len(HEADERS)
     assert view.model.headerData(section, Qt.Orientation.Horizontal) == "d.players.*.x"

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QGuiApplication, QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from sonde_lab.folding import View
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_ui.desktop.bridge import Bridge
@@ -159,6 +160,75 @@ def test_a_filter_shows_its_rows_and_keeps_the_selected_one(view: TrafficView) -
     view.refresh()
     assert view.model.rowCount() == 16
     assert view.model.cells(view.table.currentIndex().row()).row_id == 155
+
+
+@pytest.fixture
+def slices(monkeypatch: pytest.MonkeyPatch, view: TrafficView) -> TrafficView:
+    """The view, which looks at 50 rows at a time."""
+    monkeypatch.setattr("sonde_ui.desktop.widgets.traffic_view.AT_ONCE", 50)
+    view.view = View(view._workbench.ring, at_once=50)
+    view.model.rebind(view._workbench.ring, view.view, view.model.summaries)
+    view._slice_rows = 50
+    view.refresh()
+    return view
+
+
+def shown_ids(view: TrafficView) -> list[int]:
+    return [view.model.cells(row).row_id for row in range(view.model.rowCount())]
+
+
+def expected_ids(view: TrafficView, text: str) -> list[int]:
+    whole = View(view._workbench.ring)
+    whole.set_filter(text)
+    whole.update()
+    return [whole.row(at).row_id for at in range(len(whole))]
+
+
+def test_a_filter_over_many_rows_shows_the_newest_first_and_all_in_the_end(
+    qtbot: QtBot, slices: TrafficView
+) -> None:
+    told = []
+    slices.figures_changed.connect(told.append)
+    slices.set_filter("dir:in")
+    slices.refresh()
+    wanted = expected_ids(slices, "dir:in")
+    first = shown_ids(slices)
+    assert 0 < len(first) < len(wanted)
+    assert set(first) <= set(wanted) | {slices.model.ring.next_id - 50}  # a run may have begun before
+    assert told[-1].endswith("% looked at")
+    qtbot.waitUntil(lambda: shown_ids(slices) == wanted)
+    assert at_end(slices)
+    assert "looked at" not in told[-1]
+
+
+def test_the_next_keystroke_ends_the_search_of_the_one_before(qtbot: QtBot, slices: TrafficView) -> None:
+    for text in ("dir:out", "op:event", "dir:in"):
+        slices.set_filter(text)
+        slices.refresh()
+        assert slices.view.backlog
+    qtbot.waitUntil(lambda: not slices.view.backlog and shown_ids(slices) == expected_ids(slices, "dir:in"))
+
+
+def test_what_was_in_sight_and_selected_stays_so_however_late_it_is_looked_at(
+    qtbot: QtBot, slices: TrafficView
+) -> None:
+    qtbot.waitUntil(lambda: shown_ids(slices) == expected_ids(slices, ""))
+    slices.hold()
+    slices.table.select_row(20)
+    slices.table.show_at_top(15)
+    before, selected = top_id(slices), slices._selected_id
+    slices.set_filter("-op:nothing")
+    slices.refresh()
+    assert slices.model.row_of(before) is None
+    qtbot.waitUntil(lambda: not slices.view.backlog and shown_ids(slices) == expected_ids(slices, ""))
+    assert top_id(slices) == before
+    assert slices.model.cells(slices.table.currentIndex().row()).row_id == selected
+
+
+def test_a_row_that_is_not_looked_at_yet_can_be_jumped_to(slices: TrafficView) -> None:
+    slices.set_filter("dir:in")
+    wanted = expected_ids(slices, "dir:in")[3]
+    assert slices.select_row_id(wanted)
 
 
 def test_a_filter_that_hides_everything_offers_the_way_back(qtbot: QtBot, view: TrafficView) -> None:

@@ -142,7 +142,7 @@ class Loader:
         if not odd:
             return None
         self._next = odd[0][0] + 1
-        return _of_record(*odd[0])
+        return _of_record(*odd[0], self._bounds.payload_bytes)
 
     def comments(self) -> list[tuple[int, str]]:
         """The newest comments, each with its row's number, as many as a ring keeps.
@@ -236,16 +236,18 @@ def _reals(cells: Sequence[Any], rule: Real) -> tuple[NDArray[np.float64], NDArr
     return values, odd
 
 
-def _of_record(row_id: int, record: Record) -> ReadyRows:
+def _of_record(row_id: int, record: Record, limit: int) -> ReadyRows:
     """A row that the reader had to read by itself: its payload was too large, and is left out."""
+    payload = record.payload[:limit]
+    record.flags |= _TRUNCATED if len(payload) < len(record.payload) else 0
     columns: dict[str, NDArray[Any]] = {
         name: np.array([getattr(record, name)]) for name in _RULES if name not in _NAMED
     }
     for place, name in enumerate(_NAMED):
         columns[name] = np.array([place])
-    columns["offset"], columns["stored"] = np.array([0]), np.array([len(record.payload)])
+    columns["offset"], columns["stored"] = np.array([0]), np.array([len(payload)])
     texts = tuple(getattr(record, name) for name in _NAMED)
-    return ReadyRows(columns, texts, bytearray(record.payload + SEPARATOR), np.array([row_id]))
+    return ReadyRows(columns, texts, bytearray(payload + SEPARATOR), np.array([row_id]))
 
 
 def _file_bytes(path: Path) -> int:

@@ -1,13 +1,13 @@
 """Which decoder a connection's messages get: by its handshake, else message by message.
 
-Owns the list of decoders and their names. Keeps two references a connection and nothing a message. Refuses to
-call a message of an unknown protocol wrong: only who has agreed on Sonde's subprotocol is held to it.
+Owns the list of decoders and their names. Keeps a few words a connection: what was agreed on, and which event the
+next attachments belong to. Refuses to a message of an unknown protocol wrong: only who has agreed on Sonde's subprotocol is held to it.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from sonde_lab.decoders.decoding import Decoded, Decoder
@@ -33,14 +33,24 @@ def by_name(protocol: str) -> Decoder | None:
     return _BY_NAME.get(protocol)
 
 
+class _Owner(NamedTuple):
+    """The event that the next binary messages of a direction are attachments of."""
+
+    op: str
+    channel: str
+    command: int
+    left: int
+
+
 class Chooser:
     """One connection's choice. `speaks_sonde` says that it has agreed on Sonde's own protocol."""
 
-    __slots__ = ("_decoder", "speaks_sonde")
+    __slots__ = ("_decoder", "_owners", "speaks_sonde")
 
     def __init__(self, speaks_sonde: bool = False) -> None:
         self.speaks_sonde = speaks_sonde
         self._decoder: Decoder | None = None
+        self._owners: dict[Direction, _Owner] = {}
 
     def see(self, handshake: HandshakeSeen) -> None:
         """Learn from one half of a handshake. What the response agrees on outweighs what the request looks like."""
@@ -57,8 +67,28 @@ class Chooser:
         for decoder in (self._decoder, _MSGPACK if is_binary else _JSON):
             decoded = decoder.decode(payload, is_binary, direction) if decoder is not None else None
             if decoded is not None:
+                self._attach(decoded, is_binary, direction)
                 return decoded
         return _RAW.decode(payload, is_binary, direction)
+
+    def _attach(self, decoded: Decoded, is_binary: bool, direction: Direction) -> None:
+        """Make an attachment part of its event: it gets the same type, channel and number.
+
+        Engine.IO's own packets (no part of any event) may come between; a new event ends the one before.
+        """
+        if decoded.attachments:
+            self._owners[direction] = _Owner(
+                decoded.op, decoded.channel, decoded.command, decoded.attachments
+            )
+            return
+        owner = self._owners.get(direction)
+        if owner is None or decoded.protocol != _SOCKET_IO.name or decoded.is_heartbeat:
+            return
+        if is_binary:
+            decoded.op, decoded.channel, decoded.command, left = owner
+            self._owners[direction] = owner._replace(left=left - 1)
+        if not is_binary or left == 1:
+            del self._owners[direction]
 
 
 def _agreed(headers: list[tuple[str, str]]) -> str:

@@ -55,6 +55,7 @@ class Decoded:
     lead: str = ""
     body: Any = None
     named_by: str = ""
+    attachments: int = 0  # binary messages that follow and belong to this one
 
     @property
     def words(self) -> str:

@@ -1,7 +1,8 @@
 """Socket.IO (protocol revision 5) over Engine.IO (protocol revision 4), as its two specifications say.
 
 Owns the packet's text form. Acknowledgements are numbered by each side and namespace on their own, so both are
-part of what matches them. Binary messages are attachments of the packet before; which, is not followed.
+part of what matches them. Binary messages are attachments of the packet before, which says how many come; whose
+each is, `Chooser` knows.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class SocketIo:
     ) -> Decoded | None:
         """See `Decoder.decode`."""
         if is_binary:
-            return Decoded(self.name, "attachment", value=payload, body=payload)
+            return Decoded(self.name, "attachment", value=payload, body=payload, lead="attachment,")
         kind = payload[:1]
         if not b"0" <= kind <= b"6" or not kind:
             return None
@@ -135,6 +136,7 @@ class SocketIo:
             part=part,
             key=key,
             is_error=head.packet == "connect_error",
+            attachments=head.attachments,
         )
 
 

@@ -84,7 +84,7 @@ class Telling:
         if batch.opcode[place] == _CLOSE:
             self._sockets.at(int(batch.socket[place])).close_code = batch.ring.value("code", row_id)
         if flags & Flag.MALFORMED:
-            way = _WAYS[batch.ring.value("direction", row_id)]
+            way = _WAYS.get(batch.ring.value("direction", row_id), "here")
             batch.tell("malformed", row_id, f"{way}: {_start(batch, row_id)}", detail=way)
         elif batch.is_ours[place] and batch.received[place] and op in self._says:
             self._says[op](batch, row_id)
@@ -174,11 +174,12 @@ def _resume_failed(batch: Batch, row_id: int) -> None:
 def _upgrade(batch: Batch, row_id: int, flags: int) -> None:
     if flags & Flag.ERROR and batch.ring.text("op", row_id) == "upgrade":
         line = _text(batch, row_id, 300).partition("\r\n")[0]
-        batch.tell("upgrade_refused", row_id, one_line(redact_text(line), 160), detail=line[:40])
+        sentence = one_line(redact_text(line), 160) or "an answer without a status"
+        batch.tell("upgrade_refused", row_id, sentence, detail=line[:40])
 
 
 def _start(batch: Batch, row_id: int) -> str:
-    return one_line(redact_text(_text(batch, row_id, 300)), 120)
+    return one_line(redact_text(_text(batch, row_id, 300)), 120) or "no bytes at all"
 
 
 def _text(batch: Batch, row_id: int, limit: int) -> str:

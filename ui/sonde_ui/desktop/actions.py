@@ -118,8 +118,8 @@ _TRAFFIC = (
     Action("detail.copy_python", "Traffic/Copy message as", "Python", "detail.copy_as", "python", icon="copy", tip="Put the selected row's message on the clipboard as a Python literal"),
     Action("detail.copy_hex", "Traffic/Copy message as", "Hex", "detail.copy_as", "hex", icon="copy", tip="Put the selected row's bytes on the clipboard as hex digits"),
     Action("detail.compare", "Traffic", "Compare with this", "detail.compare_with_selected", icon="layout", tip="Pin the selected row: the detail's Diff compares others with it"),
-    Action("detail.decoders", "Traffic", "Decoders…", "detail.show_decoders", icon="state", tip="Which decoders of your own there are, and which may run", starts_group=True),
     Action("exchange.copy_report", "Traffic", "Copy as Markdown bug report", "exchange.copy_report", keys=("Ctrl+Shift+B",), icon="copy", tip="The connection, the rows around the selected one and its payload, secrets masked"),
+    Action("detail.decoders", "Traffic", "Decoders…", "detail.show_decoders", icon="state", tip="Which decoders of your own there are, and which may run", starts_group=True),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
+from sonde_lab.changes import GatewayState
 from sonde_lab.endpoints import Endpoint, EndpointKind
 
 EMPTY: Final = MappingProxyType(
@@ -17,6 +18,14 @@ EMPTY: Final = MappingProxyType(
         "presence": "A capture is open, so nobody is here now. Who came and went is in the traffic.",
         "latency": "A capture is open, so nothing is measured now. Round trips of then are in the column RTT / Ack.",
         "state": "A capture is open, so there is no live state. Snapshots and deltas of then are in the traffic.",
+    }
+)
+
+NO_ROWS: Final = MappingProxyType(
+    {
+        GatewayState.STARTING: "The capture is being read.",
+        GatewayState.FILE: "The capture has no rows.",
+        GatewayState.DEAD: "The capture cannot be read. The notices say why.",
     }
 )
 

@@ -47,9 +47,14 @@ class EndpointBook(QObject):
         """List an endpoint for this run only, such as one from the command line, or the last captures."""
         if endpoint in self.endpoints or endpoint.kind not in (*SAVED, EndpointKind.CAPTURE):
             return
-        others = [known for known in self.endpoints if known.name != endpoint.name]
+        is_file = endpoint.kind is EndpointKind.CAPTURE  # takes the place of files only: the others are saved
+        others = [
+            known
+            for known in self.endpoints
+            if known.name != endpoint.name or (known.kind is EndpointKind.CAPTURE) != is_file
+        ]
         captures = [known for known in others if known.kind is EndpointKind.CAPTURE]
-        if endpoint.kind is EndpointKind.CAPTURE and len(captures) >= MAX_CAPTURES:
+        if is_file and len(captures) >= MAX_CAPTURES:
             others.remove(captures[0])
         self.endpoints = (*others, endpoint)
         self.changed.emit()

@@ -38,7 +38,7 @@ class Inspector(QObject):
         self._traffic = views.traffic
         self._bar = bar
         self._settings = settings
-        self._field_menu = FieldMenu(views.detail.tree)
+        self._field_menu = FieldMenu(views.detail.tree_menu, self)
         self._column_card: ColumnCard | None = None
         self._name_card: NameCard | None = None
         self.dialog: ColourRulesDialog | None = None

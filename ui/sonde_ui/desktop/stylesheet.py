@@ -21,6 +21,7 @@ _SHEET = Template(
     """
 * { outline: none; }
 QMainWindow, QDialog { background: $panel; }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QWidget { color: $text; }
 QWidget:disabled { color: $faint; }
 QToolTip { background: $raised; color: $text; border: ${px}px solid $line; padding: 4px 8px; }

@@ -99,9 +99,10 @@ def _type(newest: Newest) -> str:
     return one_line(" ".join(part for part in parts if part), 80)
 
 
-def _place(row: LatestRow) -> tuple[bool, str, str]:
-    """Channels by their names, what has none after them."""
-    return (not row.newest.channel, row.newest.channel, row.type)
+def _place(row: LatestRow) -> tuple[int, str, str]:
+    """Rooms and users by their names, then the gateway's own channels, then what has none."""
+    channel = row.newest.channel
+    return (2 if not channel else int(channel.startswith("$")), channel, row.type)
 
 
 _ORDERS: Final[dict[int, Callable[[LatestRow], Any]]] = {

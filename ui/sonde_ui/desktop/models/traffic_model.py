@@ -223,9 +223,10 @@ class TrafficModel(QAbstractTableModel):
         """Take over what the view has learnt since the last call; what came back is about rows of this model."""
         self._began()
         change = self.view.update()
-        if change.reset:
+        if change.reset or (change.prepended and self._cleared_before):
             self._start_over()
-            return change
+            return ViewChange(reset=True)
+        self._prepend(change.prepended)
         hidden = min(change.evicted_front, self._skip)
         self._skip -= hidden
         self._remove_front(change.evicted_front - hidden)
@@ -296,6 +297,13 @@ class TrafficModel(QAbstractTableModel):
             self._skip = first
             self._rows += back
             self.endInsertRows()
+
+    def _prepend(self, rows: int) -> None:
+        if rows:
+            self.beginInsertRows(QModelIndex(), 0, rows - 1)
+            self._rows += rows
+            self.endInsertRows()
+            self._changed(0)  # what came may have taken rows into its own runs
 
     def _append(self, rows: int) -> None:
         if rows:

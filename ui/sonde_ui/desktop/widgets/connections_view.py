@@ -84,6 +84,7 @@ class ConnectionsView(QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._filter_text = ""
         self._proxy_url = ""
         self._empty = EmptyState("connect", "No client is connected.", "Connect")
         self._stack = QStackedLayout(self)
@@ -122,6 +123,8 @@ class ConnectionsView(QWidget):
         self.model.can_add = self._workbench.can(Act.ADD_CLIENT) is None
         self.model.set_statuses(changes.statuses, self._workbench.current)
         self.model.rebuild(time.monotonic())
+        if changes.taps is not None and not self.list.selectionModel().hasSelection():
+            self.show_filter(self._filter_text)  # a tapped session has a name of its own now
         self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
         self.figures_changed.emit(figures.count(self.model.own_count) if self.model.own_count else "")
 
@@ -149,6 +152,7 @@ class ConnectionsView(QWidget):
 
     def show_filter(self, text: str) -> None:
         """Select the row that the filter is about; none where it is about anything else."""
+        self._filter_text = text
         chosen = self.model.item(self.list.currentIndex().row())
         if chosen is not None and chosen.filter_text == text:
             return

@@ -13,7 +13,7 @@ from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
 _WIDTH = 212
-_MARGINS = 66  # beside the sign, the name and the arrow
+_MARGINS = 74  # beside the sign, the name and the arrow
 _OPEN = "Open a capture…"
 _NEW = "New endpoint…"
 _STARTS = {
@@ -72,7 +72,7 @@ class EndpointCombo(QComboBox):
         self.clear()
         for endpoint in self._book.endpoints:
             production = " · production" if endpoint.production else ""
-            self.addItem(_sign(endpoint), one_line(endpoint.name, 60) + production, endpoint)
+            self.addItem(_sign(endpoint), one_line(_short(endpoint), 60) + production, endpoint)
             self.setItemData(self.count() - 1, _where(endpoint), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem(icon("traffic", "dim", 14), _OPEN)
@@ -93,6 +93,12 @@ class EndpointCombo(QComboBox):
             self.file_asked.emit()
         elif self.itemText(place) == _NEW:
             self.new_asked.emit()
+
+
+def _short(endpoint: Endpoint) -> str:
+    """Its name; of a capture the part that tells it from others."""
+    is_file = endpoint.kind is EndpointKind.CAPTURE
+    return endpoint.name.removesuffix(".sonde") if is_file else endpoint.name
 
 
 def _where(endpoint: Endpoint) -> str:

@@ -180,6 +180,7 @@ class TrafficTable(QTableView):
         if self._following:
             self.scrollToBottom()
         elif rows_gone:
+            self.executeDelayedItemsLayout()  # only then does the bar know of rows that came
             bar.setValue(max(0, bar.value() - rows_gone * ROW))
 
     def top_row(self) -> int:
@@ -188,6 +189,7 @@ class TrafficTable(QTableView):
 
     def show_at_top(self, row: int) -> None:
         """Scroll so that `row` is the first in sight."""
+        self.executeDelayedItemsLayout()
         self.verticalScrollBar().setValue(row * ROW)
 
     def _scrolled_by_hand(self, _action: int) -> None:

@@ -15,14 +15,14 @@ from PySide6.QtCore import QModelIndex, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
-from sonde_lab.changes import Changes
+from sonde_lab.changes import Changes, GatewayState
 from sonde_lab.colouring import ColourRule
 from sonde_lab.folding import Toggles, View
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import is_capture
+from sonde_ui.desktop.capture_words import NO_ROWS, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
@@ -36,6 +36,8 @@ from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
 FLUSH_MS: Final = 66
+AT_ONCE: Final = 20_000  # rows looked at before the first of them are shown; the others follow in slices
+SLICE_S: Final = 0.006
 COUNT_EVERY_S: Final = 0.5
 _COUNTED: Final = {
     "control": Flag.CONTROL | Flag.HEARTBEAT,
@@ -78,15 +80,20 @@ class TrafficView(QWidget):
         self._counted_at = 0.0
         self._filter_text = ""
         self._is_capture = False
+        self._slice_rows = AT_ONCE
+        self._sought_top: int | None = None  # row id that is to be the first in sight, once it is looked at
+        self._gateway = GatewayState.NONE
         self._lay_out()
         self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
         self._timer.timeout.connect(self.refresh)
+        self._looking = QTimer(self, interval=0)
+        self._looking.timeout.connect(self._look_back)
         self._connect(bridge)
         self.refresh()
 
     def _bind_ring(self) -> None:
         ring = self._workbench.ring
-        self.view = View(ring)
+        self.view = View(ring, at_once=AT_ONCE)
         self.model = TrafficModel(ring, self.view, Summaries(ring), self)
 
     def _lay_out(self) -> None:
@@ -202,6 +209,9 @@ class TrafficView(QWidget):
     def select_row_id(self, row_id: int) -> bool:
         """Select the row that shows a record; False when it is gone or filtered away."""
         self.refresh()
+        if self.view.backlog:
+            self.view.look_back(self.view.backlog)
+            self.refresh()
         row = self.model.row_of(row_id)
         if row is None:
             return False
@@ -275,22 +285,37 @@ class TrafficView(QWidget):
 
     def refresh(self) -> None:
         """Take in what came, now."""
-        top_id = self._top_id()
+        top_id = self._top_id() if self._sought_top is None else self._sought_top
         change = self.model.refresh()
-        if change.reset:
+        if change.reset or self._sought_top is not None:
             self._after_reset(top_id)
         else:
-            self.table.keep_place(change.evicted_front)
-            if self._held_at is not None:
-                self._new_rows += change.appended
+            self.table.keep_place(change.evicted_front - change.prepended)
+            if change.prepended and not self.table.currentIndex().isValid():
+                self._select_again()
+        if self._held_at is not None:
+            self._new_rows += change.appended
+        if self.view.backlog:
+            self._looking.start()
         self._show_figures()
         self._show_emptiness()
+
+    def _look_back(self) -> None:
+        """Look at older rows for a few milliseconds. Another filter, or a closed table, ends it."""
+        began = time.perf_counter()
+        self.view.look_back(self._slice_rows)
+        took_s = time.perf_counter() - began
+        self._slice_rows = max(1_000, min(AT_ONCE * 4, round(self._slice_rows * SLICE_S / max(took_s, 1e-5))))
+        if not self.view.backlog:
+            self._looking.stop()
+        self.schedule()
 
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
             self._follow_new_ring()
         if changes.endpoint_changed:
             self._take_up_endpoint()
+        self._gateway = changes.gateway.state
         self.table.set_current_client(self._workbench.current)
         if self.isVisible():
             self.schedule()
@@ -301,7 +326,7 @@ class TrafficView(QWidget):
             return
         toggles, fold, text = self._pills.state(), self.view.fold, self._filter_text
         ring = self._workbench.ring
-        self.view = View(ring)
+        self.view = View(ring, at_once=AT_ONCE)
         self.view.fold = fold
         self.view.set_filter(text)
         self.view.set_toggles(Toggles(**toggles))
@@ -327,6 +352,7 @@ class TrafficView(QWidget):
         """A closed table takes in nothing."""
         super().hideEvent(event)
         self._timer.stop()
+        self._looking.stop()
 
     def _top_id(self) -> int | None:
         cells = self.model.cells(self.table.top_row()) if not self.table.following else None
@@ -334,6 +360,18 @@ class TrafficView(QWidget):
 
     def _after_reset(self, top_id: int | None) -> None:
         """Another set of rows: the selected record stays selected, what was in sight stays in sight."""
+        self._select_again()
+        self._sought_top = None
+        if self.table.following:
+            self.table.scrollToBottom()
+            return
+        row = self.model.nearest_row(top_id) if top_id is not None else None
+        if row is not None:
+            self.table.show_at_top(row)
+        if top_id is not None and top_id < self.model.ring.first_id + self.view.backlog:
+            self._sought_top = top_id
+
+    def _select_again(self) -> None:
         if self._selected_id is not None:
             row = self.model.row_of(self._selected_id)
             if row is not None:
@@ -341,19 +379,15 @@ class TrafficView(QWidget):
                 self.table.selectRow(row)
                 self.table.selectionModel().blockSignals(blocked)
                 self.table.viewport().update()
-        if self.table.following:
-            self.table.scrollToBottom()
-            return
-        row = self.model.nearest_row(top_id) if top_id is not None else None
-        if row is not None:
-            self.table.show_at_top(row)
 
     def _on_row_left(self) -> None:
         self._selected_id = None
 
     def _show_figures(self) -> None:
         shown, total = self.view.records_shown, len(self._workbench.ring)
-        self.figures_changed.emit(f"{figures.count(shown)} of {figures.count(total)}")
+        behind = self.view.backlog
+        progress = f", {100 - 100 * behind // total} % looked at" if behind else ""
+        self.figures_changed.emit(f"{figures.count(shown)} of {figures.count(total)}{progress}")
         now = time.monotonic()
         if now - self._counted_at > COUNT_EVERY_S:
             self._counted_at = now
@@ -375,7 +409,7 @@ class TrafficView(QWidget):
             self._band.show_state(now - self._held_at, self._new_rows)
 
     def _show_emptiness(self) -> None:
-        if self.model.rowCount():
+        if self.model.rowCount() or self.view.backlog:
             self._stack.setCurrentIndex(0)
             return
         total = len(self._workbench.ring)
@@ -386,7 +420,7 @@ class TrafficView(QWidget):
         elif total:
             self._empty.say("filter", f"0 of {figures.count(total)} rows match.", "Clear filter")
         elif self._is_capture:
-            self._empty.say("traffic", "No row of the capture is here.", "Open another capture")
+            self._empty.say("traffic", NO_ROWS.get(self._gateway, ""), "Open another capture")
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
         else:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QFileDialog, QHeaderView, QTreeView, QWidget
+
+_SIZE = QSize(900, 560)
 
 
 class CaptureDialog(QFileDialog):
@@ -14,7 +16,15 @@ class CaptureDialog(QFileDialog):
     def __init__(self, parent: QWidget, folder: Path) -> None:
         there = folder if folder.is_dir() else folder.parent
         super().__init__(parent, "Open a capture", str(there), "Captures (*.sonde);;All files (*)")
+        self._arrange()
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)
         self.setAcceptMode(QFileDialog.AcceptMode.AcceptOpen)
         self.setLabelText(QFileDialog.DialogLabel.Accept, "Open")
+
+    def _arrange(self) -> None:
+        """Room for whole columns in Qt's own dialog, where the system has none."""
+        self.resize(_SIZE)
+        columns = self.findChild(QTreeView)
+        if columns is not None:
+            columns.header().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
