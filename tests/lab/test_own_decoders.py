@@ -375,3 +375,25 @@ def test_what_is_no_decoder_is_refused_or_left_out(tmp_path: Path) -> None:
     assert in_folder(tmp_path) == []
     assert in_folder(tmp_path / "nothing") == []
     assert isinstance(installed(), list)
+
+
+async def test_an_installed_package_offers_a_decoder_that_runs_after_it_was_allowed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = tmp_path / "packages"
+    about = packages / "cards-1.2.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cards\nVersion: 1.2\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[sonde.decoders]\ncards = cards_game:Cards\n", encoding="utf-8")
+    code = "class Cards:\n    def decode(p, i):\n        return {'op': 'deal', 'value': p[0]}\n"
+    (packages / "cards_game.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(packages)
+    monkeypatch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
+    (listed,) = bench.own.listed()
+    assert (listed.source.name, listed.source.where) == ("cards", "package cards 1.2")
+    assert not listed.is_allowed
+    bench.own.allow(listed.source)
+    bench.ring.append(message(b"\x05"))
+    answer = await bench.own.read(0)
+    assert answer is not None
+    assert (answer.op, answer.value) == ("deal", 5)
