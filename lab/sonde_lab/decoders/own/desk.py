@@ -18,7 +18,7 @@ import numpy as np
 from sonde_lab.decoders.own.answers import Answer, Hello
 from sonde_lab.decoders.own.connections import Socket, about_connection, about_message, socket_of
 from sonde_lab.decoders.own.process import DecoderProcess, Limits, State
-from sonde_lab.decoders.own.sources import Source, in_folder, installed
+from sonde_lab.decoders.own.sources import Source, in_folder, installed, state_of
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line, short
@@ -82,6 +82,9 @@ class OwnDecoders:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping: list[asyncio.Task[None]] = []
         self._is_behind = False
+        self._installed: list[Source] | None = None
+        self._folder_state: tuple[tuple[str, int, int], ...] = ()
+        self._in_folder: list[Source] = []
 
     # ------------------------------------------------------------ which there are, and which may run
 
@@ -108,6 +111,8 @@ class OwnDecoders:
 
     def use_allowed(self) -> None:
         """Use what was allowed before, as far as its code is the same."""
+        if not self.allowed:
+            return
         for source in self._found():
             if source.permission in self.allowed:
                 self._begin(source)
@@ -118,8 +123,19 @@ class OwnDecoders:
 
     def _found(self) -> Iterable[Source]:
         named = {source.target for source in self._named}
-        found = [*(in_folder(self.folder) if self.folder is not None else ()), *installed()]
+        if self._installed is None:
+            self._installed = installed()  # once: packages do not change under a running program
+        found = (*self._of_folder(), *self._installed)
         return [source for source in found if source.target not in named]
+
+    def _of_folder(self) -> list[Source]:
+        """The folder's decoders, read again where a file has changed."""
+        if self.folder is None:
+            return []
+        state = state_of(self.folder)
+        if state != self._folder_state:
+            self._folder_state, self._in_folder = state, in_folder(self.folder)
+        return self._in_folder
 
     def _listed(self, source: Source) -> Listed:
         running = next((each for each in self._running if each.source == source), None)
