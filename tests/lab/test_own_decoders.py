@@ -354,6 +354,22 @@ async def test_nothing_of_a_folder_runs_before_a_person_has_allowed_it(bench: Be
     assert bench.own.allowed == set()
 
 
+async def test_a_file_that_changes_before_it_is_started_does_not_run(bench: Bench, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    path = written(tmp_path, "own", "def decode(p, i):\n    return 1\n")
+    bench.own.use(named_file(path))
+    path.write_text(f"open({str(trace)!r}, 'w')\ndef decode(p, i):\n    return 2\n", encoding="utf-8")
+    bench.ring.append(message(b"x"))
+    assert await bench.own.read(0) is None
+    assert "has changed since it was allowed" in bench.told[0][2]
+    assert not trace.exists()
+    (listed,) = bench.own.listed()
+    assert listed.words == "Changed since it was allowed: allow it again"
+    bench.own.allow(listed.source)
+    assert (await bench.own.read(0) or Answer()).value == 2
+    assert bench.own.allowed == set()  # it was named for this run, and is not remembered
+
+
 async def test_a_full_queue_drops_the_oldest_and_says_so_once(bench: Bench, tmp_path: Path) -> None:
     bench.own.use(named_file(written(tmp_path, "tanks", TANKS)))
     bench.ring.extend([message(b"T\x01\x07")] * (MAX_QUEUED + 10))

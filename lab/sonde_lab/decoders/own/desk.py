@@ -8,6 +8,7 @@ that is said. Refuses to run what no person has allowed or named.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
@@ -18,7 +19,14 @@ import numpy as np
 from sonde_lab.decoders.own.answers import Answer, Hello
 from sonde_lab.decoders.own.connections import Socket, about_connection, about_message, socket_of
 from sonde_lab.decoders.own.process import DecoderProcess, Limits, State
-from sonde_lab.decoders.own.sources import Source, in_folder, installed, state_of
+from sonde_lab.decoders.own.sources import (
+    Source,
+    SourceUnreadable,
+    in_folder,
+    installed,
+    named_file,
+    state_of,
+)
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line, short
@@ -100,6 +108,9 @@ class OwnDecoders:
 
     def allow(self, source: Source) -> None:
         """A person's permission to run this very code."""
+        if source.is_named:
+            self.use(source)
+            return
         self.allowed.add(source.permission)
         self._begin(source)
 
@@ -119,7 +130,15 @@ class OwnDecoders:
 
     def listed(self) -> list[Listed]:
         """Named decoders, those of the folder, and those of installed packages."""
-        return [self._listed(source) for source in (*self._named, *self._found())]
+        return [self._listed(source) for source in (*self._named_now(), *self._found())]
+
+    def _named_now(self) -> list[Source]:
+        """The named files as they are now; one that cannot be read as it was."""
+        found = list(self._named)
+        for place, source in enumerate(self._named):
+            with contextlib.suppress(SourceUnreadable):
+                found[place] = named_file(Path(source.target))
+        return found
 
     def _found(self) -> Iterable[Source]:
         named = {source.target for source in self._named}
@@ -140,7 +159,7 @@ class OwnDecoders:
     def _listed(self, source: Source) -> Listed:
         running = next((each for each in self._running if each.source == source), None)
         if running is None:
-            was_allowed = any(each.endswith(f" {source.target}") for each in self.allowed)
+            was_allowed = source.is_named or any(each.endswith(f" {source.target}") for each in self.allowed)
             words = (
                 "Changed since it was allowed: allow it again"
                 if was_allowed

@@ -97,12 +97,16 @@ def _of_file(path: Path, *, is_named: bool) -> Source:
         raise SourceUnreadable(f"{path} cannot be read: {error.strerror or error}") from None
     if len(code) > MAX_FILE_BYTES:
         raise SourceUnreadable(f"{path} is larger than {MAX_FILE_BYTES:,} bytes: that is no decoder")
-    digest = hashlib.sha256(code).hexdigest()[:_DIGITS]
-    return Source(path.stem[:64], "file", str(path), digest, str(path), is_named)
+    return Source(path.stem[:64], "file", str(path), digest_of(code), str(path), is_named)
+
+
+def digest_of(code: bytes) -> str:
+    """What a permission is bound to."""
+    return hashlib.sha256(code).hexdigest()[:_DIGITS]
 
 
 def _of_entry(entry: EntryPoint) -> Source:
     package = entry.dist
     version = "unknown" if package is None else f"{package.name} {package.version}"
-    digest = hashlib.sha256(f"{version} {entry.value}".encode()).hexdigest()[:_DIGITS]
+    digest = digest_of(f"{version} {entry.value}".encode())
     return Source(entry.name[:64], "entry", entry.value, digest, f"package {version}")
