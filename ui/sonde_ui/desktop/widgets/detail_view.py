@@ -197,6 +197,7 @@ class DetailView(QWidget):
         if record is None:
             return
         self._say_note("")
+        self._waiting.stop()
         if tab == TREE:
             self._fill_tree(record)
         elif tab == TEXT:
