@@ -65,7 +65,7 @@ class DetailCommands:
 
     def _named(self, row_id: int) -> str:
         """A row's number as the table shows it."""
-        return f"#{figures.count(self._workbench.ring.number(row_id) + 1)}"
+        return f"#{figures.count(self._workbench.ring.label(row_id))}"
 
     def go_to_row(self, row_id: int) -> None:
         """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""

@@ -264,7 +264,7 @@ class TrafficModel(QAbstractTableModel):
         return RowCells(
             row_id=oldest,
             last_id=newest,
-            number=str(ring.number(oldest) + 1),
+            number=str(ring.label(oldest)),
             time=self.timing.time(oldest, value("at", oldest), value("wall", oldest), self._began_at or 0.0),
             step=self.timing.step(ring, visible),
             direction=value("direction", newest),

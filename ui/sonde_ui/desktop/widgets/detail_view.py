@@ -272,7 +272,7 @@ class DetailView(QWidget):
     def _figures(self, record: Record) -> str:
         words = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: ""}[record.direction]
         parts = [
-            f"#{figures.count(self._workbench.ring.number(self._row_id) + 1)}",
+            f"#{figures.count(self._workbench.ring.label(self._row_id))}",
             words,
             one_line(record.op, 40),
             one_line(record.channel, 64),

@@ -269,7 +269,7 @@ class DiffView(QWidget):
 
     def _named(self, row_id: int) -> str:
         """A row's number as the table shows it."""
-        return f"#{figures.count(self._ring().number(row_id) + 1)}"
+        return f"#{figures.count(self._ring().label(row_id))}"
 
     def _why_not(self, pinned: bool) -> str:
         ids = self._ring().ids
