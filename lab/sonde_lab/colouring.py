@@ -20,6 +20,7 @@ COLOURS: Final = ("blue", "teal", "amber", "pink", "grey")
 MAX_RULES: Final = 32
 _CACHED_ROWS: Final = 8_192  # the row learnt first goes
 _MAX_SPAN: Final = 1_024  # rows with others between them that are still asked about at once
+_MAX_SPAN_BYTES: Final = 1 << 20
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,7 +61,7 @@ class Colouring:
             return [""] * len(row_ids)
         self._forget_touched()
         missing = sorted({row for row in row_ids if row not in self._known and row in self._ring.ids})
-        for part in _parts(missing):
+        for part in self._parts(missing):
             self._learn(part)
         found = [self._known.get(row, "") for row in row_ids]
         while len(self._known) > _CACHED_ROWS:
@@ -91,13 +92,17 @@ class Colouring:
             if not wanted.any():
                 return
 
+    def _parts(self, rows: list[int]) -> list[list[int]]:
+        """Ascending rows in stretches that are worth one question each: what lies between is searched as well."""
+        parts: list[list[int]] = []
+        for row in rows:
+            if parts and self._are_near(parts[-1][0], row):
+                parts[-1].append(row)
+            else:
+                parts.append([row])
+        return parts
 
-def _parts(rows: list[int]) -> list[list[int]]:
-    """Ascending rows in stretches that are worth one question each."""
-    parts: list[list[int]] = []
-    for row in rows:
-        if parts and row - parts[-1][0] < _MAX_SPAN:
-            parts[-1].append(row)
-        else:
-            parts.append([row])
-    return parts
+    def _are_near(self, first: int, row: int) -> bool:
+        if row - first >= _MAX_SPAN:
+            return False
+        return bool(self._ring.column("stored", range(first, row + 1)).sum() <= _MAX_SPAN_BYTES)

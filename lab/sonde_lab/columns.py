@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sonde_lab.filter import Filter, FilterError
@@ -18,6 +18,7 @@ from sonde_lab.filter.evaluation import longest_key, members_of, message_of, val
 from sonde_lab.filter.expression import quoted
 from sonde_lab.filter.fields import BY_NAME, FIELDS, Field, Holds
 from sonde_lab.filter.terms import PathCompare
+from sonde_lab.literals import filter_path
 from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line, short
@@ -26,6 +27,7 @@ MAX_COLUMNS: Final = 16
 MAX_NAME: Final = 200  # characters
 MAX_DECODED_BYTES: Final = 64 << 10
 CELL_CHARACTERS: Final = 120
+MAX_TERM: Final = 300  # characters of a value that is still asked for by itself
 TOO_LARGE: Final = "over 64 KB"
 _CACHED_ROWS: Final = 2_048  # values found in messages; the row looked at longest ago goes
 _SEEN_FRAMES: Final = 60  # newest frames that are opened to offer their paths
@@ -36,6 +38,7 @@ _SEEN_KEYS: Final = 20  # of one object
 _OFFERS: Final = 12
 _NUMBERS: Final = frozenset({Holds.NUMBER, Holds.DURATION_MS, Holds.DURATION_S, Holds.BYTES})
 _NOTHING: Final = object()
+_NEAR: Final = 3  # parts of a path that has no neighbours with a name of their own: d.hp, d.by.user
 _ENVELOPE: Final = (("op",), ("ch",), ("type",), ("seq",), ("id",))  # fields of the table say these
 
 
@@ -83,19 +86,18 @@ def column_of(name: str) -> FieldColumn:
     return FieldColumn(name, None, term.path)
 
 
-def name_of(message: Any, path: tuple[str, ...]) -> str | None:
-    """What the filter language calls the place `path` in a message; `None` where it has no name for it."""
-    is_wrapped = isinstance(message, dict) and "d" in message
-    if is_wrapped and path[:1] == ("d",):
-        name = ".".join(path)
-    elif is_wrapped:
-        name = path[0] if len(path) == 1 else ""
-    else:
-        name = ".".join(("d", *path))
-    try:
-        return column_of(name).name
-    except FilterError:
-        return None
+def names_at(message: Any, keys: Sequence[Any]) -> list[str]:
+    """What the filter language calls a place in a message: that very place, then the same of all its neighbours.
+
+    Empty where it has no name.
+    """
+    path = filter_path(message, keys)
+    if not path:
+        is_envelope = isinstance(message, dict) and "d" in message and tuple(keys) in _ENVELOPE
+        return [keys[0]] if is_envelope else []
+    parts = path.split(".")
+    near = [".".join((*parts[:-2], "*", parts[-1]))] if len(parts) > _NEAR else []
+    return [path, *near]
 
 
 class ColumnTexts:
@@ -235,6 +237,8 @@ def _value_cell(column: FieldColumn, value: Any) -> Cell:
         return NO_CELL
     if value is TOO_LARGE:
         return Cell(TOO_LARGE)
+    if isinstance(value, str) and (len(value) > MAX_TERM or not value.isprintable()):
+        return Cell(one_line(value, CELL_CHARACTERS), term=f"has:{column.name}")
     if isinstance(value, str):
         literal = f'"{value}"' if not set(value) & set('"\\') else quoted(value)
         return Cell(one_line(value, CELL_CHARACTERS), term=f"{column.name}:{literal}")

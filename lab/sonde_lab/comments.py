@@ -30,13 +30,19 @@ class Comments:
         """Row ids and texts, in no order."""
         return iter(self._texts.items())
 
+    def rows_in(self, ids: range) -> list[int]:
+        """Which of these rows have a comment, in no order; the fewer of both are looked through."""
+        if len(ids) < len(self._texts):
+            return [row for row in ids if row in self._texts]
+        return [row for row in self._texts if row in ids]
+
     def text(self, row_id: int) -> str:
         """The comment on a row; empty when there is none."""
         return self._texts.get(row_id, "")
 
     def put(self, row_id: int, text: str) -> None:
         """Comment on a row; an empty text takes the comment away."""
-        line = one_line(text.strip(), MAX_CHARACTERS)
+        line = one_line(text.strip().encode("utf-8", "replace").decode(), MAX_CHARACTERS)
         if not line:
             self._texts.pop(row_id, None)
             return

@@ -5,6 +5,7 @@ Owns the filter that means a conversation, and the row before in it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,22 +13,31 @@ import numpy as np
 from sonde_lab.filter.expression import quoted
 from sonde_lab.ring import Ring
 
+NEAR_ROWS: Final = 128
 LOOK_BACK_ROWS: Final = 4_096  # how far above a row the one before is searched
 
 
 def before(ring: Ring, row_id: int, *, whole_connection: bool = False) -> int | None:
     """The row before `row_id` in its conversation, or of its connection; `None` where none is near."""
-    ids = range(max(ring.first_id, row_id - LOOK_BACK_ROWS), row_id)
-    if not ids or row_id >= ring.next_id:
+    if not ring.first_id <= row_id < ring.next_id:
         return None
-    same = ring.column("conn", ids) == ring.value("conn", row_id)
+    alike = ["conn"]
     if not whole_connection:
-        command = ring.value("command", row_id)
-        of_command = same & (ring.column("command", ids) == command)
-        if command >= 0 and of_command.any():
-            same = of_command
-        elif ring.text("channel", row_id):
-            same &= ring.column("channel", ids) == ring.value("channel", row_id)
+        if ring.value("command", row_id) >= 0:
+            asked = _last_alike(ring, row_id, LOOK_BACK_ROWS, ("conn", "command"))
+            if asked is not None:
+                return asked
+        alike += ["channel"] if ring.text("channel", row_id) else []
+    found = _last_alike(ring, row_id, NEAR_ROWS, alike)  # mostly it is near, and a page asks for every row
+    return _last_alike(ring, row_id, LOOK_BACK_ROWS, alike) if found is None else found
+
+
+def _last_alike(ring: Ring, row_id: int, reach: int, columns: Sequence[str]) -> int | None:
+    """The newest row before `row_id`, at most `reach` above it, with the same in all `columns`."""
+    ids = range(max(ring.first_id, row_id - reach), row_id)
+    same = np.ones(len(ids), np.bool_)
+    for name in columns:
+        same &= ring.column(name, ids) == ring.value(name, row_id)
     places = np.flatnonzero(same)
     return ids.start + int(places[-1]) if len(places) else None
 

@@ -313,7 +313,6 @@ class View:
         keys: NDArray[Any] = np.zeros(len(flags), np.int64)
         keys[delta] = (kind_of_delta[delta] << 32) | conn[delta] | ring.column("channel", ids)[delta]
         keys[heartbeat] = (_HEARTBEAT << 32) | conn[heartbeat]
-        for row_id, _ in ring.comments:  # what somebody wrote about stands alone
-            if row_id in ids:
-                keys[row_id - max(ids.start, ring.first_id)] = 0
+        for row_id in ring.comments.rows_in(ids):  # what somebody wrote about stands alone
+            keys[row_id - max(ids.start, ring.first_id)] = 0
         return keys

@@ -68,6 +68,21 @@ def test_any_page_of_any_rows_has_the_colours_that_each_rule_says() -> None:
         assert colouring.colours(page) == truth
 
 
+def test_what_lies_between_large_messages_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans: list[int] = []
+    matching = Filter.matching
+
+    def counted(self: Filter, ring: Ring, ids: range, wanted: object) -> object:
+        spans.append(len(ids))
+        return matching(self, ring, ids, wanted)  # type: ignore[arg-type]
+
+    ring = Ring()
+    ring.extend([row("event", 0, b"x" * 300_000) for _ in range(9)])
+    monkeypatch.setattr(Filter, "matching", counted)
+    assert Colouring(ring, [ColourRule("hello")]).colours([0, 8]) == ["", ""]
+    assert spans == [1, 1]
+
+
 def test_a_page_asks_each_rule_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     matching = Filter.matching

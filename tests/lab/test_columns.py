@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_lab import columns as room
-from sonde_lab.columns import NO_CELL, TOO_LARGE, ColumnTexts, column_of, name_of, names_like
+from sonde_lab.columns import NO_CELL, TOO_LARGE, ColumnTexts, column_of, names_at, names_like
 from sonde_lab.filter import Filter, FilterError
 from sonde_lab.records import Direction, Kind, Record
 from sonde_lab.ring import Ring
@@ -112,21 +112,28 @@ def test_what_is_no_field_is_refused_in_words(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "path", "name"),
+    ("data", "keys", "names"),
     [
-        ({"d": {"hp": 1}}, ("d", "hp"), "d.hp"),
-        ({"d": {"list": [1]}}, ("d", "list", "0"), "d.list.0"),
-        ({"seq": 1, "d": {}}, ("seq",), "seq"),
-        ({"from": "ada", "d": {}}, ("from",), None),
-        ({"joins": [{"name": "ada"}]}, ("joins", "0", "name"), "d.joins.0.name"),
-        ({"d": {"a b": 1}}, ("d", "a b"), None),
-        ({"d": {"a.b": 1}}, ("d", "a", "b"), "d.a.b"),
+        ({"d": {"hp": 1}}, ("d", "hp"), ["d.hp"]),
+        (
+            {"d": {"players": {"ada": {"x": 1}}}},
+            ("d", "players", "ada", "x"),
+            ["d.players.ada.x", "d.players.*.x"],
+        ),
+        ({"joins": [{"name": "ada"}]}, ("joins", "0", "name"), ["d.joins.0.name", "d.joins.*.name"]),
+        ({"seq": 1, "d": {}}, ("seq",), ["seq"]),
+        ({"code": 1, "d": {}}, ("code",), []),
+        ({"from": "ada", "d": {}}, ("from",), []),
+        ({"d": {"a b": 1}}, ("d", "a b"), []),
+        ({"d": {"a.b": 1}}, ("d", "a.b"), []),
+        ({"d": {7: 1}}, ("d", 7), []),
     ],
 )
-def test_a_place_in_a_message_has_the_filters_name(
-    data: Any, path: tuple[str, ...], name: str | None
+def test_a_place_in_a_message_has_the_filters_names(
+    data: Any, keys: tuple[Any, ...], names: list[str]
 ) -> None:
-    assert name_of(data, path) == name
+    assert names_at(data, keys) == names
+    assert all(column_of(name) for name in names)
 
 
 def test_fields_and_paths_seen_lately_are_offered() -> None:

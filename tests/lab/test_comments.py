@@ -22,8 +22,8 @@ def commented() -> Ring:
 
 def test_a_comment_is_one_line_and_an_empty_one_takes_it_back() -> None:
     comments = Comments()
-    comments.put(4, " two\nlines " + "x" * 1_000)
-    assert comments.text(4).startswith("two·lines")
+    comments.put(4, " two\nlines\ud800 " + "x" * 1_000)
+    assert comments.text(4).startswith("two·lines? x")
     assert len(comments.text(4)) == MAX_CHARACTERS
     comments.put(4, " ")
     assert (comments.text(4), len(comments)) == ("", 0)

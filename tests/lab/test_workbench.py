@@ -16,9 +16,10 @@ from sonde_lab.endpoints import EndpointKind, TokenKind, TokenSource, remote
 from sonde_lab.folding import View
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.summary import Summaries
+from sonde_lab.verdict import why
 from sonde_lab.workbench import Workbench, WorkbenchConfig
 from sonde_protocol.states import ConnectionState
-from support.open_workbench import live, opened, token
+from support.open_workbench import Seen, live, opened, token
 from support.processes import GatewayProcess
 
 pytestmark = pytest.mark.slow
@@ -78,6 +79,13 @@ async def test_rows_tell_the_whole_conversation_in_order_of_time() -> None:
         assert all(texts.text(row_id) for row_id in seen.workbench.ring.ids)
 
 
+def reasons_of_the_close(seen: Seen) -> str:
+    """Everything that the rows tell about the first close, as one text."""
+    ring = seen.workbench.ring
+    close = next(row_id for row_id in ring.ids if ring.value("kind", row_id) == Kind.CLOSE)
+    return " ".join(finding.text for finding in why(ring, close).findings)
+
+
 async def test_drop_is_an_injected_act_then_a_close_then_a_resume() -> None:
     async with opened() as seen:
         await live(seen)
@@ -90,6 +98,10 @@ async def test_drop_is_an_injected_act_then_a_close_then_a_resume() -> None:
         text = close.payload.decode()
         assert text.startswith("closed without a close frame — by the client")
         assert text.endswith("s after the last frame received")
+        reasons = reasons_of_the_close(seen)
+        assert "No close frame was seen from either side." in reasons
+        assert "ms before: cut the socket of you." in reasons
+        assert reasons.endswith("later and resumed its session.")
         await seen.until(lambda: seen.all.promises.reconnection_success.session == 100.0)
         assert seen.all.promises.reconnection_success.session_text == "1 / 1"
         assert [n.cause for n in seen.all.notices] == ["closed"]
@@ -104,6 +116,10 @@ async def test_kick_names_code_cause_and_who_and_stops() -> None:
         close = next(r for r in seen.records() if r.kind == Kind.CLOSE)
         assert close.code == 4410
         assert close.payload.decode().startswith("4410 kicked — by the server (kicked from Sonde), ")
+        reasons = reasons_of_the_close(seen)
+        assert "The server said why: " in reasons
+        assert "The server sent the close frame first: 4410 kicked" in reasons
+        assert "After this code a client does not come back by itself." in reasons
         assert seen.workbench.can(Act.DROP) == "There is no open socket."
         assert seen.workbench.can(Act.CONNECT) is None
         seen.workbench.connect()
@@ -188,6 +204,10 @@ async def test_presence_mark_and_players_are_acts() -> None:
         assert (marked.op, marked.payload, marked.flags) == ("mark", b"here", Flag.MARKED)
         assert seen.workbench.mark(row_id=0) == 0
         assert seen.workbench.ring.record(0).flags & Flag.MARKED
+        seen.workbench.unmark(0)
+        assert not seen.workbench.ring.record(0).flags & Flag.MARKED
+        seen.workbench.comment(seen.workbench.mark(), "it begins")
+        assert [text for _, text in seen.workbench.ring.comments] == ["it begins"]
         seen.workbench.set_players(True)
         await seen.until(lambda: len(seen.all.presence["room:arena"]) == 7)
         assert seen.all.gateway.players == 6

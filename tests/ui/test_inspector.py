@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from sonde_lab.colouring import COLOURS, ColourRule
 from sonde_lab.columns import column_of
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column
 from sonde_ui.desktop.settings import Rule, SavedFilter, Settings, SettingsFile
 from sonde_ui.desktop.theme import ROW, ThemeChoice, themes
 from sonde_ui.desktop.tokens import (
@@ -56,11 +56,9 @@ def test_a_value_of_the_detail_becomes_a_column(desk: Desk, view: TrafficView) -
         tree.expandAll()
         index = tree.tree.index_of(("d", "players", "ada", "x"))
     menu = desk.views.detail.tree_menu.open(tree.visualRect(index).center())
-    assert [act.text() for act in menu.actions()][-2:] == [
-        "Show d.players.ada.x as a column",
-        "Show d.players.*.x as a column",
-    ]
-    menu.actions()[-1].trigger()
+    offered = {act.text(): act for act in menu.actions()}
+    assert "Show d.players.ada.x as a column" in offered
+    offered["Show d.players.*.x as a column"].trigger()
     menu.close()
     section = len(HEADERS)
     assert view.model.headerData(section, Qt.Orientation.Horizontal) == "d.players.*.x"
@@ -121,6 +119,16 @@ def test_a_memory_from_before_columns_of_fields_still_loads(view: TrafficView) -
     header = view.table.horizontalHeader()
     assert (header.visualIndex(Column.TIME), header.sectionSize(Column.TIME)) == (0, 90)
     assert view.table.isColumnHidden(Column.RTT)
+
+
+def test_a_narrow_table_does_without_such_columns_before_the_summary_suffers(view: TrafficView) -> None:
+    for name in ("seq", "user", "dial", "code", "protocol", "wire_bytes"):
+        view.table.columns.add_field(column_of(name))
+    hidden = [view.table.isColumnHidden(section) for section in range(len(HEADERS), len(HEADERS) + 6)]
+    assert hidden[-1]
+    assert not hidden[0]
+    assert view.table.columnWidth(Column.SUMMARY) >= 200
+    assert view.table.columns.hidden_by_hand == set()
 
 
 @pytest.mark.parametrize("fields", [["seq", "seq"], ["no such"], ["seq"], "seq", [1], ["d.*"] * 40])
@@ -269,6 +277,20 @@ def test_rules_and_filters_come_back_from_the_settings_file(tmp_path) -> None:  
         file.settings.colour_rules,
         file.settings.saved_filters,
     )
+
+
+def test_what_peers_name_their_things_never_breaks_the_settings_file(
+    desk: Desk, settings: Settings, tmp_path
+) -> None:  # type: ignore[no-untyped-def]
+    desk.inspector.colour_like('conn:"half \ud800"', "teal")
+    desk.inspector.colour_like("x" * 5_000, "pink")
+    desk.inspector._on_saved([SavedFilter("\udfff" * 30, "\ud800")])
+    file = SettingsFile(tmp_path)
+    file.settings = settings
+    assert file.save() is None
+    again = SettingsFile(tmp_path)
+    again.load()
+    assert again.broken is None
 
 
 def test_a_rule_of_a_file_with_an_unknown_colour_colours_nothing(desk: Desk, view: TrafficView) -> None:

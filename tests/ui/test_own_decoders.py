@@ -17,7 +17,7 @@ from sonde_lab.decoders.own.sources import named_file
 from sonde_lab.records import Record
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.loop import WindowLoop
-from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.widgets.copy_menu import COPIES
 from sonde_ui.desktop.widgets.detail_view import DIFF, HEX, TREE, DetailView

@@ -11,7 +11,7 @@ from sonde_lab.records import Flag
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.selection_history import SelectionHistory
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
-from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ROW
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from sonde_ui.desktop.windows.desk import Desk
@@ -171,6 +171,20 @@ def test_the_way_back_leads_through_what_was_selected(desk: Desk, view: TrafficV
         QTest.keyClick(view.table, key, Qt.KeyboardModifier.AltModifier)
         walked.append(selected(view))
     assert walked == [13, 12, 12, 13]
+
+
+def test_a_run_that_grew_meanwhile_is_no_new_visit(
+    desk: Desk, view: TrafficView, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    run = bench.ring.next_id - 1  # the story ends in a run
+    for row in (run, 12):
+        view.select_row_id(row)
+    bench.add(story()[:3])
+    bridge.drain()
+    view.acts.go_back()
+    assert selected(view) == run + 3
+    view.acts.go_forward()
+    assert selected(view) == 12
 
 
 def test_a_new_selection_forgets_what_lay_ahead() -> None:

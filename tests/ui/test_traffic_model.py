@@ -13,7 +13,8 @@ from sonde_lab.folding import View
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.summary import Summaries
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, TrafficModel
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 from support.scripted_workbench import Script, storm, story
 
 DISPLAY = int(Qt.ItemDataRole.DisplayRole)

@@ -14,7 +14,7 @@ from sonde_lab.folding import View
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ROW, ThemeChoice, themes
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from support.scripted_workbench import Script, ScriptedWorkbench, storm, story

@@ -18,7 +18,7 @@ from sonde_lab.records import Flag, Record
 from sonde_protocol.frames import Member
 from sonde_ui.desktop.actions import PERSPECTIVES
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.models.traffic_model import Column
+from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.widgets.identity import Identity
 from sonde_ui.desktop.windows.desk import Desk

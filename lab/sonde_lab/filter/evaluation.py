@@ -207,9 +207,9 @@ def _name(term: Compare, rows: Rows) -> Mask:
 def _commented(rows: Rows, fits: Callable[[str], bool]) -> Mask:
     """Where a person's comment fits."""
     found = np.zeros(len(rows.ids), np.bool_)
-    for row_id, text in rows.ring.comments:
-        if row_id in rows.ids and fits(text):
-            found[row_id - rows.ids.start] = True
+    comments = rows.ring.comments
+    for row_id in comments.rows_in(rows.ids):
+        found[row_id - rows.ids.start] = fits(comments.text(row_id))
     return found
 
 

@@ -6,16 +6,20 @@ the lab's.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QMenu
 
 from sonde_lab.colouring import MAX_RULES, ColourRule
-from sonde_lab.columns import MAX_COLUMNS, FieldColumn, names_like
+from sonde_lab.columns import MAX_COLUMNS, FieldColumn, column_of, names_at, names_like
 from sonde_lab.filter.completion import completions
 from sonde_lab.workbench import Workbench
-from sonde_ui.desktop.settings import Rule, SavedFilter, Settings
+from sonde_ui.desktop.models.plain import one_line, without_surrogates
+from sonde_ui.desktop.settings import LONGEST_FILTER, LONGEST_NAME, Rule, SavedFilter, Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.column_card import ColumnCard
-from sonde_ui.desktop.widgets.field_menu import FieldMenu
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.saved_filters import NameCard
 from sonde_ui.desktop.windows.colour_rules_dialog import ColourRulesDialog
@@ -38,7 +42,7 @@ class Inspector(QObject):
         self._traffic = views.traffic
         self._bar = bar
         self._settings = settings
-        self._field_menu = FieldMenu(views.detail.tree_menu, self)
+        views.detail.tree_menu.more = self._offer_columns
         self._column_card: ColumnCard | None = None
         self._name_card: NameCard | None = None
         self.dialog: ColourRulesDialog | None = None
@@ -48,7 +52,6 @@ class Inspector(QObject):
 
     def _connect(self) -> None:
         traffic, bar = self._traffic, self._bar
-        self._field_menu.column_asked.connect(self.add_column)
         traffic.column_card_asked.connect(self.ask_column)
         traffic.colour_rules_asked.connect(self.edit_colours)
         traffic.colour_asked.connect(self.colour_like)
@@ -68,6 +71,12 @@ class Inspector(QObject):
             )
             self._column_card.chosen.connect(self.add_column)
         self._column_card.open(_CARD_TOP)
+
+    def _offer_columns(self, menu: QMenu, message: Any, keys: tuple[Any, ...]) -> None:
+        """In the menu of a value in the detail's tree."""
+        for name in names_at(message, keys):
+            label = one_line(name, 48).replace("&", "&&")
+            menu.addAction(f"Show {label} as a column", partial(self.add_column, column_of(name)))
 
     def add_column(self, column: FieldColumn) -> None:
         """Show a field as a column of the table."""
@@ -98,7 +107,9 @@ class Inspector(QObject):
         return [ColourRule(rule.filter, rule.colour, rule.on) for rule in self._settings.colour_rules]
 
     def _on_colours(self, rules: tuple[ColourRule, ...]) -> None:
-        self._settings.colour_rules = [Rule(rule.filter, rule.colour, rule.on) for rule in rules]
+        self._settings.colour_rules = [
+            Rule(without_surrogates(rule.filter)[:LONGEST_FILTER], rule.colour, rule.on) for rule in rules
+        ]
         self._show_colours()
 
     def _show_colours(self) -> None:
@@ -117,7 +128,12 @@ class Inspector(QObject):
         self._name_card.ask(self._bar.saved.more)
 
     def _on_saved(self, saved: list[SavedFilter]) -> None:
-        self._settings.saved_filters = saved
+        self._settings.saved_filters = [
+            SavedFilter(
+                without_surrogates(each.name)[:LONGEST_NAME], without_surrogates(each.filter)[:LONGEST_FILTER]
+            )
+            for each in saved
+        ]
         self._show_saved()
 
     def _show_saved(self) -> None:

@@ -22,6 +22,7 @@ from msgspec import Meta
 
 log = logging.getLogger(__name__)
 FILE_NAME = "window.toml"
+LONGEST_FILTER, LONGEST_NAME = 1_000, 40
 Sizes = Annotated[list[Annotated[int, Meta(ge=0, le=20_000)]], Meta(max_length=16)]
 
 
@@ -36,7 +37,7 @@ class Layout(msgspec.Struct):
 class Rule(msgspec.Struct, array_like=True, frozen=True):
     """A colour rule as it is written: rows that the filter means get the colour, while it is on."""
 
-    filter: Annotated[str, Meta(max_length=1_000)]
+    filter: Annotated[str, Meta(max_length=LONGEST_FILTER)]
     colour: Annotated[str, Meta(max_length=20)]
     on: bool = True
 
@@ -44,8 +45,8 @@ class Rule(msgspec.Struct, array_like=True, frozen=True):
 class SavedFilter(msgspec.Struct, array_like=True, frozen=True):
     """A filter with a name, for a button beside the filter."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=40)]
-    filter: Annotated[str, Meta(min_length=1, max_length=1_000)]
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    filter: Annotated[str, Meta(min_length=1, max_length=LONGEST_FILTER)]
 
 
 class Settings(msgspec.Struct):

@@ -1,30 +1,39 @@
 """The traffic table's model: the visible rows of the ring, ready to be painted.
 
-Owns how a row reads in each column. Refuses commands, filtering and following: the lab's `View` decides which
+Owns what of the ring stands in each column. Refuses commands, filtering and following: the lab's `View` decides which
 rows there are, this model only tells Qt what came, went and changed, in one step each a batch.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from sonde_lab.colouring import Colouring, ColourRule
-from sonde_lab.columns import Cell, ColumnTexts, FieldColumn
+from sonde_lab.columns import ColumnTexts, FieldColumn
 from sonde_lab.folding import View, ViewChange, VisibleRow
-from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.records import Record
 from sonde_lab.ring import Ring
 from sonde_lab.summary import Summaries
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.models.figures import Figure
 from sonde_ui.desktop.models.guarded import guarded
 from sonde_ui.desktop.models.plain import one_line, tool_tip
 from sonde_ui.desktop.models.timing import STEP_HEADERS, STEP_TIPS, TIME_TIPS, Timing
+from sonde_ui.desktop.models.traffic_cells import (
+    HEADER_TIPS,
+    HEADERS,
+    NO_FIGURE,
+    NO_SIZE,
+    RIGHT_ALIGNED,
+    SIZED,
+    Column,
+    RowCells,
+    flag_text,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 # int() of an enum member on every call would cost more than the answer.
@@ -37,115 +46,6 @@ RIGHT: Final = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 LEFT: Final = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
 CELLS_CACHED: Final = 4_096
 SUMMARY_LIMIT: Final = 300
-
-
-class Column(enum.IntEnum):
-    """The columns, in their first order."""
-
-    NUMBER = 0
-    TIME = 1
-    STEP = 2
-    DIRECTION = 3
-    CONNECTION = 4
-    TYPE = 5
-    SUMMARY = 6
-    SIZE = 7
-    RTT = 8
-    FLAGS = 9
-
-
-HEADERS: Final = ("#", "Time", "Δ", "Dir", "Conn", "Type", "Summary", "Size", "RTT / Ack", "Flags")
-HEADER_TIPS: Final = (
-    "Number of the row; never used again",
-    "Seconds since the first row",
-    "Time since the row above",
-    "▲ sent, ▼ received, ◆ act",
-    "Connection",
-    "What kind of frame or happening",
-    "What happened",
-    "Payload size",
-    "Round trip, or time until the answer came",
-    "Folded runs and what else is to be said",
-)
-RIGHT_ALIGNED: Final = frozenset({Column.NUMBER, Column.STEP, Column.SIZE, Column.RTT, Column.FLAGS})
-# Plain integers: an enum's own arithmetic costs more than a cell.
-FLAG_WORDS: Final = (
-    (int(Flag.INJECTED), "injected"),
-    (int(Flag.MARKED), "marked"),
-    (int(Flag.REPLAY), "replayed"),
-    (int(Flag.MALFORMED), "malformed"),
-    (int(Flag.ERROR), "error"),
-    (int(Flag.UNDECODED), "undecoded"),
-    (int(Flag.TRUNCATED), "truncated"),
-    (int(Flag.TAPPED), "tapped"),
-    (int(Flag.FRAGMENT), "fragments"),
-    (int(Flag.COMPRESSED), "deflated"),
-)
-NO_FIGURE: Final = Figure("", "")
-NO_SIZE: Final = Figure(figures.NOTHING, "")
-SIZED: Final = frozenset({int(Kind.FRAME), int(Kind.HANDSHAKE)})
-DIRECTION_WORDS: Final[dict[int, str]] = {
-    Direction.IN: "received",
-    Direction.OUT: "sent",
-    Direction.NONE: "here",
-}
-
-
-class RowCells(NamedTuple):
-    """One visible row, every column as it is shown. `direction` and `kind` are values of the lab's enums."""
-
-    row_id: int
-    last_id: int
-    number: str
-    time: str
-    step: Figure
-    direction: int
-    kind: int
-    conn: str
-    op: str
-    summary: str
-    size: Figure
-    rtt: Figure
-    flag_text: str
-    flags: int
-    folded: int
-    wall: float
-    comment: str = ""
-    fields: tuple[Cell, ...] = ()  # of the columns that a person made of fields
-
-    @property
-    def is_close(self) -> bool:
-        """A row that is drawn full width, in red."""
-        return self.kind == Kind.CLOSE
-
-    @property
-    def is_act(self) -> bool:
-        """A row that a person caused."""
-        return self.kind == Kind.ACT
-
-    def text(self, column: int) -> str:
-        """One column as plain text; those made of fields come after `Column`."""
-        if column >= len(HEADERS):
-            return self.fields[column - len(HEADERS)].text
-        return (
-            self.number,
-            self.time,
-            str(self.step),
-            DIRECTION_WORDS[self.direction],
-            self.conn,
-            self.op,
-            self.summary,
-            str(self.size),
-            str(self.rtt) if self.rtt.unit else "",
-            self.flag_text,
-        )[column]
-
-
-def flag_text(flags: int, folded: int) -> str:
-    """What stands at the right end: the folded count first, then the words of the flags."""
-    words = [f"×{folded:,} folded"] if folded > 1 else []
-    words += [word for flag, word in FLAG_WORDS if flags & flag]
-    return ", ".join(words)
 
 
 class TrafficModel(QAbstractTableModel):
@@ -378,7 +278,7 @@ class TrafficModel(QAbstractTableModel):
             flags=flags | value("flags", oldest),
             folded=visible.folded_count,
             wall=value("wall", oldest),
-            comment=one_line(ring.comments.text(newest) or ring.comments.text(oldest)),
+            comment=one_line(ring.comments.text(newest)),
             fields=self.fields.cells(newest),
         )
 

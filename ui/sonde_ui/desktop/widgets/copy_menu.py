@@ -60,7 +60,7 @@ class TreeMenu:
         self._tree = tree
         self._suggest = filter_suggested
         self.can_filter = True  # filters look into messages as Sonde reads them, not as other decoders do
-        self.more: list[Callable[[QMenu, Node], None]] = []  # entries of others, for what filters can reach
+        self.more: Callable[[QMenu, Any, tuple[Any, ...]], None] | None = None  # adds somebody else's entries
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.customContextMenuRequested.connect(self.open)
 
@@ -88,8 +88,8 @@ class TreeMenu:
         term = filter_term(message, keys, node.value) if self.can_filter and self._suggest is not None else ""
         if term and self._suggest is not None:
             menu.addAction(f"Filter by {_label(term)}", partial(self._suggest, term))
-        for fill in self.more if self.can_filter else ():
-            fill(menu, node)
+        if self.more is not None and self.can_filter:
+            self.more(menu, message, keys)
 
 
 def _root(node: Node) -> Any:

@@ -279,7 +279,7 @@ class DetailView(QWidget):
         ]
         if record.kind in (Kind.FRAME, Kind.HANDSHAKE):
             parts.append(str(figures.size(record.size)))
-        comment = one_line(self._workbench.ring.comments.text(self._row_id), 80)
+        comment = one_line(self._workbench.ring.comments.text(self._row_id))
         parts.append(f"“{comment}”" if comment else "")
         reader = self._workbench.decoders.reader_of(self._row_id)
         parts.append(f"read by {one_line(reader, 40)}" if reader else "")

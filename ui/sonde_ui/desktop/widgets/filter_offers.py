@@ -53,7 +53,9 @@ class FilterOffers(QListWidget):
         height = min(len(offers), MAX_SHOWN) * ROW + 2 * (GRID + self.frameWidth())
         place = below.mapTo(self.window(), QPoint(x, below.height() + GRID))
         left = min(place.x(), max(0, self.window().width() - WIDTH - 2 * GRID))
-        self.setGeometry(left, place.y(), WIDTH, height)
+        is_cut = place.y() + height > self.window().height()
+        above = place.y() - below.height() - height - 2 * GRID
+        self.setGeometry(left, above if is_cut and above >= 0 else place.y(), WIDTH, height)
         self.show()
         self.raise_()
 

@@ -18,7 +18,7 @@ from sonde_lab.verdict import why
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.selection_history import SelectionHistory
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
-from sonde_ui.desktop.models.traffic_model import Column, RowCells
+from sonde_ui.desktop.models.traffic_cells import Column, RowCells
 from sonde_ui.desktop.theme import ROW
 from sonde_ui.desktop.widgets.comment_card import CommentCard
 from sonde_ui.desktop.widgets.popover import Popover
@@ -40,6 +40,7 @@ class RowActs(QObject):
         self._view = view
         self._workbench = workbench
         self._history = SelectionHistory()
+        self._is_walking = False  # through the history: a run that has grown since is no new visit
         self._filter_before = ""
         self._comment_card: CommentCard | None = None
         self._why_card: WhyCard | None = None
@@ -47,7 +48,8 @@ class RowActs(QObject):
         view.table.row_act_asked.connect(self._on_asked)
 
     def _on_selected(self, row_id: int) -> None:
-        self._history.visit(row_id)
+        if not self._is_walking:
+            self._history.visit(row_id)
 
     def _on_asked(self, act: str) -> None:
         {"mark": self.toggle_mark, "comment": self.comment, "why": self.explain}[act]()
@@ -121,7 +123,10 @@ class RowActs(QObject):
 
     def _walk(self, step: int) -> None:
         while (row_id := self._history.go(step)) is not None:
-            if self._view.select_row_id(row_id):
+            self._is_walking = True
+            is_there = self._view.select_row_id(row_id)
+            self._is_walking = False
+            if is_there:
                 return
         self.said.emit("Nothing was selected before that." if step < 0 else "That is the latest.")
 

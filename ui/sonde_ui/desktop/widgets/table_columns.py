@@ -13,7 +13,8 @@ from PySide6.QtWidgets import QHeaderView, QTableView
 from sonde_lab.columns import MAX_COLUMNS, FieldColumn, column_of
 from sonde_lab.filter import FilterError
 from sonde_ui.desktop.models.timing import TimeMode
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, TrafficModel
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 
 WIDTHS: Final = {
     Column.NUMBER: 64,
@@ -30,7 +31,7 @@ WIDTHS: Final = {
 FIELD_WIDTH: Final = 96
 FIELD_WIDEST: Final = 200  # of a column that is new
 LETTER: Final = 7
-# What a narrow table does without, in this order: a summary must stay readable.
+# What a narrow table does without, in this order, and then columns of fields: a summary must stay readable.
 LEAVE_OUT: Final = (Column.RTT, Column.STEP, Column.SIZE, Column.NUMBER, Column.CONNECTION, Column.FLAGS)
 SUMMARY_ROOM: Final = 220
 WIDEST: Final = 1_000
@@ -117,7 +118,7 @@ class TableColumns:
         header, hidden = self._header, set(self.hidden_by_hand)
         wanted = [at for at in self.sections() if at != Column.SUMMARY and at not in hidden]
         width = sum(self.width(at) for at in wanted)
-        for column in LEAVE_OUT:
+        for column in (*LEAVE_OUT, *reversed(range(len(HEADERS), self._model.columnCount()))):
             if width + SUMMARY_ROOM <= self._table.viewport().width():
                 break
             if column not in hidden:

@@ -16,7 +16,7 @@ from sonde_lab.colouring import COLOURS
 from sonde_lab.filter.expression import quoted
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, RowCells
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column, RowCells
 from sonde_ui.desktop.theme import swatch
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from sonde_lab.records import Direction, Flag, Kind
 from sonde_ui.desktop.models.figures import Figure
 from sonde_ui.desktop.models.presence_model import hue_of
 from sonde_ui.desktop.models.timing import REFERENCE
-from sonde_ui.desktop.models.traffic_model import HEADERS, Column, RowCells
+from sonde_ui.desktop.models.traffic_cells import HEADERS, Column, RowCells
 from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, mix, rule_bars, rule_tints
 from sonde_ui.desktop.widgets import shapes
 from sonde_ui.desktop.widgets.shapes import Pen, identity_color

@@ -12,7 +12,8 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView, QWidget
 
-from sonde_ui.desktop.models.traffic_model import Column, TrafficModel
+from sonde_ui.desktop.models.traffic_cells import Column
+from sonde_ui.desktop.models.traffic_model import TrafficModel
 from sonde_ui.desktop.theme import ROW, Theme, themes
 from sonde_ui.desktop.widgets.column_header import HEIGHT, ColumnHeader
 from sonde_ui.desktop.widgets.table_columns import TableColumns
