@@ -329,6 +329,15 @@ async def test_sondes_own_frames_are_left_to_sonde(bench: Bench, tmp_path: Path)
     assert await bench.own.read(2) is None
 
 
+async def test_rows_of_sondes_own_protocol_keep_their_names(bench: Bench, tmp_path: Path) -> None:
+    code = "subprotocols = ['sonde.v1.json']\ndef decode(p, i):\n    return {'op': 'x', 'channel': 'y', 'summary': 'z'}\n"
+    bench.own.use(named_file(written(tmp_path, "own", code)))
+    bench.ring.extend([*handshake("sonde.v1.json"), row("delta", conn="p1", channel="room:arena")])
+    assert await bench.own.read(2) is not None
+    assert (bench.ring.text("op", 2), bench.ring.text("channel", 2)) == ("delta", "room:arena")
+    assert bench.ring.words(2) == "z"
+
+
 async def test_nothing_of_a_folder_runs_before_a_person_has_allowed_it(bench: Bench, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     code = f"open({str(trace)!r}, 'w').close()\ndef decode(p, i):\n    return 1\n"

@@ -280,7 +280,11 @@ class OwnDecoders:
             ring.annotate(row_id, flags=int(Flag.UNDECODED))
             return
         words = answer.summary or (short(answer.value) if answer.has_value else "")
-        ring.retitle(row_id, one_line(answer.op, 64), one_line(answer.channel, 128), one_line(words, 240))
+        is_ours = not ring.text(
+            "protocol", row_id
+        )  # states and folding go by what Sonde's own rows are called
+        op, channel = ("", "") if is_ours else (one_line(answer.op, 64), one_line(answer.channel, 128))
+        ring.retitle(row_id, op, channel, one_line(words, 240))
 
     # ------------------------------------------------------------ whose a connection is
 
