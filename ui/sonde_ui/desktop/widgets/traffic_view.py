@@ -254,7 +254,7 @@ class TrafficView(QWidget):
             self._after_reset(top_id)
         else:
             self.table.keep_place(change.evicted_front - change.prepended)
-            if change.prepended and not self.table.currentIndex().isValid():
+            if change.prepended:  # a run at the front may have gone into one that came: rows there moved
                 self._select_again()
         if self._held_at is not None:
             self._new_rows += change.appended
