@@ -175,6 +175,16 @@ def test_rows_that_have_gone_are_said_to_be_gone(
     assert not view.filter_these.isEnabled()
 
 
+def test_findings_go_with_the_rows_of_the_endpoint_that_is_left(
+    qtbot: QtBot, view: ExpertView, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    feed(view, bench, traffic())
+    bench.ring.clear()
+    bench.pending.endpoint_changed = True
+    bridge.drain()
+    qtbot.waitUntil(lambda: view.model.rowCount() == 0)
+
+
 def test_clearing_forgets_findings_but_not_where_it_was(
     qtbot: QtBot, view: ExpertView, bench: ScriptedWorkbench
 ) -> None:

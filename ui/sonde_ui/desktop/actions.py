@@ -86,13 +86,13 @@ _TRAFFIC = (
     Action("traffic.follow", "Traffic", "Follow the newest row", "follow", table_keys=("End", "F"), icon="follow", tip="Jump to the end and stay there"),
     Action("traffic.clear", "Traffic", "Clear view", "clear_view", keys=("Ctrl+L",), icon="clear", tip="Begin with an empty table; nothing captured is lost"),
     Action("traffic.mark", "Traffic", "Mark", "mark", keys=("Ctrl+M",), icon="mark", act=Act.MARK, tip="Put a gold mark into the traffic at this moment", starts_group=True),
-    Action("traffic.mark_row", "Traffic", "Mark the row, or take its mark off", "table.toggle_mark", table_keys=("M",), icon="mark", tip="Put a gold mark on the selected row"),
-    Action("traffic.comment", "Traffic", "Comment…", "table.comment", table_keys=("C",), icon="comment", tip="Write one line about the selected row"),
-    Action("traffic.reference", "Traffic", "Time reference", "table.toggle_reference", keys=("Ctrl+T",), icon="latency", tip="Count times from the selected row; once more, from the start"),
-    Action("traffic.explain", "Traffic", "Why did it close?", "table.explain", table_keys=("W",), icon="info", tip="What the rows around a close tell about its reason"),
-    Action("traffic.add_column", "Traffic", "Add a column…", "table.add_column", icon="plus", tip="Show a field, or a value inside the message, as a column", starts_group=True),
-    Action("traffic.colours", "Traffic", "Colour rules…", "table.edit_colours", icon="theme", tip="Which rows are coloured, by an ordered list of filters"),
-    Action("traffic.save_filter", "Traffic", "Save this filter…", "table.save_filter", icon="bookmark", tip="Keep the filter as a button beside the line"),
+    Action("traffic.mark_row", "Traffic/Selected row", "Mark the row, or take its mark off", "table.toggle_mark", table_keys=("M",), icon="mark", tip="Put a gold mark on the selected row"),
+    Action("traffic.comment", "Traffic/Selected row", "Comment…", "table.comment", table_keys=("C",), icon="comment", tip="Write one line about the selected row"),
+    Action("traffic.reference", "Traffic/Selected row", "Time reference", "table.toggle_reference", keys=("Ctrl+T",), icon="latency", tip="Count times from the selected row; once more, from the start"),
+    Action("traffic.explain", "Traffic/Selected row", "Why did it close?", "table.explain", table_keys=("W",), icon="info", tip="What the rows around a close tell about its reason"),
+    Action("traffic.add_column", "Traffic/Table", "Add a column…", "table.add_column", icon="plus", tip="Show a field, or a value inside the message, as a column"),
+    Action("traffic.colours", "Traffic/Table", "Colour rules…", "table.edit_colours", icon="theme", tip="Which rows are coloured, by an ordered list of filters"),
+    Action("traffic.save_filter", "Traffic/Table", "Save this filter…", "table.save_filter", icon="bookmark", tip="Keep the filter as a button beside the line"),
     Action("traffic.fold", "Traffic", "Fold runs of deltas and heartbeats", "toggle_fold", icon="fold", checked="fold", tip="One row with a count for each run", starts_group=True),
     Action("traffic.received", "Traffic/Rows", "Received", "toggle_rows", "received", icon="traffic", checked="rows:received", tip="Show what was received"),
     Action("traffic.sent", "Traffic/Rows", "Sent", "toggle_rows", "sent", icon="traffic", checked="rows:sent", tip="Show what was sent"),
@@ -173,6 +173,8 @@ _VIEW = (
         )
         for name, text in VIEWS.items()
     ),
+    Action("profile.save", "View", "Save profile…", "profiles.ask_save", icon="layout", tip="Columns, filters, colours and endpoints as a file for others and for git; it holds no tokens", starts_group=True),
+    Action("profile.open", "View", "Open profile…", "profiles.ask_open", icon="layout", tip="Read traffic as a profile says: its columns, filters, colours and endpoints"),
     Action("view.reset", "View", "Reset layout", "reset_layout", icon="layout", tip="All panels back to their first places and sizes"),
     *(
         Action(

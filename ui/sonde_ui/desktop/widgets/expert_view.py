@@ -175,7 +175,8 @@ class ExpertView(QWidget):
         if self.expert.ring is not self._workbench.ring:
             self.expert = Expert(self._workbench.ring)
             self._shown_changes = -1
-        if self.expert.waiting and not self._timer.isActive():
+        has_work = self.expert.waiting or changes.endpoint_changed  # rows may all have gone with it
+        if has_work and not self._timer.isActive():
             self._timer.start(JUDGE_EVERY_MS)
 
     def _show(self) -> None:
