@@ -170,6 +170,8 @@ class Capturing:
     async def _close(self, files: RollingWriter) -> None:
         for writer in files.writers:
             await asyncio.to_thread(writer.close)
+            if not writer.rows and not writer.failure:  # as when a capture was only looked at
+                writer.path.unlink(missing_ok=True)
         self._tell_loss(files.writers)
 
     # ------------------------------------------------------------ one file after the other
