@@ -76,13 +76,16 @@ def run(options: WindowOptions) -> int:
     loop = WindowLoop(app)
     window = MainWindow(files.settings)
     life = loop.create_task(paint_then_live(window, options, files))
+
+    def look_at_the_end() -> None:
+        if not life.done():
+            _end_without_screen()
+
+    app.aboutToQuit.connect(look_at_the_end)
     try:
         return int(loop.run_until_complete(life))
-    except RuntimeError:
-        if life.done():
-            raise
-        _end_without_screen()
     finally:
+        app.aboutToQuit.disconnect(look_at_the_end)
         gc.enable()
         window.deleteLater()
         loop.close()
@@ -90,7 +93,7 @@ def run(options: WindowOptions) -> int:
 
 
 def _end_without_screen() -> NoReturn:
-    """Qt ends the loop when the display goes, and nothing can be awaited or taken apart in order any more.
+    """Qt ends its loop when the display goes, and nothing can be awaited or taken apart in order any more.
 
     The children see the end of their pipes and go by themselves; a capture is whole up to its last commit.
     """
