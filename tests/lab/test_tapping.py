@@ -154,7 +154,7 @@ async def test_tap_comes_back_after_a_drop_and_goes_with_the_client_that_watches
         await live(seen)
         await seen.workbench.tap(user="ada", sample=0.9)
         seen.workbench.drop()
-        await seen.until(lambda: [r.op for r in seen.records()].count("tap") == 2)
+        await seen.until(lambda: [r.op for r in seen.records()].count("tap") >= 2)
         before = len(rows_of(seen, "~ada"))
         await seen.until(lambda: len(rows_of(seen, "~ada")) > before)
         seen.workbench.add_client()
