@@ -7,7 +7,7 @@ know what rows mean: folding, filters and summaries sit on top.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from sonde_lab.blocks import SEPARATOR, Block, ReadyRows
 from sonde_lab.comments import Comments
 from sonde_lab.names import Names
+from sonde_lab.numbering import Numbering
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.spool import Spool
 
 MAX_BLOCK_ROWS: Final = 4_096
 MAX_REMEMBERED_TOUCHES: Final = 4_096
-MAX_LEAPS: Final = 4_096
 MAX_WORDS: Final = 20_000  # summaries by decoders; the oldest go
 
 NAMED: Final = frozenset({"conn", "op", "channel", "protocol"})
@@ -92,7 +92,7 @@ class Ring:
         self._fronts = {name: -step * place for place, name in enumerate(_COLUMNS)}
         self._blocks: deque[Block] = deque([Block(0)])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
-        self._numbered: list[tuple[int, int]] = []  # from this id on, rows bear numbers so much higher
+        self._numbering = Numbering()
         self.touches = 0
         self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
         self._words: dict[int, str] = {}
@@ -113,7 +113,7 @@ class Ring:
         """
         first = self.next_id
         if numbers is not None and records:
-            self._take_numbers(np.array(numbers, np.int64))
+            self._numbering.take(np.array(numbers, np.int64), self.next_id, self.first_id)
         if not len(self) and records:
             self.began_at = records[0].at
         done = 0
@@ -129,7 +129,7 @@ class Ring:
         count = len(rows)
         if not len(self):
             self.began_at = float(rows.columns["at"][0])
-        self._take_numbers(rows.numbers)
+        self._numbering.take(rows.numbers, self.next_id, self.first_id)
         stored = len(rows.data) - count * len(SEPARATOR)
         self._begin_block(Block(self.next_id, rows.data))
         self._evict(count, stored)
@@ -140,17 +140,6 @@ class Ring:
         self.next_id += count
         self.stored_bytes += stored
         return range(self.next_id - count, self.next_id)
-
-    def _take_numbers(self, numbers: NDArray[np.int64]) -> None:
-        """Remember where the numbers of rows leap; beyond 4,096 leaps the last one holds."""
-        past = bisect_right(self._numbered, self.first_id, key=lambda leap: leap[0])
-        del self._numbered[: max(0, past - 1)]  # no row that is here needs them
-        leaps = np.flatnonzero(np.diff(numbers) != 1) + 1
-        for place in (0, *leaps[:MAX_LEAPS].tolist()):
-            leap = int(numbers[place]) - self.next_id - place
-            known = self._numbered[-1][1] if self._numbered else 0
-            if leap != known and len(self._numbered) < MAX_LEAPS:
-                self._numbered.append((self.next_id + place, leap))
 
     def _extend_block(self, records: Sequence[Record], begin: int) -> int:
         """Add as many rows from `begin` as fit the newest block; how many."""
@@ -236,9 +225,8 @@ class Ring:
         return slice(self.next_id - front, self.next_id - front + count)
 
     def number(self, row_id: int) -> int:
-        """What a row is called where it comes from: its id, unless it came by `extend_ready`."""
-        place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
-        return row_id + (self._numbered[place - 1][1] if place else 0)
+        """What a row is called where it comes from, from 0: its id, unless it came with a number."""
+        return self._numbering.number(row_id)
 
     def label(self, row_id: int) -> int:
         """What a person calls a row: its number, counted from 1."""
@@ -246,21 +234,18 @@ class Ring:
 
     def numbers(self, ids: range) -> NDArray[np.int64]:
         """The numbers of rows `ids`, which ascend with them."""
-        begins, leaps = zip((0, 0), *self._numbered, strict=True)
-        rows = np.arange(ids.start, ids.stop, dtype=np.int64)
-        return rows + np.array(leaps, np.int64)[np.searchsorted(begins, rows, side="right") - 1]
+        return self._numbering.numbers(ids)
 
     def id_of(self, number: int) -> int | None:
         """The id of the row that bears a number; `None` where it is not here."""
-        place = bisect_left(self.ids, number, key=self.number)
-        return self.ids[place] if place < len(self) and self.number(self.ids[place]) == number else None
+        return self._numbering.id_of(number, self.ids)
 
     def clear(self) -> None:
         """Let all rows go. Ids go on; the time begins anew."""
         self.first_id = self.next_id
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
-        self._numbered = []
+        self._numbering.clear()
         self._words = {}
         self.comments.forget_before(self.first_id)
 

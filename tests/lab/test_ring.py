@@ -165,4 +165,4 @@ def test_rows_bear_the_numbers_that_they_came_with(batches: list[list[int]], cap
     assert [(ring.number(row_id), ring.label(row_id)) for row_id in ring.ids] == [(n, n + 1) for n in kept]
     assert [ring.id_of(number) for number in kept] == list(ring.ids)
     assert ring.id_of(kept[-1] + 1) is None
-    assert len(ring._numbered) <= len(ring) + 6  # those of rows that went go with the next batch
+    assert len(ring._numbering) <= len(ring) + 6  # those of rows that went go with the next batch
