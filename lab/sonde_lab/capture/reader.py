@@ -6,17 +6,15 @@ values is shown with what can be shown, flagged `MALFORMED`. It never writes.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS, NO_JSON, Cells, json_of, text_of
+from sonde_lab.capture.opening import check_header, connected, in_words
 from sonde_lab.capture.schema import (
     APPLICATION_ID,
     MAX_PAYLOAD_BYTES,
@@ -27,7 +25,6 @@ from sonde_lab.capture.schema import (
     objects,
     refuse_version,
     select_row,
-    written_here,
 )
 from sonde_lab.capture.taken import Comment, Roster, RoundTrip, Snapshot
 from sonde_lab.comments import MAX_CHARACTERS as MAX_COMMENT
@@ -39,7 +36,7 @@ MAX_ROWS_AT_ONCE: Final = 10_000
 MAX_BYTES_AT_ONCE: Final = 64 << 20
 MAX_ADDED: Final = 1_000_000  # of comments, round trips, rosters or snapshots
 _STEPS: Final = 20_000  # of SQLite's machine between two looks at the clock
-_MAGIC: Final = b"SQLite format 3\0"
+
 _MAX_META: Final = 64
 _NAME: Final = "SELECT substr(CAST(text AS BLOB), 1, ?) FROM names WHERE id = ?"
 _FIXED: Final = (
@@ -76,8 +73,8 @@ class CaptureReader:
             CaptureUnreadable: it is no capture, a damaged one, or one of the future.
         """
         path = Path(path)
-        _check_header(path)
-        reader = cls(path, _connected(path))
+        check_header(path)
+        reader = cls(path, connected(path))
         try:
             reader._check()
         except BaseException:
@@ -336,7 +333,7 @@ class CaptureReader:
         try:
             yield
         except (sqlite3.Error, OverflowError, MemoryError, ValueError) as error:
-            raise CaptureUnreadable(f"{self.path} is damaged, or no capture: {_reason(error)}") from None
+            raise CaptureUnreadable(f"{self.path} is damaged, or no capture: {in_words(error)}") from None
 
     def _check(self) -> None:
         with self._asking():
@@ -359,66 +356,5 @@ class CaptureReader:
                 raise CaptureUnreadable(f"{self.path} holds other tables than a capture has, and is not read")
 
 
-def _check_header(path: Path) -> None:
-    """Look at a file before SQLite does; a pipe must not hang. What this process writes itself is its own."""
-    try:
-        status = os.stat(path)
-        if (status.st_dev, status.st_ino) in written_here:
-            return
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        try:
-            is_file = stat.S_ISREG(os.fstat(handle).st_mode)
-            head = os.read(handle, 100) if is_file else b""
-        finally:
-            os.close(handle)
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", "") or str(error)
-        raise CaptureUnreadable(f"{path} cannot be read: {why}") from None
-    if not is_file:
-        raise CaptureUnreadable(f"{path} is no file that can be read")
-    if not head:
-        raise CaptureUnreadable(f"{path} is empty")
-    if len(head) < 100 or not head.startswith(_MAGIC) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
-        raise CaptureUnreadable(f"{path} is no capture of Sonde")
-    refuse_version(int.from_bytes(head[60:64], "big"))
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    """Read-only. Without a `-wal` beside it the file is all there is, and SQLite leaves nothing there."""
-    for end in ("-wal", "-shm"):
-        beside = Path(f"{path}{end}")
-        if os.path.lexists(beside) and not beside.is_file():
-            raise CaptureUnreadable(f"{beside} is no file; move it away to read the capture without it")
-    uri = f"file:{quote(os.path.abspath(path))}?mode=ro"
-    alone = not os.path.lexists(f"{path}-wal")
-    try:
-        return _opened(f"{uri}&immutable=1") if alone else _opened(uri)
-    except sqlite3.OperationalError:  # the folder is read-only: what has not reached the main file is missing
-        try:
-            return _opened(f"{uri}&immutable=1")
-        except sqlite3.Error as error:
-            raise CaptureUnreadable(f"{path} cannot be opened: {_reason(error)}") from None
-    except sqlite3.Error as error:
-        raise CaptureUnreadable(f"{path} is damaged, or no capture: {_reason(error)}") from None
-
-
-def _opened(uri: str) -> sqlite3.Connection:
-    database = sqlite3.connect(uri, uri=True, isolation_level=None)
-    try:
-        database.text_factory = bytes  # what claims to be text may be anything
-        database.execute("PRAGMA trusted_schema = OFF")
-        database.execute("PRAGMA query_only = ON")
-        database.execute("PRAGMA schema_version").fetchone()  # the first look at the file
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
 def _bytes_in(cells: tuple[Any, ...]) -> int:
     return sum(len(cell) for cell in cells if isinstance(cell, bytes))
-
-
-def _reason(error: Exception) -> str:
-    said = str(error)[:160]
-    return "reading it takes too long" if said == "interrupted" else said or "not enough memory"
