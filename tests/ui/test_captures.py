@@ -13,12 +13,12 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from sonde_lab.changes import Act, GatewayState, GatewayStatus
-from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointKind, capture
+from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointKind, capture, proxy
 from sonde_lab.workbench import WorkbenchConfig
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import EMPTY
 from sonde_ui.desktop.connection_words import Shape, look_of
 from sonde_ui.desktop.endpoint_book import MAX_CAPTURES, EndpointBook
+from sonde_ui.desktop.endpoint_words import EMPTY, OF_PROXY
 from sonde_ui.desktop.widgets.status_bar import gateway_words
 from sonde_ui.desktop.widgets.status_popover import status_facts
 from sonde_ui.desktop.windows.capture_dialog import CaptureDialog
@@ -107,6 +107,20 @@ async def test_every_view_says_what_a_capture_is_not(
     assert all(piece.isVisible() for piece in pieces)
     assert not said_in(desk.views.presence, EMPTY["presence"])
     assert desk.views.composer.result.text() == ""
+
+
+def test_on_a_proxy_no_view_waits_for_a_client_of_ones_own(
+    desk: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    bench.refusals[Act.SEND] = "A proxy has no client of its own."
+    bench.endpoint = proxy("ws://127.0.0.1:9/v1/ws")
+    bench.pending.endpoint_changed = True
+    bridge.drain()
+    for name, sentence in OF_PROXY.items():
+        assert said_in(desk.views.by_name()[name], sentence), name
+    assert desk.views.composer.result.text() == bench.refusals[Act.SEND]
+    assert not desk.top_bar.players.isVisible()
+    assert desk.top_bar.mark.isVisible()
 
 
 async def test_a_capture_is_read_from_its_first_row_and_live_traffic_is_followed_again(

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 from sonde_lab.changes import Changes, Throughput
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import sentence
+from sonde_ui.desktop.endpoint_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.plots.marks import Marks
 from sonde_ui.desktop.plots.series import RttSeries, scale_step

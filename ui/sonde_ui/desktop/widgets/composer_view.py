@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 from sonde_lab.changes import Act, Changes
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import is_capture
+from sonde_ui.desktop.endpoint_words import has_clients
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.composition import Check, History, check, templates
 from sonde_ui.desktop.models.plain import one_line
@@ -167,8 +167,8 @@ class ComposerView(QWidget):
         if changes.clients is not None or changes.is_fresh_start:
             self._name_sender()
         if changes.endpoint_changed:
-            is_of_then = is_capture(self._workbench.endpoint)
-            self._say((self._workbench.can(Act.SEND) or "") if is_of_then else "", "dim")
+            why_not = "" if has_clients(self._workbench.endpoint) else self._workbench.can(Act.SEND)
+            self._say(why_not or "", "dim")
         if changes.sent_types is not None:
             self._types = changes.sent_types
         rooms = [name for name in changes.documents if name.startswith("room:")]

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStackedLayou
 from sonde_lab.changes import Act, Changes, GatewayState, GatewayStatus
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import EMPTY, is_capture
+from sonde_ui.desktop.endpoint_words import EMPTY, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.connections_model import LINK, ConnectionsModel, Link
 from sonde_ui.desktop.widgets.connections_delegate import ConnectionsDelegate, tap_place

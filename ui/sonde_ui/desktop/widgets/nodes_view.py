@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QListView, QMenu, QStackedLayou
 from sonde_lab.changes import Act, Changes, FleetRow
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import sentence
+from sonde_ui.desktop.endpoint_words import sentence
 from sonde_ui.desktop.models.connections_model import is_monitor
 from sonde_ui.desktop.models.nodes_model import NODE, NodesModel
 from sonde_ui.desktop.tasks import Tasks

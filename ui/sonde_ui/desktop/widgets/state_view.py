@@ -15,7 +15,7 @@ from sonde_lab.changes import Changes, Document
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import sentence
+from sonde_ui.desktop.endpoint_words import sentence
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import font_ui

@@ -85,7 +85,7 @@ class StatusBar(QWidget):
             evicted = self._workbench.ring.evicted
             self.kept.setText(f"{figures.count(evicted)} oldest rows let go" if evicted else "")
         if changes.capture is not None:
-            self.capture.setText(capture_words(changes.capture))
+            self.capture.setText(endpoint_words(changes.capture))
             self.capture.setToolTip(capture_tip(changes.capture))
         if changes.gateway_changed or not self._gateway_text:
             self._gateway_text = gateway_words(changes.gateway)
@@ -97,7 +97,7 @@ class StatusBar(QWidget):
         self.gateway.setText(self._gateway_text)
 
 
-def capture_words(capture: CaptureStatus) -> str:
+def endpoint_words(capture: CaptureStatus) -> str:
     """The file that is written, how much is in it and what is not."""
     if not capture.path:
         return ""
@@ -114,7 +114,7 @@ def capture_tip(capture: CaptureStatus) -> str:
         return ""
     left_out = f"{figures.count(capture.left_out)} comments, rosters or documents are not in it: too large, or too many"
     return tool_tip(
-        f"{capture_words(capture)}\n"
+        f"{endpoint_words(capture)}\n"
         f"{left_out + chr(10) if capture.left_out else ''}"
         f"Every row goes to {capture.path}, with all that was sent, tokens in messages too. Only you can read the file.\n"
         f"Of such files, {CaptureLimits().kept_in_words} are kept. Save the capture (Ctrl+S) to keep it for good, or turn "

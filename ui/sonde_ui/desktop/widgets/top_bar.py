@@ -12,7 +12,7 @@ from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.actions import ACTIONS
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import is_capture
+from sonde_ui.desktop.endpoint_words import has_clients, is_capture
 from sonde_ui.desktop.theme import GRID, font_ui, icon, themes
 from sonde_ui.desktop.widgets.action_button import ActionButton
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
@@ -47,7 +47,8 @@ class TopBar(QWidget):
         self.players = ActionButton(actions["players.toggle"], text="Players", icon=True)
         self.theme = ActionButton(actions["view.next_theme"], text="", icon=True)
         self.mark = ActionButton(actions["traffic.mark"], icon=True)
-        self._of_a_connection = (self.toggle, self.acts, self.players, self.mark, identity)
+        self._of_a_connection = (self.toggle, self.acts, self.mark)
+        self._of_own_clients = (self.players, identity)
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
         row.setSpacing(2 * GRID)
@@ -79,8 +80,11 @@ class TopBar(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed:
             self.combo.show_endpoint(self._workbench.endpoint)
+            endpoint = self._workbench.endpoint
             for piece in self._of_a_connection:
-                piece.setVisible(not is_capture(self._workbench.endpoint))
+                piece.setVisible(not is_capture(endpoint))
+            for piece in self._of_own_clients:
+                piece.setVisible(has_clients(endpoint))
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
             self._show_toggle(status)

@@ -22,7 +22,7 @@ from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
-from sonde_ui.desktop.capture_words import NO_ROWS, is_capture
+from sonde_ui.desktop.endpoint_words import NO_ROWS, is_capture
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
 from sonde_ui.desktop.models.timing import StepMode, TimeMode

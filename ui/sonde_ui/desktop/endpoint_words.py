@@ -1,4 +1,4 @@
-"""What views say while a capture is open: there is traffic of then, and nothing that lives.
+"""What views say at endpoints without a client of our own: a capture has traffic of then, a proxy that of others.
 
 Owns the sentences. It looks at nothing but the endpoint.
 """
@@ -21,6 +21,15 @@ EMPTY: Final = MappingProxyType(
     }
 )
 
+OF_PROXY: Final = MappingProxyType(
+    {
+        "nodes": "A proxy knows no nodes.",
+        "presence": "A proxy is in no room, so nobody is known here. What passes is in the traffic.",
+        "latency": "A proxy measures nothing of its own. Round trips of what passes are in the column RTT / Ack.",
+        "state": "A proxy keeps no state. What passes is in the traffic.",
+    }
+)
+
 NO_ROWS: Final = MappingProxyType(
     {
         GatewayState.STARTING: "The capture is being read.",
@@ -35,6 +44,15 @@ def is_capture(endpoint: Endpoint | None) -> bool:
     return endpoint is not None and endpoint.kind is EndpointKind.CAPTURE
 
 
+def has_clients(endpoint: Endpoint | None) -> bool:
+    """Whether clients of our own live there, with a name and something to send."""
+    return endpoint is None or endpoint.kind not in _OF_OTHERS
+
+
 def sentence(view: str, endpoint: Endpoint | None, otherwise: str) -> str:
     """What an empty view says."""
-    return EMPTY[view] if is_capture(endpoint) else otherwise
+    said = None if endpoint is None else _OF_OTHERS.get(endpoint.kind)
+    return otherwise if said is None else said[view]
+
+
+_OF_OTHERS: Final = MappingProxyType({EndpointKind.CAPTURE: EMPTY, EndpointKind.PROXY: OF_PROXY})
