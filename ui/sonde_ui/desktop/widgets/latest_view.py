@@ -41,7 +41,7 @@ WIDTHS: Final = {
     Field.AGE: 68,
     Field.SIZE: 76,
 }
-LEAVE_OUT: Final = (Field.SIZE, Field.AGE, Field.CONNECTION, Field.COUNT, Field.RATE)  # in this order
+LEAVE_OUT: Final = (Field.SIZE, Field.AGE, Field.COUNT, Field.CONNECTION, Field.RATE)  # in this order
 SUMMARY_ROOM: Final = 200
 FIRST_DOWN: Final = frozenset({Field.COUNT, Field.RATE, Field.SIZE})  # the largest is asked for first
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
