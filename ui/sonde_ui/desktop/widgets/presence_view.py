@@ -52,6 +52,7 @@ class PresenceView(QWidget):
         self._channel = ""
         self._own_session: str | None = None
         self.model = PresenceModel(self)
+        self.rooms = QComboBox()  # made in the order in which Tab goes
         self.search = SearchBox("Search people")
         self.grouping = chip(
             "By status",
@@ -59,7 +60,6 @@ class PresenceView(QWidget):
             tip="Reconnecting first, then online, busy, away",
             checked=False,
         )
-        self.rooms = QComboBox()
         self.list = QListView()
         self._empty = EmptyState("person", "")
         self._lay_out()
