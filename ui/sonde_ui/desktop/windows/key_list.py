@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_ui.desktop.actions import ACTIONS, MENUS, Action, keys_of
-from sonde_ui.desktop.theme import GRID, font_data, font_title, font_ui
+from sonde_ui.desktop.theme import GRID, font_data, font_title, font_ui, themes
 from sonde_ui.desktop.widgets.popover import Popover
 from sonde_ui.desktop.windows.palette import shown_key
 
@@ -45,7 +45,7 @@ class KeyList(Popover):
 
     def open(self) -> None:
         """Show the card, as high as the window allows."""
-        needed = self._shown.sizeHint().height() + 2 * _EDGE
+        needed = self._shown.sizeHint().height() + 2 * (_EDGE + themes.current().line_px)
         self.setFixedHeight(min(needed, self.window().height() - 96))
         self.open_centred(top=48)
 
