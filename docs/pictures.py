@@ -1,10 +1,11 @@
-"""Renders `docs/images/` from the real window with a live gateway: every perspective, and a cluster, in both themes.
+"""Renders `docs/images/` from the real window, in both themes: every perspective with a live gateway, a cluster, a capture.
 
 Run by `make pictures`. Starts a virtual screen of its own when there is none.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
@@ -14,12 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sonde_lab.endpoints import EMBEDDED
+from sonde_lab.workbench import Workbench, WorkbenchConfig
+
 IMAGES = Path(__file__).resolve().parent / "images"
+PROFILE = Path(__file__).resolve().parent / "examples" / "arena-profile.toml"
 PICTURES = {  # name: perspective and further arguments
     "inspect": ("inspect",),
     "break": ("break",),
     "watch": ("watch",),
     "cluster": ("break", "--cluster"),
+    "capture": ("inspect", "--profile", str(PROFILE), "--open"),  # and the file
 }
 THEMES = ("dark", "light")
 
@@ -48,10 +54,26 @@ def screen() -> Iterator[dict[str, str]]:
         server.wait(10)
 
 
-def render(name: str, theme: str, after: str, environment: dict[str, str]) -> None:
+async def live_through(folder: Path) -> None:
+    """Half a minute of a live arena in which connections drop and a command is refused, into a capture."""
+    workbench = Workbench(WorkbenchConfig(captures=folder))
+    await workbench.set_capture(True)
+    await workbench.open(EMBEDDED)
+    for act in (workbench.add_client, lambda: workbench.drop("you2"), workbench.drop):
+        await asyncio.sleep(6)
+        act()
+    await asyncio.sleep(2)
+    await workbench.send('{"op": "publish", "ch": "room:nowhere!", "type": "shout", "d": 1}')
+    workbench.comment(workbench.mark("here it began"), "both come back by themselves")
+    await asyncio.sleep(6)
+    await workbench.close()
+
+
+def render(name: str, theme: str, after: str, environment: dict[str, str], capture: Path) -> None:
     """One picture, from a first start in an empty data folder, so that no remembered layout shows."""
     target = IMAGES / f"{name}-{theme}.png"
     perspective, *further = PICTURES[name]
+    further += [str(capture)] if further[-1:] == ["--open"] else []
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [
@@ -71,10 +93,12 @@ def main() -> None:
     """All pictures, one after another; `--after 20s` lets more happen before each."""
     after = sys.argv[sys.argv.index("--after") + 1] if "--after" in sys.argv else "20s"
     IMAGES.mkdir(exist_ok=True)
-    with screen() as environment:
+    with tempfile.TemporaryDirectory() as folder, screen() as environment:
+        asyncio.run(live_through(Path(folder)))
+        capture = next(Path(folder).glob("*.sonde"))
         for name in PICTURES:
             for theme in THEMES:
-                render(name, theme, after, environment)
+                render(name, theme, after, environment, capture)
 
 
 if __name__ == "__main__":

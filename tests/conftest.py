@@ -12,12 +12,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from support.processes import GatewayProcess, running_gateway, wait_until_gone
 from support.servers import shared_pids
 
 if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
+
+
+settings.register_profile("sonde", deadline=None)  # time belongs to benchmarks: a busy machine is no failure
+settings.load_profile("sonde")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

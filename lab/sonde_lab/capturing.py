@@ -117,14 +117,14 @@ class Capturing:
         if found:
             self._notify("capture_left", *_left_in_words(found), Severity.WARNING)
 
-    def take(self, now: float, changes: Changes | None = None, conn: str = "") -> CaptureStatus | None:
+    def take(self, now: float, changes: Changes | None = None) -> CaptureStatus | None:
         """Hand on what else a batch tells; what is known of the capture, where that has changed (once a second)."""
         files = self._files
         if files is not None and any(writer.failure for writer in files.writers):
             self._give_up(files)
             files = None
         if changes is not None:
-            self._sampler.take(changes, now, conn, None if files is None else files.give)
+            self._sampler.take(changes, now, None if files is None else files.give)
         status = CaptureStatus() if files is None else self._status(files.current)
         is_due = status.path != self._told.path or now - self._told_at >= TELL_EVERY_S
         if status == self._told or not is_due:
@@ -170,6 +170,8 @@ class Capturing:
     async def _close(self, files: RollingWriter) -> None:
         for writer in files.writers:
             await asyncio.to_thread(writer.close)
+            if not writer.rows and not writer.failure:  # as when a capture was only looked at
+                writer.path.unlink(missing_ok=True)
         self._tell_loss(files.writers)
 
     # ------------------------------------------------------------ one file after the other
@@ -259,13 +261,11 @@ def _discard(making: asyncio.Future[CaptureWriter]) -> None:
 
 def _left_in_words(found: Sequence[Leftover]) -> tuple[str, str, str]:
     """Title, detail and advice about what earlier runs left behind, the newest first."""
-    newest = found[0]
-    clock = time.strftime(
-        "%H:%M:%S" if time.time() - newest.last_wall < 64_800 else "%Y-%m-%d %H:%M:%S",
-        time.localtime(newest.last_wall),
-    )
-    detail = f"Its capture holds {newest.rows:,} rows up to {clock}."
-    if len(found) > 1:
-        detail += f" {len(found) - 1:,} more captures were not closed."
+    newest, more = found[0], len(found) - 1
+    is_recent = time.time() - newest.last_wall < 64_800
+    clock = time.strftime("%H:%M:%S" if is_recent else "%Y-%m-%d %H:%M:%S", time.localtime(newest.last_wall))
+    detail = f"Its capture holds {newest.rows:,} {'row' if newest.rows == 1 else 'rows'} up to {clock}."
+    if more:
+        detail += f" {more:,} more {'capture was' if more == 1 else 'captures were'} not closed."
     mended = "It is whole" if all(each.repaired for each in found) else "Keep its -wal file beside it"
     return "The last run ended without closing", detail, f"{mended}: {newest.path}"

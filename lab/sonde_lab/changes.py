@@ -232,6 +232,9 @@ class Changes:
     presence: dict[str, tuple[Member, ...]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
     rtt: list[RttSample] = field(default_factory=list)
+    measured: dict[str, list[RttSample]] = field(
+        default_factory=dict
+    )  # of every own client, each sample once
     throughput: Throughput | None = None
     notices: list[Notice] = field(default_factory=list)
     promises: Promises = field(default_factory=Promises)

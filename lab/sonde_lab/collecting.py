@@ -142,6 +142,8 @@ class Collector:
             batch, rtt = watch.client.store.take_batch(), watch.take_rtt()
             if batch.status is not None or rtt:
                 changes.statuses[watch.conn] = watch.client.status
+            if rtt:
+                changes.measured[watch.conn] = rtt
             if watch is monitor:
                 sessions_changed |= monitoring.SESSIONS in batch.documents
                 self._fleet_changed |= monitoring.NODES in batch.documents

@@ -7,11 +7,8 @@ defaults are used and the file stays as it is. Pasted tokens are never written.
 from __future__ import annotations
 
 import enum
-import json
 import os
-import re
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,10 +16,11 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from sonde_lab import toml_text
 from sonde_lab.proxy_head import parse_listen, parse_upstream
+from sonde_lab.toml_text import TomlUnreadable, line_of, quoted
 from sonde_protocol.errors import SondeError, excerpt
 
-MAX_FILE_BYTES: Final = 1 << 20
 MAX_ENDPOINTS: Final = 200
 MAX_TEXT: Final = 2_048
 _KEYS: Final = frozenset({"kind", "name", "url", "token", "production"})
@@ -32,7 +30,6 @@ _TOKEN_KEYS: Final = {
     "command": frozenset({"kind", "argv"}),
     "url": frozenset({"kind", "url", "method"}),
 }
-_HEADER: Final = re.compile(r"^\s*\[\[\s*endpoint\s*\]\]")
 _SECRET_PARAMETERS: Final = ("token=", "access_token=")
 
 
@@ -213,22 +210,15 @@ def load(path: Path | None = None) -> LoadedEndpoints:
     """Read the file; without one there are our own alone. Never raises for what is in it."""
     path = path or default_path()
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            return _refused(path, 0, "it is larger than 1 MiB, so it is no list of endpoints")
-        text = path.read_bytes().decode("utf-8")
-        table = tomllib.loads(text)
+        file = toml_text.read(path)
     except FileNotFoundError:
         return LoadedEndpoints(OWN)
-    except OSError as error:
-        return _refused(path, 0, f"it cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError as error:
-        return _refused(path, error.object[: error.start].count(b"\n") + 1, "it is not UTF-8")
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        return _refused(path, _line_of_error(str(error), text), f"no valid TOML: {excerpt(str(error), 160)}")
+    except TomlUnreadable as error:
+        return _refused(path, error.line, str(error))
     try:
-        return LoadedEndpoints((*OWN, *_endpoints(table)))
+        return LoadedEndpoints((*OWN, *_endpoints(file.table)))
     except EndpointInvalid as error:
-        return _refused(path, _line_of_key(text, error.index, error.key), str(error))
+        return _refused(path, line_of(file.text, "endpoint", error.index, error.key), str(error))
 
 
 def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
@@ -239,7 +229,7 @@ def save(endpoints: Iterable[Endpoint], path: Path | None = None) -> None:
     """
     path = path or default_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables = [_table(endpoint) for endpoint in endpoints if endpoint.kind in SAVED]
+    tables = [table_text(endpoint) for endpoint in endpoints if endpoint.kind in SAVED]
     text = "# Sonde's endpoints. Pasted tokens are not kept here.\n\n" + "\n".join(tables)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -263,6 +253,15 @@ def _endpoints(table: Mapping[str, Any]) -> list[Endpoint]:
         raise EndpointInvalid(
             f"'endpoint' must be at most {MAX_ENDPOINTS} [[endpoint]] tables", "endpoint", -1
         )
+    return from_tables(entries)
+
+
+def from_tables(entries: Sequence[Any]) -> list[Endpoint]:
+    """Endpoints of `[[endpoint]]` tables, as a file of endpoints or a profile has them.
+
+    Raises:
+        EndpointInvalid: one of them cannot be used; `index` says which.
+    """
     made: list[Endpoint] = []
     for index, entry in enumerate(entries):
         try:
@@ -367,40 +366,21 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     return value.strip()
 
 
-def _line_of_error(message: str, text: str) -> int:
-    named = re.search(r"at line (\d+)", message)
-    return int(named[1]) if named else text.count("\n") + 1
-
-
-def _line_of_key(text: str, index: int, key: str) -> int:
-    """The line of `key` in the table number `index` (-1: before any), or of the table's header."""
-    current, header = -1, 0
-    wanted = re.compile(
-        rf"^\s*(?:\[\s*endpoint\s*\.\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]|[{{,]\s*{re.escape(key)}\s*="
-    )
-    for number, line in enumerate(text.splitlines(), 1):
-        if _HEADER.match(line):
-            current += 1
-            header = number if current == index else header
-        elif current == index and key and wanted.search(line):
-            return number
-    return header
-
-
-def _table(endpoint: Endpoint) -> str:
+def table_text(endpoint: Endpoint) -> str:
+    """An endpoint as a `[[endpoint]]` table; a pasted token is not in it."""
     if endpoint.kind is EndpointKind.PROXY:
         return _proxy_table(endpoint)
-    lines = ["[[endpoint]]", f"name = {_quoted(endpoint.name)}", f"url = {_quoted(endpoint.url)}"]
+    lines = ["[[endpoint]]", f"name = {quoted(endpoint.name)}", f"url = {quoted(endpoint.url)}"]
     if endpoint.production:
         lines.append("production = true")
     source = endpoint.token
-    parts = [f"kind = {_quoted(source.kind.value)}"]
+    parts = [f"kind = {quoted(source.kind.value)}"]
     if source.kind is TokenKind.COMMAND:
-        parts.append(f"argv = [{', '.join(map(_quoted, source.argv))}]")
+        parts.append(f"argv = [{', '.join(map(quoted, source.argv))}]")
     elif source.kind is TokenKind.URL:
-        parts += [f"url = {_quoted(source.value)}", f"method = {_quoted(source.method)}"]
+        parts += [f"url = {quoted(source.value)}", f"method = {quoted(source.method)}"]
     elif source.kind is TokenKind.EMBEDDED:
-        parts = [f"kind = {_quoted(TokenKind.PASTE.value)}"]
+        parts = [f"kind = {quoted(TokenKind.PASTE.value)}"]
     lines.append(f"token = {{ {', '.join(parts)} }}")
     return "\n".join(lines) + "\n"
 
@@ -408,10 +388,5 @@ def _table(endpoint: Endpoint) -> str:
 def _proxy_table(endpoint: Endpoint) -> str:
     texts = {"kind": "proxy", "name": endpoint.name, "upstream": endpoint.upstream, "listen": endpoint.listen}
     flags = {"insecure": endpoint.insecure, "rewrite_host": endpoint.rewrite_host}
-    lines = ["[[endpoint]]", *(f"{key} = {_quoted(value)}" for key, value in texts.items())]
+    lines = ["[[endpoint]]", *(f"{key} = {quoted(value)}" for key, value in texts.items())]
     return "\n".join((*lines, *(f"{key} = true" for key, value in flags.items() if value))) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

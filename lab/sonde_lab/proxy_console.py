@@ -113,7 +113,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
         with CaptureReader.open(path) as reader:
             first, left = reader.first_id, limit
             while left and (rows := reader.rows_from(first, _LINES_AT_ONCE)):
-                shown = lines.of([record for _, record in rows], wanted)[:left]
+                shown = lines.of(rows, wanted)[:left]
                 _write("".join(line + "\n" for line in shown))
                 first, left = rows[-1][0] + 1, left - len(shown)
     except FilterError as error:
@@ -198,12 +198,9 @@ class RowLines:
             for row_id in range(self._next_id, min(self._log.ring.next_id, self._next_id + limit)):
                 await self.decoders.read(row_id)
 
-    def of(self, records: list[Record], wanted: Filter) -> list[str]:
-        """Lines of those rows from elsewhere that a filter means."""
-        for record in records:
-            self._log.add(record)
-        self._log.flush()
-        ids = range(self._next_id, self._log.ring.next_id)
+    def of(self, rows: list[tuple[int, Record]], wanted: Filter) -> list[str]:
+        """Lines of those rows of a file, each with its number, that a filter means."""
+        ids = self._log.ring.extend([record for _, record in rows], [number for number, _ in rows])
         self._next_id = ids.stop
         matching = wanted.matching(self._log.ring, ids)
         return [self._line(row_id) for row_id, matches in zip(ids, matching.tolist(), strict=True) if matches]

@@ -106,9 +106,14 @@ class Ring:
         """Add one row; its id."""
         return self.extend((record,)).start
 
-    def extend(self, records: Sequence[Record]) -> range:
-        """Add rows; their ids. More rows than the ring holds leave only the newest."""
+    def extend(self, records: Sequence[Record], numbers: Sequence[int] | None = None) -> range:
+        """Add rows; their ids. More rows than the ring holds leave only the newest.
+
+        `numbers`: what rows are called where they come from, ascending; else they go on from the row before.
+        """
         first = self.next_id
+        if numbers is not None and records:
+            self._take_numbers(np.array(numbers, np.int64))
         if not len(self) and records:
             self.began_at = records[0].at
         done = 0
@@ -138,6 +143,8 @@ class Ring:
 
     def _take_numbers(self, numbers: NDArray[np.int64]) -> None:
         """Remember where the numbers of rows leap; beyond 4,096 leaps the last one holds."""
+        past = bisect_right(self._numbered, self.first_id, key=lambda leap: leap[0])
+        del self._numbered[: max(0, past - 1)]  # no row that is here needs them
         leaps = np.flatnonzero(np.diff(numbers) != 1) + 1
         for place in (0, *leaps[:MAX_LEAPS].tolist()):
             leap = int(numbers[place]) - self.next_id - place
@@ -232,6 +239,10 @@ class Ring:
         """What a row is called where it comes from: its id, unless it came by `extend_ready`."""
         place = bisect_right(self._numbered, row_id, key=lambda leap: leap[0])
         return row_id + (self._numbered[place - 1][1] if place else 0)
+
+    def label(self, row_id: int) -> int:
+        """What a person calls a row: its number, counted from 1."""
+        return self.number(row_id) + 1
 
     def numbers(self, ids: range) -> NDArray[np.int64]:
         """The numbers of rows `ids`, which ascend with them."""

@@ -185,7 +185,7 @@ class Viewing:
         ring = self._log.ring
         if not len(ring):
             return "no rows"
-        return f"rows {ring.number(ring.first_id) + 1:,} to {ring.number(ring.next_id - 1) + 1:,}"
+        return f"rows {ring.label(ring.first_id):,} to {ring.label(ring.next_id - 1):,}"
 
 
 def _rows(count: int) -> str:

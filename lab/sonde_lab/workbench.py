@@ -183,7 +183,7 @@ class Workbench(Acting):
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
-        changes.capture = self._capturing.take(self._now(), changes, self.current)
+        changes.capture = self._capturing.take(self._now(), changes)
         self.decoders.take_rows()
         return changes
 

@@ -177,7 +177,7 @@ async def test_what_a_run_left_is_one_notice_with_its_rows_and_its_place(
     ((_, title, detail, advice, severity),) = notices
     assert title == "The last run ended without closing"
     assert detail.startswith("Its capture holds 12,345 rows up to 19")
-    assert detail.endswith(". 1 more captures were not closed.")
+    assert detail.endswith(". 1 more capture was not closed.")
     assert (advice, severity) == (f"It is whole: {tmp_path / 'b.sonde'}", Severity.WARNING)
 
 

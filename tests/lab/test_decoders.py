@@ -357,6 +357,36 @@ def test_only_an_agreed_subprotocol_binds_a_connection_to_sonde() -> None:
     assert not chooser(agreed="graphql-transport-ws").speaks_sonde
 
 
+def heard(made: Chooser, *messages: bytes | str, direction: Direction = IN) -> list[tuple[str, str, int]]:
+    """Type, channel and number of each: text is a text message, bytes are a binary one."""
+    read = [
+        made.decode(each.encode() if isinstance(each, str) else each, isinstance(each, bytes), direction)
+        for each in messages
+    ]
+    return [(decoded.op, decoded.channel, decoded.command) for decoded in read]
+
+
+PLACED = '{"_placeholder":true,"num":0}'
+
+
+def test_attachments_are_of_their_event_though_a_heartbeat_comes_between() -> None:
+    told = heard(chooser(SOCKET_IO), f'452-/maps,7["load",{PLACED}]', b"one", "2", b"two", b"three")
+    event = ("load", "/maps", 7)
+    assert told == [event, event, ("ping", "", -1), event, ("attachment", "", -1)]
+
+
+def test_an_event_without_all_its_attachments_leaves_none_of_the_next() -> None:
+    told = heard(chooser(SOCKET_IO), f'452-["a",{PLACED}]', b"one", '42["b"]', b"two")
+    assert [op for op, _, _ in told] == ["a", "a", "b", "attachment"]
+
+
+def test_each_direction_has_its_own_attachments() -> None:
+    made = chooser(SOCKET_IO)
+    heard(made, f'451-["asked",{PLACED}]', direction=OUT)
+    assert heard(made, f"461-3[{PLACED}]", b"in") == [("binary_ack", "", 3)] * 2
+    assert heard(made, b"out", direction=OUT) == [("asked", "", -1)]
+
+
 # ------------------------------------------------------------ rows
 
 

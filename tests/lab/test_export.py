@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.export import har_out
 from sonde_lab.export.console import convert
 from sonde_lab.export.exporting import Export, run
@@ -82,6 +83,21 @@ def test_a_filter_means_the_same_in_every_format(
     assert convert(captured_session, out, "has:control") == 0
     assert capsys.readouterr().err.startswith("2 rows, ")
     assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_filter_by_number_means_the_number_that_the_row_has_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "late.sonde"
+    writer = CaptureWriter(path)
+    writer.on_rows(900, [row(f"op{n}") for n in range(3)])
+    writer.on_rows(950, [row("after")])
+    writer.close()
+    assert convert(path, tmp_path / "some.jsonl", "row:902..951") == 0
+    found = [json.loads(line) for line in (tmp_path / "some.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(each["id"], each["op"]) for each in found if "op" in each] == [
+        (901, "op1"),
+        (902, "op2"),
+        (950, "after"),
+    ]
 
 
 def test_the_har_names_the_socket_although_the_filter_does_not_mean_its_upgrade(

@@ -56,7 +56,7 @@ async def test_what_a_client_was_told_before_it_became_current_arrives_whole() -
         assert changes.documents[ROOM].paths == ()
         assert changes.sent_types is not None
         assert changes.earlier_throughput
-        assert changes.rtt
+        assert len(changes.rtt) > len(changes.measured.get("you2", ()))  # these come once only
         assert not seen.workbench.take_changes().current_changed
 
 

@@ -329,6 +329,15 @@ async def test_sondes_own_frames_are_left_to_sonde(bench: Bench, tmp_path: Path)
     assert await bench.own.read(2) is None
 
 
+async def test_rows_of_sondes_own_protocol_keep_their_names(bench: Bench, tmp_path: Path) -> None:
+    code = "subprotocols = ['sonde.v1.json']\ndef decode(p, i):\n    return {'op': 'x', 'channel': 'y', 'summary': 'z'}\n"
+    bench.own.use(named_file(written(tmp_path, "own", code)))
+    bench.ring.extend([*handshake("sonde.v1.json"), row("delta", conn="p1", channel="room:arena")])
+    assert await bench.own.read(2) is not None
+    assert (bench.ring.text("op", 2), bench.ring.text("channel", 2)) == ("delta", "room:arena")
+    assert bench.ring.words(2) == "z"
+
+
 async def test_nothing_of_a_folder_runs_before_a_person_has_allowed_it(bench: Bench, tmp_path: Path) -> None:
     trace = tmp_path / "ran"
     code = f"open({str(trace)!r}, 'w').close()\ndef decode(p, i):\n    return 1\n"
@@ -354,11 +363,30 @@ async def test_nothing_of_a_folder_runs_before_a_person_has_allowed_it(bench: Be
     assert bench.own.allowed == set()
 
 
+async def test_a_file_that_changes_before_it_is_started_does_not_run(bench: Bench, tmp_path: Path) -> None:
+    trace = tmp_path / "ran"
+    path = written(tmp_path, "own", "def decode(p, i):\n    return 1\n")
+    bench.own.use(named_file(path))
+    path.write_text(f"open({str(trace)!r}, 'w')\ndef decode(p, i):\n    return 2\n", encoding="utf-8")
+    bench.ring.append(message(b"x"))
+    assert await bench.own.read(0) is None
+    assert "has changed since it was allowed" in bench.told[0][2]
+    assert not trace.exists()
+    (listed,) = bench.own.listed()
+    assert listed.words == "Changed since it was allowed: allow it again"
+    bench.own.allow(listed.source)
+    assert (await bench.own.read(0) or Answer()).value == 2
+    assert bench.own.allowed == set()  # it was named for this run, and is not remembered
+
+
 async def test_a_full_queue_drops_the_oldest_and_says_so_once(bench: Bench, tmp_path: Path) -> None:
     bench.own.use(named_file(written(tmp_path, "tanks", TANKS)))
     bench.ring.extend([message(b"T\x01\x07")] * (MAX_QUEUED + 10))
     bench.own.take_rows()
     assert bench.own.skipped == 10
+    bench.ring.extend([message(b"T\x01\x07")] * 3 * MAX_QUEUED)  # as when a capture is opened
+    bench.own.take_rows()
+    assert (bench.own.skipped, len(bench.own._queue)) == (10 + 3 * MAX_QUEUED, MAX_QUEUED)
     assert [words[0] for words in bench.told] == ["decoders_behind"]
 
 
@@ -372,3 +400,25 @@ def test_what_is_no_decoder_is_refused_or_left_out(tmp_path: Path) -> None:
     assert in_folder(tmp_path) == []
     assert in_folder(tmp_path / "nothing") == []
     assert isinstance(installed(), list)
+
+
+async def test_an_installed_package_offers_a_decoder_that_runs_after_it_was_allowed(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = tmp_path / "packages"
+    about = packages / "cards-1.2.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: cards\nVersion: 1.2\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[sonde.decoders]\ncards = cards_game:Cards\n", encoding="utf-8")
+    code = "class Cards:\n    def decode(p, i):\n        return {'op': 'deal', 'value': p[0]}\n"
+    (packages / "cards_game.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(packages)
+    monkeypatch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
+    (listed,) = bench.own.listed()
+    assert (listed.source.name, listed.source.where) == ("cards", "package cards 1.2")
+    assert not listed.is_allowed
+    bench.own.allow(listed.source)
+    bench.ring.append(message(b"\x05"))
+    answer = await bench.own.read(0)
+    assert answer is not None
+    assert (answer.op, answer.value) == ("deal", 5)

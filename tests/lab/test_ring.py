@@ -146,3 +146,23 @@ def test_names_end_at_their_limit_and_cut_long_texts() -> None:
     assert long.text(long.intern("x" * 500)) == "x" * 128
     assert long.intern("x" * 400) == long.intern("x" * 500)
     assert long.number("nobody") is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=6), min_size=1, max_size=12), st.integers(4, 40)
+)
+def test_rows_bear_the_numbers_that_they_came_with(batches: list[list[int]], capacity: int) -> None:
+    ring = Ring(capacity)
+    numbers: list[int] = []
+    for steps in batches:
+        begin = numbers[-1] if numbers else 100
+        some = [begin + sum(steps[: place + 1]) for place in range(len(steps))]
+        ring.extend([row() for _ in some], some)
+        numbers += some
+    kept = numbers[-len(ring) :]
+    assert ring.numbers(ring.ids).tolist() == kept
+    assert [(ring.number(row_id), ring.label(row_id)) for row_id in ring.ids] == [(n, n + 1) for n in kept]
+    assert [ring.id_of(number) for number in kept] == list(ring.ids)
+    assert ring.id_of(kept[-1] + 1) is None
+    assert len(ring._numbered) <= len(ring) + 6  # those of rows that went go with the next batch

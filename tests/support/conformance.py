@@ -27,6 +27,9 @@ from support.proxied import tcp_server, until
 CHUNK = 64 * 1024
 LARGEST = 32 << 20
 AT_ONCE = 8
+Passed = Counter[
+    tuple[tuple[int, str], tuple[int, str]]
+]  # size and SHA-256 of what each sent and was answered
 Run = Callable[[list[str]], Awaitable["dict[str, Verdict]"]]
 
 
@@ -108,7 +111,7 @@ class Tap:
         self.change = change
         self._streams: list[tuple[Stream, Stream]] = []
 
-    async def passed(self) -> Counter[tuple[tuple[int, str], tuple[int, str]]]:
+    async def passed(self) -> Passed:
         """Once all connections have ended: size and SHA-256 of what each sent, and of what it was answered."""
         await until(lambda: not self.open)
         return Counter((out.told(), in_.told()) for out, in_ in self._streams)

@@ -38,6 +38,7 @@ async def test_the_keys_ask_where_to_and_propose_a_name_that_is_never_tidied_awa
     QTest.keyClick(desk.window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     (dialog,) = (each for each in QApplication.topLevelWidgets() if isinstance(each, QFileDialog))
     assert dialog.isVisible()
+    assert dialog.parent() is desk.window
     assert not dialog.testOption(QFileDialog.Option.DontConfirmOverwrite)
     proposed = Path(dialog.selectedFiles()[0]).name
     assert proposed.endswith(".sonde")

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from sonde_lab.endpoints import capture, proxy
-from sonde_ui import cli
+from sonde_ui import cli, cli_options
 from sonde_ui.desktop import app as window_app
 from sonde_ui.desktop.app import WindowOptions
 
@@ -104,13 +104,13 @@ def test_what_is_wrong_is_said_on_standard_error_with_exit_code_two(
 
 @pytest.mark.parametrize(("text", "value"), [("8s", 8.0), ("500ms", 0.5), ("2m", 120.0), ("1.5", 1.5)])
 def test_durations_are_read(text: str, value: float) -> None:
-    assert cli.seconds(text) == value
+    assert cli_options.seconds(text) == value
 
 
 def test_sizes_are_read() -> None:
-    assert cli.pixels("1440x900") == (1440, 900)
+    assert cli_options.pixels("1440x900") == (1440, 900)
     with pytest.raises(typer.BadParameter):
-        cli.pixels("90000x900")
+        cli_options.pixels("90000x900")
 
 
 @pytest.mark.parametrize("command", ["gateway", "token"])
@@ -190,3 +190,16 @@ def test_a_picture_of_the_real_window_is_taken_and_nothing_is_said(tmp_path: Pat
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_profile_that_cannot_be_used_is_refused_with_its_line(
+    tmp_path: Path, opened: list[WindowOptions]
+) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text('columns = ["summary", "colour"]')
+    done = runner.invoke(cli.app, ["ui", "--profile", str(path)])
+    assert (done.exit_code, opened) == (2, [])
+    assert f"--profile: {path}, line 1: 'columns': there is no column 'colour'" in done.output
+    path.write_text('name = "Mine"')
+    assert runner.invoke(cli.app, ["ui", "--profile", str(path)]).exit_code == 0
+    assert opened[0].profile == path

@@ -80,6 +80,9 @@ def test_the_tree_is_the_decoders_as_soon_as_it_has_answered(
         bench.ring.append(foreign(b"T\x07"))
         detail.show_row(0)
         assert detail._waiting.isActive()  # “Decoding…” is said when it takes a while
+        detail._tabs.setCurrentIndex(HEX)
+        assert not detail._waiting.isActive()  # but not over another tab
+        detail._tabs.setCurrentIndex(TREE)
         await settled(bench)
         assert detail.tree.tree.index(0, 0).data() == "move {2}"
         assert detail._pages.currentWidget() is detail.tree

@@ -75,6 +75,40 @@ def test_the_model_keeps_qts_rules_while_rows_come_fold_and_go(qtmodeltester: Mo
     assert model.rowCount() == len(model.view)
 
 
+def test_the_model_keeps_qts_rules_while_older_rows_come_at_the_front(qtmodeltester: ModelTester) -> None:
+    ring = Ring(capacity=64)
+    ring.extend(story(2))
+    model = TrafficModel(ring, View(ring, at_once=8), Summaries(ring))
+    model.view.fold = False  # folded, a row at the front may go into one that came, and others are next to it
+    qtmodeltester.check(model)
+    inserted: list[tuple[int, int]] = []
+    model.rowsInserted.connect(lambda _parent, first, last: inserted.append((first, last)))
+    for text in ("", "dir:in"):
+        model.view.set_filter(text)
+        model.refresh()
+        while model.view.backlog:
+            model.view.look_back(5)
+            ring.extend(storm(1))
+            model.refresh()
+        assert shown_ids(model) == true_ids(model)
+    assert any(first == 0 for first, _ in inserted)
+
+
+def test_what_was_cleared_stays_cleared_while_older_rows_are_looked_at() -> None:
+    ring = Ring()
+    ring.extend(storm(60))
+    model = TrafficModel(ring, View(ring, at_once=8), Summaries(ring))
+    model.refresh()
+    model.clear_shown()
+    ring.extend(storm(5))
+    model.view.fold = False
+    model.refresh()
+    while model.view.backlog:
+        model.view.look_back(7)
+        model.refresh()
+    assert shown_ids(model) == list(ring.ids)[60:]
+
+
 def test_a_batch_is_one_insert_and_never_a_reset() -> None:
     ring = Ring()
     model = model_over(ring)

@@ -168,7 +168,6 @@ def slices(monkeypatch: pytest.MonkeyPatch, view: TrafficView) -> TrafficView:
     monkeypatch.setattr("sonde_ui.desktop.widgets.traffic_view.AT_ONCE", 50)
     view.view = View(view._workbench.ring, at_once=50)
     view.model.rebind(view._workbench.ring, view.view, view.model.summaries)
-    view._slice_rows = 50
     view.refresh()
     return view
 

@@ -398,12 +398,13 @@ def test_what_a_person_changed_is_remembered_at_the_end(
 
 
 def test_the_status_bar_tells_the_capture(desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
-    bench.pending.capture = CaptureStatus("/somewhere/sonde-1.sonde", 1_234, 1_000, 2, 4_096)
+    bench.pending.capture = CaptureStatus("/somewhere/sonde-1.sonde", 1_234, 1_000, 2, 4_096, 3)
     bridge.drain()
     assert desk.status_bar.capture.text() == "● sonde-1.sonde · 1,234 rows · 4.0 KB · 2 lost"
     tip = desk.status_bar.capture.toolTip()
     assert "/somewhere/sonde-1.sonde" in tip
     assert "the newest 20 within 4 GB are kept" in tip
+    assert "3 comments, rosters or documents are not in it" in tip
     bench.pending.capture = CaptureStatus()
     bridge.drain()
     assert desk.status_bar.capture.text() == ""

@@ -5,14 +5,14 @@ No Qt is imported here, so that a gateway's container needs none; each command i
 
 from __future__ import annotations
 
-import re
 import sys
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+from sonde_ui import cli_options as options
 
 if TYPE_CHECKING:
     from sonde_lab.endpoints import Endpoint
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 _WITHOUT_QT = (
     "The window needs Qt, which is not installed ({reason}).\n"
     "Install it with: pip install 'sonde[desktop]'. The gateway runs without it: sonde gateway"
-)
-_DECODER = typer.Option(
-    metavar="FILE", help="A decoder of your own, a Python file; more than once for several."
 )
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -33,42 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class PerspectiveChoice(StrEnum):
-    """What the window is arranged for."""
-
-    INSPECT = "inspect"
-    BREAK = "break"
-    WATCH = "watch"
-
-
-class ThemeName(StrEnum):
-    """How the window looks."""
-
-    SYSTEM = "system"
-    DARK = "dark"
-    LIGHT = "light"
-    CONTRAST = "contrast"
-
-
-def seconds(text: str) -> float:
-    """A duration such as 8s, 500ms, 2m or 8, in seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", text.strip())
-    if found is None:
-        raise typer.BadParameter(f"'{text}' is no duration; write 8s, 500ms or 2m")
-    return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[found[2]]
-
-
-def pixels(text: str) -> tuple[int, int]:
-    """A size such as 1440x900, in logical pixels."""
-    found = re.fullmatch(r"(\d{3,5})[x×](\d{3,5})", text.strip())
-    if found is None:
-        raise typer.BadParameter(f"'{text}' is no size; write 1440x900")
-    width, height = int(found[1]), int(found[2])
-    if not (640 <= width <= 20_000 and 480 <= height <= 20_000):
-        raise typer.BadParameter(f"'{text}': the window is at least 640x480 and at most 20000x20000")
-    return width, height
 
 
 def _show_version(wanted: bool) -> None:
@@ -92,42 +53,22 @@ def start(
 
 @app.command()
 def ui(
-    connect: Annotated[
-        str,
-        typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one."),
-    ] = "",
-    token: Annotated[
-        str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")
-    ] = "",
-    cluster: Annotated[
-        bool,
-        typer.Option("--cluster", help="A cluster of two nodes of its own, instead of the embedded gateway."),
-    ] = False,
-    proxy: Annotated[
-        str,
-        typer.Option(metavar="URL", help="A proxy in front of this server: any client's traffic is shown."),
-    ] = "",
-    listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")
-    ] = "",
-    open_: Annotated[
-        Path | None, typer.Option("--open", metavar="FILE", help="A capture file; nothing is connected.")
-    ] = None,
-    perspective: Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")] = None,
-    theme: Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")] = None,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")] = "",
-    screenshot: Annotated[
-        Path | None, typer.Option(help="Save a picture of the window here, then end.")
-    ] = None,
-    after: Annotated[str, typer.Option(metavar="TIME", help="When to take the picture.")] = "8s",
-    no_players: Annotated[
-        bool, typer.Option("--no-players", help="Start without simulated players.")
-    ] = False,
-    no_capture: Annotated[
-        bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
-    ] = False,
-    decoder: Annotated[list[Path] | None, _DECODER] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")] = None,
+    connect: options.Connect = "",
+    token: options.Token = "",
+    cluster: options.Cluster = False,
+    proxy: options.Proxy = "",
+    listen: options.Listen = "",
+    open_: options.Open = None,
+    perspective: options.Perspective = None,
+    theme: options.Theme = None,
+    size: options.Size = "",
+    screenshot: options.Screenshot = None,
+    after: options.After = "8s",
+    no_players: options.NoPlayers = False,
+    no_capture: options.NoCapture = False,
+    profile: options.Profile = None,
+    decoder: options.Decoder = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
@@ -147,13 +88,14 @@ def ui(
         token=token,
         perspective=perspective.value if perspective else None,
         theme=theme.value if theme else None,
-        size=pixels(size) if size else None,
+        size=options.pixels(size) if size else None,
         screenshot=screenshot,
-        after_s=seconds(after),
+        after_s=options.seconds(after),
         players=not no_players,
         capture=not no_capture,
         data_dir=data_dir,
         decoders=_decoders(decoder),
+        profile=_profile(profile),
     )
 
 
@@ -210,15 +152,15 @@ def proxy(
     rewrite_host: Annotated[
         bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
     ] = False,
-    decoder: Annotated[list[Path] | None, _DECODER] = None,
+    decoder: options.Decoder = None,
 ) -> None:
     """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
     from sonde_lab.proxy_console import run  # late: only this command needs them
     from sonde_lab.proxy_options import ProxyOptions
     from sonde_lab.proxy_process import run_loop
 
-    options = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
-    raise typer.Exit(run_loop(run(options, print_, capture, _decoders(decoder))))
+    wanted = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
+    raise typer.Exit(run_loop(run(wanted, print_, capture, _decoders(decoder))))
 
 
 @app.command()
@@ -280,6 +222,7 @@ def open_window(
     capture: bool = True,
     data_dir: Path | None = None,
     decoders: tuple[Path, ...] = (),
+    profile: Path | None = None,
 ) -> None:
     """Open the window and exit with its code; 2 with a sentence when that cannot be."""
     try:
@@ -291,7 +234,7 @@ def open_window(
     why_not = reason()
     if why_not is not None:
         _refuse(why_not)
-    options = WindowOptions(
+    wanted = WindowOptions(
         endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, file),
         perspective=perspective,
         theme=theme,
@@ -302,8 +245,9 @@ def open_window(
         capture=capture,
         data_dir=data_dir,
         decoders=decoders,
+        profile=profile,
     )
-    raise typer.Exit(run(options))
+    raise typer.Exit(run(wanted))
 
 
 def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
@@ -316,6 +260,18 @@ def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
         except SourceUnreadable as error:
             _refuse(f"--decoder: {error}")
     return tuple(files or ())
+
+
+def _profile(path: Path | None) -> Path | None:
+    """The named profile; one that cannot be used is refused at once."""
+    if path is not None:
+        from sonde_lab.profile import ProfileInvalid, load  # late: see above
+
+        try:
+            load(path)
+        except ProfileInvalid as error:
+            _refuse(f"--profile: {error}")
+    return path
 
 
 def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:

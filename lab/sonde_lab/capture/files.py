@@ -112,9 +112,7 @@ def is_written(path: Path, meta: dict[str, str]) -> bool:
 
 def _is_alive(pid: int) -> bool:
     if pid == os.getpid():
-        return (
-            False  # what this process writes is known; in a container, the next run often has the same number
-        )
+        return False  # what this process writes is known, and in a container the next run may have its number
     if os.name != "posix":
         return True  # elsewhere a process cannot be asked without ending it, so its file is left alone
     try:

@@ -44,7 +44,7 @@ class Sampler:
         for known in self._known.values():
             known.next_at = -math.inf
 
-    def take(self, changes: Changes, now: float, conn: str, give: Give | None) -> None:
+    def take(self, changes: Changes, now: float, give: Give | None) -> None:
         """Look at a batch, and hand on what is due; without `give` it is only remembered."""
         if changes.endpoint_changed:
             self._known, self._waiting = {}, {}
@@ -52,12 +52,14 @@ class Sampler:
             self._see((Roster, ch), members)
         for ch, document in changes.documents.items():
             known = self._known.get((Snapshot, ch))
-            if known is None or _differs(known.value, document):
+            is_new = known is None or _differs(known.value, document)
+            if is_new and document.status != "catching_up":  # else the first one kept would be an empty one
                 self._see((Snapshot, ch), document)
         if give is None:
             return
-        for sample in changes.rtt:
-            give(RoundTrip(sample.at, self._log.wall(sample.at), conn, sample.rtt_ms))
+        for conn, samples in changes.measured.items():
+            for at, rtt_ms in samples:
+                give(RoundTrip(at, self._log.wall(at), conn, rtt_ms))
         if self._waiting:
             self._hand_on(now, give)
 

@@ -70,13 +70,13 @@ class Finding:
 
     def filter_text(self, ring: Ring) -> str:
         """A filter that shows its rows: each by its number where they are few, else the stretch they lie in."""
-        runs = _runs([ring.number(row) + 1 for row in self.rows])  # numbers are shown from 1
+        runs = _runs([ring.label(row) for row in self.rows])  # numbers are shown from 1
         if self.count == len(self.rows) and len(runs) <= _NAMED_RUNS:
             return " or ".join(_row_term(first, last) for first, last in runs)
         parts = [f"conn:{quoted(self.conn)}"] if self.conn else []
         parts += [f"ch:{quoted(self.channel)}"] if self.channel else []
         parts += [self.kind.term] if self.kind.term else []
-        return " ".join([*parts, _row_term(ring.number(self.first_row) + 1, ring.number(self.last_row) + 1)])
+        return " ".join([*parts, _row_term(ring.label(self.first_row), ring.label(self.last_row))])
 
 
 def _runs(rows: list[int]) -> list[tuple[int, int]]:

@@ -31,7 +31,7 @@ _Kind = Literal["frame", "handshake", "state", "close", "act", "note"]
 _Way = Literal["in", "out", "none"]
 _Flag = Literal[
     "control", "fragment", "replay", "injected", "marked", "malformed", "truncated", "compressed", "heartbeat",
-    "tapped", "error",
+    "tapped", "error", "undecoded",
 ]  # fmt: skip
 _KNOWN: Final = sum(Flag)
 

@@ -22,7 +22,10 @@ _SIEVE_BYTES: Final = 64 << 20
 
 
 class Row(NamedTuple):
-    """One row on its way out. `is_context` says that the filter does not mean it: it only tells where others belong."""
+    """One row on its way out, under its number where it comes from.
+
+    `is_context` says that the filter does not mean it: it only tells where others belong.
+    """
 
     row_id: int
     record: Record
@@ -68,7 +71,7 @@ class StoredRows:
     def batches(self, handshakes: bool = False) -> Iterator[Batch]:
         """See `RowSource`."""
         for some in _bounded(self._rows):
-            means = [True] * len(some) if self._wanted.is_empty else self._meant([each for _, each in some])
+            means = [True] * len(some) if self._wanted.is_empty else self._meant(some)
             rows = [
                 Row(row_id, record, is_context=not meant)
                 for (row_id, record), meant in zip(some, means, strict=True)
@@ -76,8 +79,9 @@ class StoredRows:
             ]
             yield Batch(rows, len(some))
 
-    def _meant(self, records: list[Record]) -> list[bool]:
-        return [bool(each) for each in self._wanted.matching(self._sieve, self._sieve.extend(records))]
+    def _meant(self, rows: list[tuple[int, Record]]) -> list[bool]:
+        ids = self._sieve.extend([each for _, each in rows], [number for number, _ in rows])
+        return [bool(each) for each in self._wanted.matching(self._sieve, ids)]
 
 
 class RingRows:
@@ -97,7 +101,8 @@ class RingRows:
         meant = self._ids
         others = _handshakes(self._ring) - set(meant) if handshakes else set()
         for some in _bounded(self._records(sorted({*meant, *others}) if others else meant), 200, 1 << 20):
-            rows = [Row(row_id, record, is_context=row_id in others) for row_id, record in some]
+            number = self._ring.number
+            rows = [Row(number(row_id), record, is_context=row_id in others) for row_id, record in some]
             yield Batch(rows, len(rows))
 
     def _records(self, ids: Sequence[int]) -> Iterator[tuple[int, Record]]:

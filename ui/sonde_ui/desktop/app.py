@@ -10,11 +10,12 @@ import contextlib
 import gc
 import logging
 import logging.handlers
+import os
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from PySide6.QtWidgets import QApplication
 
@@ -42,6 +43,7 @@ class WindowOptions:
     after_s: float = 8.0
     players: bool = True
     capture: bool = True
+    profile: Path | None = None
     data_dir: Path | None = None
     decoders: tuple[Path, ...] = ()  # files that a person has named
 
@@ -73,13 +75,34 @@ def run(options: WindowOptions) -> int:
     themes.apply()
     loop = WindowLoop(app)
     window = MainWindow(files.settings)
+    life = loop.create_task(paint_then_live(window, options, files))
+
+    def look_at_the_end() -> None:
+        if not life.done():
+            _end_without_screen()
+
+    app.aboutToQuit.connect(look_at_the_end)
     try:
-        return int(loop.run_until_complete(paint_then_live(window, options, files)))
+        return int(loop.run_until_complete(life))
     finally:
+        app.aboutToQuit.disconnect(look_at_the_end)
         gc.enable()
         window.deleteLater()
         loop.close()
         themes.forget()
+
+
+def _end_without_screen() -> NoReturn:
+    """Qt ends its loop when the display goes, and nothing can be awaited or taken apart in order any more.
+
+    The children see the end of their pipes and go by themselves; a capture is whole up to its last commit.
+    """
+    sys.stderr.write(
+        "Sonde has lost its screen: the display server has ended, and the window with it.\n"
+        "Start it again where there is a screen.\n"
+    )
+    logging.shutdown()
+    os._exit(1)
 
 
 async def paint_then_live(window: MainWindow, options: WindowOptions, files: SettingsFile) -> int:

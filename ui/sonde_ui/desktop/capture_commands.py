@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths, Qt, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QFileDialog, QProgressDialog
+from PySide6.QtWidgets import QFileDialog, QLabel, QProgressDialog, QWidget
 
 from sonde_lab.capture.saving import SaveCancelled, Saving
 from sonde_lab.capture.schema import CaptureFailed
@@ -42,7 +42,7 @@ class CaptureCommands(QObject):
 
     def save(self) -> None:
         """Ask where a copy of the capture is to be; the dialog itself asks before a file is replaced."""
-        dialog = QFileDialog(QApplication.activeWindow(), "Save capture as")
+        dialog = QFileDialog(self._window(), "Save capture as")
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setNameFilter("Captures of Sonde (*.sonde)")
@@ -60,7 +60,7 @@ class CaptureCommands(QObject):
 
     async def _save(self, target: Path) -> None:
         saving = Saving()
-        progress = _Progress(saving, target)
+        progress = _Progress(saving, target, self._window())
         try:
             saved = await self._workbench.save_capture(target, saving, overwrite=True)
         except SaveCancelled:
@@ -73,15 +73,24 @@ class CaptureCommands(QObject):
         finally:
             progress.end()
 
+    def _window(self) -> QWidget | None:
+        """The window that all this belongs to; not the active one, which may be a card that closes."""
+        owner = self.parent()
+        while owner is not None and not isinstance(owner, QWidget):
+            owner = owner.parent()
+        return owner
+
 
 class _Progress:
     """A small window with a bar and a way out, for a copy that takes long."""
 
-    def __init__(self, saving: Saving, target: Path) -> None:
+    def __init__(self, saving: Saving, target: Path, window: QWidget | None) -> None:
         self._saving = saving
-        self._dialog = dialog = QProgressDialog(QApplication.activeWindow())
+        self._dialog = dialog = QProgressDialog(window)
         dialog.setWindowTitle("Save capture")
-        dialog.setLabelText(f"Saving {one_line(target.name, 60)}")
+        name = QLabel(f"Saving {one_line(target.name, 60)}", dialog)
+        name.setTextFormat(Qt.TextFormat.PlainText)
+        dialog.setLabel(name)
         dialog.setCancelButtonText("Stop saving")
         dialog.setRange(0, 100)
         dialog.setMinimumDuration(_SHOW_AFTER_MS)

@@ -22,6 +22,7 @@ from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
+from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
@@ -72,6 +73,8 @@ class Commands(QObject):
         self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)
         self.files.said.connect(self.said)
+        self.profiles = ProfileCommands(book, self.set_perspective, self)
+        self.profiles.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
         self.exchange.said.connect(self.said)
 

@@ -25,7 +25,7 @@ class DetailCommands:
 
     def __init__(self, say: Callable[[str], None], workbench: Workbench, settings: Settings) -> None:
         self._say = say
-        self._decoders = workbench.decoders
+        self._workbench = workbench
         self._settings = settings
         self._views: Views | None = None
         self._host: ViewHost | None = None
@@ -50,18 +50,22 @@ class DetailCommands:
             return
         self._host.show_view("detail")
         self._views.detail.compare_with(row_id)
-        self._say(f"Pinned #{figures.count(row_id + 1)}: select another row to compare it with this one")
+        self._say(f"Pinned {self._named(row_id)}: select another row to compare it with this one")
 
     def show_decoders(self) -> None:
         """List the decoders of a person's own, where they may be allowed to run."""
         if self._views is None:
             return
-        dialog = DecodersDialog(self._decoders, self._views.detail.window())
+        dialog = DecodersDialog(self._workbench.decoders, self._views.detail.window())
         dialog.changed.connect(self._remember_decoders)
         dialog.open()
 
     def _remember_decoders(self) -> None:
-        self._settings.decoders = sorted(self._decoders.allowed)
+        self._settings.decoders = sorted(self._workbench.decoders.allowed)
+
+    def _named(self, row_id: int) -> str:
+        """A row's number as the table shows it."""
+        return f"#{figures.count(self._workbench.ring.label(row_id))}"
 
     def go_to_row(self, row_id: int) -> None:
         """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""
@@ -69,4 +73,4 @@ class DetailCommands:
             return
         if not self._views.traffic.select_row_id(row_id):
             self._views.detail.show_row(row_id)
-            self._say(f"#{figures.count(row_id + 1)} is hidden by the filter, and shown in the detail only")
+            self._say(f"{self._named(row_id)} is hidden by the filter, and shown in the detail only")

@@ -118,7 +118,8 @@ class ExchangeCommands(QObject):
         here = next((at for at, row_id in enumerate(ids) if row_id == selected), len(ids))
         ids = ids[max(0, here - ROWS_BEFORE) : here + ROWS_AFTER + 1]
         batches = [batch.rows for batch in RingRows(ring, ids).batches(handshakes=True)]
-        text, told = await asyncio.to_thread(_report, batches, self._facts(), selected)
+        named = None if selected is None else ring.number(selected)
+        text, told = await asyncio.to_thread(_report, batches, self._facts(), named)
         QGuiApplication.clipboard().setText(text)
         self.said.emit(f"A bug report of {told.rows:,} rows is on the clipboard. {told.words}")
 

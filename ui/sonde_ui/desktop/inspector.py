@@ -97,7 +97,7 @@ class Inspector(QObject):
         """Open the list of colour rules."""
         ring = self._workbench.ring
         dialog = ColourRulesDialog(
-            self._window, self._rules(), lambda text, cursor: completions(text, cursor, ring)
+            self._window, self.colour_rules(), lambda text, cursor: completions(text, cursor, ring)
         )
         dialog.changed.connect(self._on_colours)
         self.dialog = dialog
@@ -105,13 +105,14 @@ class Inspector(QObject):
 
     def colour_like(self, term: str, colour: str) -> None:
         """Colour rows like this from now on: the newest wish comes first, and takes the place of its like."""
-        others = [rule for rule in self._rules() if rule.filter != term]
+        others = [rule for rule in self.colour_rules() if rule.filter != term]
         if len(others) >= MAX_RULES:
             self.said.emit(f"There are {MAX_RULES} colour rules already: remove one first.")
             return
         self._on_colours((ColourRule(term, colour), *others))
 
-    def _rules(self) -> list[ColourRule]:
+    def colour_rules(self) -> list[ColourRule]:
+        """The rules in their order."""
         return [ColourRule(rule.filter, rule.colour, rule.on) for rule in self._settings.colour_rules]
 
     def _on_colours(self, rules: tuple[ColourRule, ...]) -> None:
@@ -121,7 +122,18 @@ class Inspector(QObject):
         self._show_colours()
 
     def _show_colours(self) -> None:
-        self._traffic.set_colours(self._rules())
+        self._traffic.set_colours(self.colour_rules())
+
+    # ------------------------------------------------------------ profiles
+
+    def saved_filters(self) -> list[SavedFilter]:
+        """The filters that are buttons."""
+        return list(self._settings.saved_filters)
+
+    def take_up(self, saved: list[SavedFilter], rules: tuple[ColourRule, ...]) -> None:
+        """Take the filters and colours of a profile for those there were."""
+        self._on_saved(saved)
+        self._on_colours(rules)
 
     # ------------------------------------------------------------ saved filters
 

@@ -75,6 +75,8 @@ class WindowSession:
             self.desk = await self._furnish()
             self.bridge.start()
             self._tell_what_was_broken()
+            if self._options.profile is not None:
+                self.desk.commands.profiles.open_file(str(self._options.profile))
             if self._options.screenshot is None:
                 self.tasks.start("look at captures of earlier runs", self.workbench.recover_captures())
             else:

@@ -83,5 +83,5 @@ def about_message(ring: Ring, row_id: int, connection: dict[str, Any]) -> dict[s
         "direction": "sent" if is_sent else "received",
         "binary": ring.value("opcode", row_id) == BINARY,
         "time": ring.value("wall", row_id),
-        "row": row_id + 1,
+        "row": ring.label(row_id),
     }

@@ -8,20 +8,31 @@ that is said. Refuses to run what no person has allowed or named.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from sonde_lab.decoders.own.answers import Answer, Hello
 from sonde_lab.decoders.own.connections import Socket, about_connection, about_message, socket_of
 from sonde_lab.decoders.own.process import DecoderProcess, Limits, State
-from sonde_lab.decoders.own.sources import Source, in_folder, installed
+from sonde_lab.decoders.own.sources import (
+    Source,
+    SourceUnreadable,
+    in_folder,
+    installed,
+    named_file,
+    state_of,
+)
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line, short
 
 MAX_QUEUED: Final = 2_000  # rows that wait for their op; beyond them the oldest keep their first reading
+MAX_SCANNED: Final = 2 * MAX_QUEUED  # of the newest rows; a capture that is opened brings many at once
 MAX_ANSWERS: Final = 64
 MAX_CONNECTIONS: Final = 1_024
 FRESH_ROWS: Final = 64  # a connection without a handshake so far is looked at again after so many rows
@@ -41,6 +52,7 @@ class Pending(NamedTuple):
 
 
 PENDING: Final = Pending()
+_UNREAD: Final = int(Flag.CONTROL | Flag.TRUNCATED)
 
 
 class _Choice(NamedTuple):
@@ -78,6 +90,9 @@ class OwnDecoders:
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping: list[asyncio.Task[None]] = []
         self._is_behind = False
+        self._installed: list[Source] | None = None
+        self._folder_state: tuple[tuple[str, int, int], ...] = ()
+        self._in_folder: list[Source] = []
 
     # ------------------------------------------------------------ which there are, and which may run
 
@@ -93,6 +108,9 @@ class OwnDecoders:
 
     def allow(self, source: Source) -> None:
         """A person's permission to run this very code."""
+        if source.is_named:
+            self.use(source)
+            return
         self.allowed.add(source.permission)
         self._begin(source)
 
@@ -104,23 +122,44 @@ class OwnDecoders:
 
     def use_allowed(self) -> None:
         """Use what was allowed before, as far as its code is the same."""
+        if not self.allowed:
+            return
         for source in self._found():
             if source.permission in self.allowed:
                 self._begin(source)
 
     def listed(self) -> list[Listed]:
         """Named decoders, those of the folder, and those of installed packages."""
-        return [self._listed(source) for source in (*self._named, *self._found())]
+        return [self._listed(source) for source in (*self._named_now(), *self._found())]
+
+    def _named_now(self) -> list[Source]:
+        """The named files as they are now; one that cannot be read as it was."""
+        found = list(self._named)
+        for place, source in enumerate(self._named):
+            with contextlib.suppress(SourceUnreadable):
+                found[place] = named_file(Path(source.target))
+        return found
 
     def _found(self) -> Iterable[Source]:
         named = {source.target for source in self._named}
-        found = [*(in_folder(self.folder) if self.folder is not None else ()), *installed()]
+        if self._installed is None:
+            self._installed = installed()  # once: packages do not change under a running program
+        found = (*self._of_folder(), *self._installed)
         return [source for source in found if source.target not in named]
+
+    def _of_folder(self) -> list[Source]:
+        """The folder's decoders, read again where a file has changed."""
+        if self.folder is None:
+            return []
+        state = state_of(self.folder)
+        if state != self._folder_state:
+            self._folder_state, self._in_folder = state, in_folder(self.folder)
+        return self._in_folder
 
     def _listed(self, source: Source) -> Listed:
         running = next((each for each in self._running if each.source == source), None)
         if running is None:
-            was_allowed = any(each.endswith(f" {source.target}") for each in self.allowed)
+            was_allowed = source.is_named or any(each.endswith(f" {source.target}") for each in self.allowed)
             words = (
                 "Changed since it was allowed: allow it again"
                 if was_allowed
@@ -232,7 +271,7 @@ class OwnDecoders:
         ring = self._ring()
         if row_id not in ring.ids or ring.value("kind", row_id) != Kind.FRAME:
             return False
-        return not ring.value("flags", row_id) & (Flag.CONTROL | Flag.TRUNCATED)
+        return not ring.value("flags", row_id) & _UNREAD
 
     def _write(self, row_id: int, answer: Answer) -> None:
         """Put an answer into the table's row."""
@@ -241,7 +280,11 @@ class OwnDecoders:
             ring.annotate(row_id, flags=int(Flag.UNDECODED))
             return
         words = answer.summary or (short(answer.value) if answer.has_value else "")
-        ring.retitle(row_id, one_line(answer.op, 64), one_line(answer.channel, 128), one_line(words, 240))
+        is_ours = not ring.text(
+            "protocol", row_id
+        )  # states and folding go by what Sonde's own rows are called
+        op, channel = ("", "") if is_ours else (one_line(answer.op, 64), one_line(answer.channel, 128))
+        ring.retitle(row_id, op, channel, one_line(words, 240))
 
     # ------------------------------------------------------------ whose a connection is
 
@@ -288,24 +331,27 @@ class OwnDecoders:
         """Queue what has come since the last call. Costs nothing without a decoder."""
         ring = self._ring()
         begin, self._next_id = max(self._next_id, ring.first_id), ring.next_id
-        if not self.is_active:
+        if not self.is_active or begin == ring.next_id:
             return
-        for row_id in range(begin, ring.next_id):
-            choice = self._choices.get(socket_of(ring, row_id))
-            if choice is not None and choice.decoder is None and self._holds(choice, row_id):
-                continue
-            if self._is_message(row_id):
+        ids = range(max(begin, ring.next_id - MAX_SCANNED), ring.next_id)
+        is_message = (ring.column("kind", ids) == Kind.FRAME) & ((ring.column("flags", ids) & _UNREAD) == 0)
+        places = np.flatnonzero(is_message)
+        conns, dials = ring.column("conn", ids)[places], ring.column("dial", ids)[places]
+        for place, conn, dial in zip(places.tolist(), conns.tolist(), dials.tolist(), strict=True):
+            row_id = ids.start + place
+            choice = self._choices.get(Socket(conn, dial))
+            if choice is None or choice.decoder is not None or not self._holds(choice, row_id):
                 self._queue.append(row_id)
-        self._drop_oldest()
+        self._drop_oldest(ids.start - begin)
         if self._queue and (self._pump is None or self._pump.done()):
             self._pump = self._spawn(self._read_queued(), "decode rows")
 
-    def _drop_oldest(self) -> None:
-        over = len(self._queue) - MAX_QUEUED
+    def _drop_oldest(self, unseen: int) -> None:
+        over = max(0, len(self._queue) - MAX_QUEUED)
         for _ in range(over):
             self._queue.popleft()
-        self.skipped += max(0, over)
-        if over > 0 and not self._is_behind:
+        self.skipped += over + unseen
+        if over + unseen and not self._is_behind:
             self._is_behind = True
             detail = "Messages come faster than they are decoded: some rows keep their first reading."
             self._notify(

@@ -177,6 +177,7 @@ class DecoderProcess:
             "sonde_lab.decoders.own.worker",
             self.source.kind,
             self.source.target,
+            self.source.digest,
             env={},
             on_line=lambda _line: None,
             on_end=self._on_end,

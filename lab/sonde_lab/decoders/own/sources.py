@@ -6,6 +6,7 @@ and runs when a person has said so.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -53,17 +54,31 @@ def named_file(path: Path) -> Source:
 
 def in_folder(folder: Path) -> list[Source]:
     """The decoders of a folder, by name; files that cannot be read are left out."""
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.suffix == ".py" and path.name[0] not in "_.")
-    except OSError:
-        return []
     found = []
-    for path in paths[:MAX_FILES]:
+    for path in _files_of(folder):
         try:
             found.append(_of_file(path, is_named=False))
         except SourceUnreadable:
             continue
     return found
+
+
+def state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells cheaply whether a folder's decoders have changed: names, times and sizes."""
+    told = []
+    for path in _files_of(folder):
+        with contextlib.suppress(OSError):
+            seen = path.stat()
+            told.append((path.name, seen.st_mtime_ns, seen.st_size))
+    return tuple(told)
+
+
+def _files_of(folder: Path) -> list[Path]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == ".py" and path.name[0] not in "_.")
+    except OSError:
+        return []
+    return paths[:MAX_FILES]
 
 
 def installed() -> list[Source]:
@@ -82,12 +97,16 @@ def _of_file(path: Path, *, is_named: bool) -> Source:
         raise SourceUnreadable(f"{path} cannot be read: {error.strerror or error}") from None
     if len(code) > MAX_FILE_BYTES:
         raise SourceUnreadable(f"{path} is larger than {MAX_FILE_BYTES:,} bytes: that is no decoder")
-    digest = hashlib.sha256(code).hexdigest()[:_DIGITS]
-    return Source(path.stem[:64], "file", str(path), digest, str(path), is_named)
+    return Source(path.stem[:64], "file", str(path), digest_of(code), str(path), is_named)
+
+
+def digest_of(code: bytes) -> str:
+    """What a permission is bound to."""
+    return hashlib.sha256(code).hexdigest()[:_DIGITS]
 
 
 def _of_entry(entry: EntryPoint) -> Source:
     package = entry.dist
     version = "unknown" if package is None else f"{package.name} {package.version}"
-    digest = hashlib.sha256(f"{version} {entry.value}".encode()).hexdigest()[:_DIGITS]
+    digest = digest_of(f"{version} {entry.value}".encode())
     return Source(entry.name[:64], "entry", entry.value, digest, f"package {version}")

@@ -1,4 +1,4 @@
-"""One decoder of a person's own, in a process of its own: `python -m sonde_lab.decoders.own.worker file|entry TARGET`.
+"""One decoder of a person's own, in a process of its own: `python -m sonde_lab.decoders.own.worker file|entry TARGET DIGEST`.
 
 It reads questions from its standard input and answers on its standard output; what the decoder prints goes to
 standard error. It ends with its standard input. Memory is limited where the system can do that, and so is the time
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import os
 import queue
 import sys
@@ -33,6 +32,7 @@ from sonde_lab.decoders.own.answers import (
     framed,
 )
 from sonde_lab.decoders.own.plain_values import Nonsense, answer_of
+from sonde_lab.decoders.own.sources import digest_of
 
 MEMORY_BYTES: Final = 1 << 30
 PROCESSOR_S: Final = 5  # for one answer; the parent has long given up by then
@@ -74,10 +74,13 @@ def _declared(subject: Any, name: str) -> list[str]:
     return [str(value)[:_LINE_LIMIT] for value in list(values)[:MAX_DECLARED]]
 
 
-def load(kind: str, target: str) -> Decoder:
-    """The decoder in a file, or behind an entry point (`package.module:name`). Runs its code."""
+def load(kind: str, target: str, digest: str) -> Decoder:
+    """The decoder in a file, or behind an entry point (`package.module:name`). Runs its code.
+
+    A file runs only as it was when a person allowed it: `digest` is of that code.
+    """
     if kind == "file":
-        module = _module_of(Path(target))
+        module = _module_of(Path(target), digest)
         return Decoder(module, str(module.__file__))
     name, _, attribute = target.partition(":")
     module = importlib.import_module(name)
@@ -87,14 +90,15 @@ def load(kind: str, target: str) -> Decoder:
     return Decoder(subject, str(module.__file__))
 
 
-def _module_of(path: Path) -> ModuleType:
+def _module_of(path: Path, digest: str) -> ModuleType:
+    code = path.read_bytes()
+    if digest_of(code) != digest:
+        raise Nonsense("its file has changed since it was allowed")
     sys.path.append(str(path.parent))  # last: a file beside it must not hide one of Python's own
-    specification = importlib.util.spec_from_file_location("own_decoder", path)
-    if specification is None or specification.loader is None:
-        raise Nonsense("it is no Python file")
-    module = importlib.util.module_from_spec(specification)
+    module = ModuleType("own_decoder")
+    module.__file__ = str(path)
     sys.modules["own_decoder"] = module
-    specification.loader.exec_module(module)
+    exec(compile(code, str(path), "exec"), module.__dict__)  # noqa: S102 - the very bytes that were looked at
     return module
 
 
@@ -167,13 +171,13 @@ def limit_processor() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + PROCESSOR_S, hard))
 
 
-def main(kind: str, target: str) -> int:
+def main(kind: str, target: str, digest: str) -> int:
     """Load the decoder and answer until the parent is gone."""
     pipes = Pipes()
     limit_memory()
     limit_processor()
     try:
-        decoder = load(kind, target)
+        decoder = load(kind, target, digest)
     except BaseException as error:  # noqa: BLE001 - as in `answer`
         pipes.send(Hello(problem=last_line(error), trace=own_lines(error, target)))
         return 1
@@ -185,4 +189,4 @@ def main(kind: str, target: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

@@ -23,7 +23,7 @@ from sonde_lab.differing import (
 )
 from sonde_lab.looking_back import Entry, worked_out
 from sonde_lab.records import Record
-from sonde_lab.wording import number
+from sonde_lab.wording import number, short
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.payload import OPCODE_BINARY, read_decoded
 from sonde_ui.desktop.models.plain import one_line
@@ -129,7 +129,8 @@ def _path(path: Sequence[Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return one_line(value_text(value), VALUE_SHOWN)
+    is_container = isinstance(value, dict | list | tuple)
+    return one_line(short(value) if is_container else value_text(value), VALUE_SHOWN)
 
 
 def _of_lines(found: TextDifference) -> Comparison:

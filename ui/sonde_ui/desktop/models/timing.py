@@ -53,6 +53,7 @@ class Timing:
         self.step_mode = StepMode.SHOWN
         self.reference: int | None = None  # row id
         self._mode = TimeMode.START
+        self._label = 0
         self._reference_at = 0.0
 
     @property
@@ -68,9 +69,9 @@ class Timing:
         """Choose what the column Time shows; a reference that is there stays."""
         self._mode = mode
 
-    def refer_to(self, row_id: int, at: float) -> None:
-        """Count from a row."""
-        self.reference, self._reference_at = row_id, at
+    def refer_to(self, row_id: int, label: int, at: float) -> None:
+        """Count from a row; `label` is what a person calls it."""
+        self.reference, self._label, self._reference_at = row_id, label, at
         self._mode = TimeMode.REFERENCE
 
     def forget_reference(self) -> None:
@@ -81,11 +82,7 @@ class Timing:
 
     def header(self) -> str:
         """The column's name."""
-        return (
-            f"since #{self.reference + 1}"
-            if self._counts_from_row() and self.reference is not None
-            else "Time"
-        )
+        return f"since #{self._label}" if self._counts_from_row() else "Time"
 
     def time(self, row_id: int, at: float, wall: float, began_at: float) -> str:
         """A row's cell in the column Time."""

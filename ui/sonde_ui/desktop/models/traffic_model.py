@@ -58,6 +58,7 @@ class TrafficModel(QAbstractTableModel):
         self.summaries = summaries
         self._rows = 0  # what Qt believes; the view may already be ahead inside refresh()
         self._leaving = 0  # rows at the front that are about to be removed
+        self._coming = 0  # rows at the front that are about to be inserted
         self._skip = 0  # rows of the view before the first that is shown, after clearing
         self._cleared_before = 0  # row id
         self._began_at: float | None = None  # monotonic s of the first row ever shown
@@ -200,8 +201,10 @@ class TrafficModel(QAbstractTableModel):
 
     def _prepend(self, rows: int) -> None:
         if rows:
+            self._coming = rows
             self.beginInsertRows(QModelIndex(), 0, rows - 1)
             self._rows += rows
+            self._coming = 0
             self.endInsertRows()
             self._changed(0)  # what came may have taken rows into its own runs
 
@@ -216,7 +219,7 @@ class TrafficModel(QAbstractTableModel):
         at = row - self._leaving
         if at < 0 or row >= self._rows + self._leaving:
             return None
-        at += self._skip
+        at += self._skip + self._coming
         try:
             return self._ready(self.view.row(at))
         except KeyError:  # the ring has already let go of what the view has yet to forget
@@ -264,7 +267,7 @@ class TrafficModel(QAbstractTableModel):
         return RowCells(
             row_id=oldest,
             last_id=newest,
-            number=str(ring.number(oldest) + 1),
+            number=str(ring.label(oldest)),
             time=self.timing.time(oldest, value("at", oldest), value("wall", oldest), self._began_at or 0.0),
             step=self.timing.step(ring, visible),
             direction=value("direction", newest),

@@ -39,10 +39,10 @@ class CommentCard(Popover):
             column.addWidget(piece)
         self.setFocusProxy(self.line)
 
-    def ask(self, row_id: int, text: str) -> None:
-        """Fill the card for a row, before it opens."""
+    def ask(self, row_id: int, label: int, text: str) -> None:
+        """Fill the card for a row, before it opens; `label` is what a person calls the row."""
         self._row_id = row_id
-        self._title.setText(f"Comment on #{figures.count(row_id + 1)}")
+        self._title.setText(f"Comment on #{figures.count(label)}")
         self.line.setText(text)
         self.line.selectAll()
 

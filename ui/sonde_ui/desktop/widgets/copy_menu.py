@@ -88,7 +88,7 @@ class TreeMenu:
         term = filter_term(message, keys, node.value) if self.can_filter and self._suggest is not None else ""
         if term and self._suggest is not None:
             menu.addAction(f"Filter by {_label(term)}", partial(self._suggest, term))
-        if self.more is not None:
+        if self.more is not None and self.can_filter:
             self.more(menu, message, keys)
 
 

@@ -197,6 +197,7 @@ class DetailView(QWidget):
         if record is None:
             return
         self._say_note("")
+        self._waiting.stop()
         if tab == TREE:
             self._fill_tree(record)
         elif tab == TEXT:
@@ -271,7 +272,7 @@ class DetailView(QWidget):
     def _figures(self, record: Record) -> str:
         words = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: ""}[record.direction]
         parts = [
-            f"#{figures.count(self._workbench.ring.number(self._row_id) + 1)}",
+            f"#{figures.count(self._workbench.ring.label(self._row_id))}",
             words,
             one_line(record.op, 40),
             one_line(record.channel, 64),

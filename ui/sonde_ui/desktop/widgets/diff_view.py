@@ -227,7 +227,7 @@ class DiffView(QWidget):
         self._chips[Against.STATE].setVisible(is_state(self._ring(), self._row_id))
         pinned = self._chips[Against.PINNED]
         pinned.setVisible(self.pinned is not None)
-        pinned.setText("" if self.pinned is None else f"Pinned #{figures.count(self.pinned + 1)}")
+        pinned.setText("" if self.pinned is None else f"Pinned {self._named(self.pinned)}")
 
     def _compare(self) -> None:
         if self._against() is Against.STATE:
@@ -269,6 +269,10 @@ class DiffView(QWidget):
     def _ring(self) -> Ring:
         return self._workbench.ring
 
+    def _named(self, row_id: int) -> str:
+        """A row's number as the table shows it."""
+        return f"#{figures.count(self._ring().label(row_id))}"
+
     def _why_not(self, pinned: bool) -> str:
         ids = self._ring().ids
         if self._other_id is None:
@@ -309,8 +313,8 @@ class DiffView(QWidget):
             return
         apart = self._ring().value("at", self._row_id) - self._ring().value("at", other_id)
         when = f"{figures.latency(abs(apart) * 1000)} {'before' if apart >= 0 else 'after'}"
-        self._link.setText(f"#{figures.count(other_id + 1)} · {when}")
-        self._link.setAccessibleName(f"Row {other_id + 1}, {when}: select it")
+        self._link.setText(f"{self._named(other_id)} · {when}")
+        self._link.setAccessibleName(f"Row {self._named(other_id)}, {when}: select it")
 
     def _show(self, comparison: Comparison) -> None:
         if comparison.problem:

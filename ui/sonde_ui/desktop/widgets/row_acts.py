@@ -85,7 +85,8 @@ class RowActs(QObject):
         if self._comment_card is None:
             self._comment_card = CommentCard(self._view.window())
             self._comment_card.written.connect(self._on_comment)
-        self._comment_card.ask(cells.last_id, self._workbench.ring.comments.text(cells.last_id))
+        ring, row_id = self._workbench.ring, cells.last_id
+        self._comment_card.ask(row_id, ring.label(row_id), ring.comments.text(row_id))
         self._open_at_row(self._comment_card, self._view.table.columnViewportPosition(Column.SUMMARY))
 
     def _on_comment(self, row_id: int, text: str) -> None:
@@ -146,7 +147,7 @@ class RowActs(QObject):
         if timing.reference == cells.row_id:
             timing.forget_reference()
         else:
-            timing.refer_to(cells.row_id, ring.value("at", cells.row_id))
+            timing.refer_to(cells.row_id, ring.label(cells.row_id), ring.value("at", cells.row_id))
         self._retime()
 
     def show_time(self, mode: TimeMode) -> None:
@@ -198,12 +199,14 @@ class RowActs(QObject):
         if self._why_card is None:
             self._why_card = WhyCard(self._view.window())
             self._why_card.row_asked.connect(self._show_evidence)
-        self._why_card.show_verdict(why(self._workbench.ring, cells.last_id))
+        self._why_card.show_verdict(why(self._workbench.ring, cells.last_id), self._workbench.ring.label)
         self._open_at_row(self._why_card, self._view.table.viewport().width() - self._why_card.width())
 
     def _show_evidence(self, row_id: int) -> None:
         if not self._view.select_row_id(row_id):
-            self.said.emit(f"Row #{row_id + 1:,} is hidden by the filter, or has left memory.")
+            self.said.emit(
+                f"Row #{self._workbench.ring.label(row_id):,} is hidden by the filter, or has left memory."
+            )
 
     def _open_at_row(self, card: Popover, x: int) -> None:
         table = self._view.table

@@ -64,7 +64,7 @@ class StatusBar(QWidget):
         assert isinstance(row, QHBoxLayout)
         row.insertWidget(row.count() - 1, work)
 
-    def say(self, sentence: str, tone: str = "warn") -> None:
+    def say(self, sentence: str, tone: str = "text") -> None:
         """Say something for some seconds, in the place of the gateway."""
         self.gateway.set_tone(tone)
         self.gateway.setText(sentence)

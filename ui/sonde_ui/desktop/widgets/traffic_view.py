@@ -36,7 +36,7 @@ from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
 FLUSH_MS: Final = 66
-AT_ONCE: Final = 20_000  # rows looked at before the first of them are shown; the others follow in slices
+AT_ONCE: Final = 10_000  # rows looked at before the first of them are shown; the others follow in slices
 SLICE_S: Final = 0.006
 COUNT_EVERY_S: Final = 0.5
 _COUNTED: Final = {
@@ -80,7 +80,7 @@ class TrafficView(QWidget):
         self._counted_at = 0.0
         self._filter_text = ""
         self._is_capture = False
-        self._slice_rows = AT_ONCE
+        self._slice_rows = 0
         self._sought_top: int | None = None  # row id that is to be the first in sight, once it is looked at
         self._gateway = GatewayState.NONE
         self._lay_out()
@@ -291,11 +291,12 @@ class TrafficView(QWidget):
             self._after_reset(top_id)
         else:
             self.table.keep_place(change.evicted_front - change.prepended)
-            if change.prepended and not self.table.currentIndex().isValid():
+            if change.prepended:  # a run at the front may have gone into one that came: rows there moved
                 self._select_again()
         if self._held_at is not None:
             self._new_rows += change.appended
-        if self.view.backlog:
+        if self.view.backlog and not self._looking.isActive():
+            self._slice_rows = AT_ONCE // 2  # the filter before may have been a cheaper one
             self._looking.start()
         self._show_figures()
         self._show_emptiness()
@@ -305,7 +306,7 @@ class TrafficView(QWidget):
         began = time.perf_counter()
         self.view.look_back(self._slice_rows)
         took_s = time.perf_counter() - began
-        self._slice_rows = max(1_000, min(AT_ONCE * 4, round(self._slice_rows * SLICE_S / max(took_s, 1e-5))))
+        self._slice_rows = max(500, min(AT_ONCE * 4, round(self._slice_rows * SLICE_S / max(took_s, 1e-5))))
         if not self.view.backlog:
             self._looking.stop()
         self.schedule()

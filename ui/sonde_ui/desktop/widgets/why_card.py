@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -39,8 +40,8 @@ class WhyCard(Popover):
         """As high as the wrapped sentences need at this width."""
         return QSize(_WIDTH, self._column.totalHeightForWidth(_WIDTH))
 
-    def show_verdict(self, verdict: Verdict) -> None:
-        """Fill the card, before it opens."""
+    def show_verdict(self, verdict: Verdict, label: Callable[[int], int]) -> None:
+        """Fill the card, before it opens. `label` gives what a person calls a row."""
         self.setAccessibleName(f"Why: {verdict.title}")
         self._title.setText(verdict.title)
         fresh = QWidget()
@@ -51,10 +52,12 @@ class WhyCard(Popover):
         grid.setVerticalSpacing(GRID + 2)
         grid.setColumnStretch(0, 1)
         for place, finding in enumerate(verdict.findings):
-            label = text_label(one_line(finding.text, 300), font=font_ui(13), wrap=True)
-            grid.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
+            words = text_label(one_line(finding.text, 300), font=font_ui(13), wrap=True)
+            grid.addWidget(words, place, 0, Qt.AlignmentFlag.AlignTop)
             if finding.row_id is not None:
-                grid.addWidget(self._link(finding.row_id), place, 1, Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(
+                    self._link(finding.row_id, label(finding.row_id)), place, 1, Qt.AlignmentFlag.AlignTop
+                )
         self._column.replaceWidget(self._list, fresh)
         self._list.deleteLater()
         self._list = fresh
@@ -63,8 +66,8 @@ class WhyCard(Popover):
         """The ways to rows, from the top."""
         return self._list.findChildren(QPushButton)
 
-    def _link(self, row_id: int) -> QPushButton:
-        number = f"#{figures.count(row_id + 1)}"
+    def _link(self, row_id: int, label: int) -> QPushButton:
+        number = f"#{figures.count(label)}"
         link = push_button(number, kind="link", name=f"Show row {number}", font=font_data(12))
         link.setFixedHeight(18)
         link.clicked.connect(partial(self._go, row_id))

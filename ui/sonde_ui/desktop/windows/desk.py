@@ -39,6 +39,7 @@ from sonde_ui.desktop.windows.exchange_desk import ExchangeDesk
 from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.palette import Palette
+from sonde_ui.desktop.windows.profile_dialog import ProfileDialog
 from sonde_ui.desktop.windows.view_host import ViewHost
 
 _REFRESH_EVERY_TICKS = 5
@@ -76,6 +77,7 @@ class Desk(QObject):
         self.commands.take_hold_of(self.views, self.host, self.filter_bar)
         self.inspector = Inspector(window, workbench, self.views, self.filter_bar, settings)
         self.commands.table.take_hold_of(self.views.traffic.acts, self.inspector)
+        self.commands.profiles.take_hold_of(self.views.traffic, self.inspector, lambda: self.host.perspective)
         self._make_cards()
         self._connect_views()
         self._connect_commands()
@@ -187,6 +189,8 @@ class Desk(QObject):
         self.commands.files.dialog_asked.connect(self._ask_file)
         self.window.file_dropped.connect(self.commands.files.open_file)
         self.views.traffic.file_asked.connect(self.commands.files.ask)
+        self.commands.profiles.save_asked.connect(self._ask_profile)
+        self.commands.profiles.open_asked.connect(self._ask_profile)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -232,4 +236,11 @@ class Desk(QObject):
     def _ask_endpoint(self) -> None:
         dialog = EndpointDialog(self.window)
         dialog.made.connect(self.commands.add_endpoint)
+        dialog.open()
+
+    def _ask_profile(self, name: str = "") -> None:
+        """Where to save it under `name`, or without one which to open."""
+        dialog = ProfileDialog(self.window, name)
+        profiles = self.commands.profiles
+        dialog.fileSelected.connect(profiles.save_to if name else profiles.open_file)
         dialog.open()

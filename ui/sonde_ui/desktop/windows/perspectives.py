@@ -54,16 +54,16 @@ ARRANGEMENTS: Final = {
                     "main",
                     False,
                     (
-                        Place("traffic", ("traffic", "latest")),
-                        Place("detail", ("detail",), 148),
+                        Place("traffic", ("traffic",)),
+                        Place("detail", ("detail",), 140),
                         Split(
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency",)),
+                                Place("latency", ("latency", "latest")),
                                 Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
                             ),
-                            236,
+                            224,
                         ),
                     ),
                 ),
@@ -87,12 +87,15 @@ ARRANGEMENTS: Final = {
                 Split(
                     "middle",
                     False,
-                    (Place("latency", ("latency",)), Place("notices", ("notices", "expert", "state"), 280)),
+                    (
+                        Place("latency", ("latency", "latest")),
+                        Place("notices", ("notices", "expert", "state"), 280),
+                    ),
                 ),
                 Split(
                     "right",
                     False,
-                    (Place("traffic", ("traffic", "latest")), Place("detail", ("detail", "composer"), 220)),
+                    (Place("traffic", ("traffic",)), Place("detail", ("detail", "composer"), 220)),
                     480,
                 ),
             ),

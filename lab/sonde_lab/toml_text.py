@@ -1,0 +1,83 @@
+"""TOML files that a person edits: read with a limit, and every complaint with the line that it is about.
+
+Owns reading, places and quoting. What the keys mean is whoever reads them; it writes nothing to disk.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sonde_protocol.errors import excerpt
+
+MAX_FILE_BYTES: Final = 1 << 20
+
+
+@dataclass(slots=True, frozen=True)
+class TomlFile:
+    """A file's text and what it says."""
+
+    text: str
+    table: dict[str, Any]
+
+
+class TomlUnreadable(Exception):
+    """A file that is no TOML, or cannot be read. `line` counts from 1; 0 when there is none to name."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def read(path: Path) -> TomlFile:
+    """Read a file of at most 1 MiB.
+
+    Raises:
+        FileNotFoundError: there is none.
+        TomlUnreadable: it is no TOML, no UTF-8, too large, or cannot be read.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise TomlUnreadable("it is larger than 1 MiB, so it is no file of this kind")
+        text = path.read_bytes().decode("utf-8")
+        return TomlFile(text, tomllib.loads(text))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise TomlUnreadable(f"it cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise TomlUnreadable("it is not UTF-8", error.object[: error.start].count(b"\n") + 1) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line = _line_named(str(error), text)
+        raise TomlUnreadable(f"no valid TOML: {excerpt(str(error), 160)}", line) from None
+
+
+def line_of(text: str, array: str, index: int, key: str) -> int:
+    """The line of `key` in the `[[array]]` table number `index` (-1: before any), or of that table's header."""
+    current, header = -1, 0
+    begins = re.compile(rf"^\s*\[\[\s*{re.escape(array)}\s*\]\]")
+    wanted = re.compile(
+        rf"^\s*(?:\[\s*{re.escape(array)}\s*\.\s*)?[\"']?{re.escape(key)}[\"']?\s*[=.\]]"
+        rf"|[{{,]\s*{re.escape(key)}\s*="
+    )
+    for number, line in enumerate(text.splitlines(), 1):
+        if begins.match(line):
+            current += 1
+            header = number if current == index else header
+        elif current == index and key and wanted.search(line):
+            return number
+    return header
+
+
+def quoted(text: str) -> str:
+    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _line_named(message: str, text: str) -> int:
+    named = re.search(r"at line (\d+)", message)
+    return int(named[1]) if named else text.count("\n") + 1

@@ -1,0 +1,84 @@
+"""Options of the command line, and how their texts are read: durations, sizes, choices.
+
+Owns one name for each option of the window, so that its command reads as a list. No Qt is imported here.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class PerspectiveChoice(StrEnum):
+    """What the window is arranged for."""
+
+    INSPECT = "inspect"
+    BREAK = "break"
+    WATCH = "watch"
+
+
+class ThemeName(StrEnum):
+    """How the window looks."""
+
+    SYSTEM = "system"
+    DARK = "dark"
+    LIGHT = "light"
+    CONTRAST = "contrast"
+
+
+def seconds(text: str) -> float:
+    """A duration such as 8s, 500ms, 2m or 8, in seconds."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"'{text}' is no duration; write 8s, 500ms or 2m")
+    return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, None: 1.0}[found[2]]
+
+
+def pixels(text: str) -> tuple[int, int]:
+    """A size such as 1440x900, in logical pixels."""
+    found = re.fullmatch(r"(\d{3,5})[x×](\d{3,5})", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"'{text}' is no size; write 1440x900")
+    width, height = int(found[1]), int(found[2])
+    if not (640 <= width <= 20_000 and 480 <= height <= 20_000):
+        raise typer.BadParameter(f"'{text}': the window is at least 640x480 and at most 20000x20000")
+    return width, height
+
+
+Connect = Annotated[
+    str, typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one.")
+]
+Token = Annotated[str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")]
+Cluster = Annotated[
+    bool,
+    typer.Option("--cluster", help="A cluster of two nodes of its own, instead of the embedded gateway."),
+]
+Proxy = Annotated[
+    str, typer.Option(metavar="URL", help="A proxy in front of this server: any client's traffic is shown.")
+]
+Listen = Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")]
+Open = Annotated[
+    Path | None, typer.Option("--open", metavar="FILE", help="A capture file; nothing is connected.")
+]
+Perspective = Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")]
+Theme = Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")]
+Screenshot = Annotated[Path | None, typer.Option(help="Save a picture of the window here, then end.")]
+After = Annotated[str, typer.Option(metavar="TIME", help="When to take the picture.")]
+NoPlayers = Annotated[bool, typer.Option("--no-players", help="Start without simulated players.")]
+NoCapture = Annotated[
+    bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A profile: columns, filters, colours and endpoints."),
+]
+Decoder = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="A decoder of your own, a Python file; more than once for several."),
+]
+DataDir = Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")]
