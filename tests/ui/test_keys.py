@@ -284,6 +284,24 @@ def test_connections_the_tree_and_the_header_have_their_menus_by_key(person: Per
     assert "Reset columns" in opened_menu()
 
 
+def test_presence_latest_and_the_experts_findings_have_their_menus_by_key(person: Person) -> None:
+    desk = person.desk
+    for view in ("latest", "expert"):
+        desk.host.show_view(view)
+    desk.views.latest.refresh()
+    desk.views.expert.judge()
+    lists = {
+        desk.views.presence.list: "Copy the name",
+        desk.views.latest.table: "Copy row\tCtrl+C",
+        desk.views.expert.list: "Show only the rows behind it",
+    }
+    for view, words in lists.items():
+        view.setFocus()
+        view.setCurrentIndex(view.model().index(1, 0))
+        person.press("Shift+F10")
+        assert words in opened_menu()
+
+
 def link_row(person: Person, is_meant: Callable[[object], bool]) -> QModelIndex:
     model = person.desk.views.connections.model
     return next(model.index(row) for row in range(model.rowCount()) if is_meant(model.item(row)))
