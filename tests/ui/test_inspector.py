@@ -87,8 +87,8 @@ def test_the_row_menu_filters_by_the_cell_of_such_a_column(desk: Desk, view: Tra
     desk.inspector.add_column(column_of("d.text"))
     view.table.show_at_top(view.model.row_of(12))
     index = view.model.index(view.model.row_of(12), len(HEADERS))
-    assert view._menus.filter_terms(index) == ['d.text:"anyone at the north gate?"']
-    assert view._menus.filter_terms(view.model.index(0, len(HEADERS))) == []
+    assert view.menus.filter_terms(index) == ['d.text:"anyone at the north gate?"']
+    assert view.menus.filter_terms(view.model.index(0, len(HEADERS))) == []
 
 
 def test_columns_of_fields_are_remembered_with_place_and_width(desk: Desk, view: TrafficView) -> None:
@@ -164,7 +164,7 @@ def ground(view: TrafficView, row_id: int, x: int = 300) -> QColor:
 def test_colour_rows_like_this_from_the_row_menu(desk: Desk, view: TrafficView, settings: Settings) -> None:
     index = view.model.index(view.model.row_of(12), Column.TYPE)
     view.table.scrollTo(index)
-    menu = view._menus.open_row_menu(view.table.visualRect(index).center())
+    menu = view.menus.open_row_menu(view.table.visualRect(index).center())
     colours = next(act.menu() for act in menu.actions() if act.text() == "Colour rows like op:event")
     next(act for act in colours.actions() if act.text() == "Teal").trigger()
     menu.close()

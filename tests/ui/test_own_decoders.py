@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -184,6 +186,38 @@ def test_a_decoder_of_the_folder_runs_after_its_button_was_pressed_and_that_is_r
         buttons = {button.accessibleName(): button for button in dialog.findChildren(QPushButton)}
         buttons["Stop the decoder <b>chess"].click()
         assert settings.decoders == []
+        dialog.close()
+
+    run(story)
+
+
+def test_who_allows_a_decoder_by_key_stays_at_its_row_and_comes_to_close_last(
+    desk: Desk, bench: ShellWorkbench, run: Run, tmp_path: Path
+) -> None:
+    folder = tmp_path / "decoders"
+    folder.mkdir()
+    for name in ("chess.py", "go.py"):
+        (folder / name).write_text(CODE, encoding="utf-8")
+
+    async def story() -> None:
+        bench.decoders.folder = folder
+        desk.commands.detail.show_decoders()
+        (dialog,) = desk.window.findChildren(DecodersDialog)
+        dialog.activateWindow()
+        button = next(
+            each
+            for each in dialog.findChildren(QPushButton)
+            if each.accessibleName() == "Allow the decoder chess"
+        )
+        button.setFocus()
+        QTest.keyClick(button, Qt.Key.Key_Space)
+        names = []
+        for _ in range(3):
+            now = dialog.focusWidget()
+            assert now is not None
+            names.append(now.accessibleName())
+            QTest.keyClick(now, Qt.Key.Key_Tab)
+        assert names == ["Stop the decoder chess", "Allow the decoder go", "Close"]
         dialog.close()
 
     run(story)

@@ -339,7 +339,7 @@ def test_a_row_and_its_payload_can_be_copied(view: TrafficView) -> None:
 
 def test_the_row_menu_filters_by_the_cell(qtbot: QtBot, view: TrafficView) -> None:
     index = view.model.index(view.table.rowAt(30), Column.TYPE)
-    menu = view._menus.open_row_menu(view.table.visualRect(index).center())
+    menu = view.menus.open_row_menu(view.table.visualRect(index).center())
     action = next(action for action in menu.actions() if action.text() == "Filter by op:event")
     with qtbot.waitSignal(view.filter_suggested) as told:
         action.trigger()
@@ -353,7 +353,7 @@ def test_the_row_menu_leaves_out_what_the_cell_says_and_keeps_the_filter(
     view.set_filter("line or chat")
     index = view.model.index(view.table.rowAt(30), Column.TYPE)
     with qtbot.waitSignal(view.filter_suggested) as told:
-        menu = view._menus.open_row_menu(view.table.visualRect(index).center())
+        menu = view.menus.open_row_menu(view.table.visualRect(index).center())
         next(action for action in menu.actions() if action.text() == "Exclude op:event").trigger()
     assert told.args == ["(line or chat) -op:event"]
     menu.close()

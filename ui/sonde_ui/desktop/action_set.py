@@ -60,6 +60,9 @@ class ActionSet(QObject):
         if action.keys:
             built.setShortcuts([QKeySequence(key) for key in action.keys])
             built.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        elif action.table_keys:  # for the menus to show; heard by the table itself
+            built.setShortcut(QKeySequence(action.table_keys[0]))
+            built.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
         # Buttons that show an action must not grow a mnemonic or a menu's icon by accident.
         built.setIconVisibleInMenu(False)
         self._window.addAction(built)

@@ -21,6 +21,7 @@ from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.file_commands import FileCommands
+from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.table_commands import TableCommands
@@ -67,6 +68,7 @@ class Commands(QObject):
         self._host: ViewHost | None = None
         self._filter: FilterBar | None = None
         self.table = TableCommands()
+        self.focus = FocusCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
         self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)

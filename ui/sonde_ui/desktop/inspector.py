@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QPoint, Signal
 from PySide6.QtWidgets import QMenu
 
 from sonde_lab.colouring import MAX_RULES, ColourRule
@@ -20,6 +20,7 @@ from sonde_ui.desktop.models.plain import one_line, without_surrogates
 from sonde_ui.desktop.settings import LONGEST_FILTER, LONGEST_NAME, Rule, SavedFilter, Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.column_card import ColumnCard
+from sonde_ui.desktop.widgets.column_header import HEIGHT
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.saved_filters import NameCard
 from sonde_ui.desktop.windows.colour_rules_dialog import ColourRulesDialog
@@ -71,6 +72,13 @@ class Inspector(QObject):
             )
             self._column_card.chosen.connect(self.add_column)
         self._column_card.open(_CARD_TOP)
+
+    def choose_columns(self) -> None:
+        """Open the header's menu, as a right click on it does."""
+        if self._traffic.isVisible():
+            self._traffic.menus.open_header_menu(QPoint(0, HEIGHT))
+        else:
+            self.said.emit("The traffic table is put away: View, Panels brings it back.")
 
     def _offer_columns(self, menu: QMenu, message: Any, keys: tuple[Any, ...]) -> None:
         """In the menu of a value in the detail's tree."""

@@ -67,6 +67,11 @@ class TableCommands:
         if self._inspector is not None:
             self._inspector.ask_column()
 
+    def choose_columns(self) -> None:
+        """Open the menu of the header."""
+        if self._inspector is not None:
+            self._inspector.choose_columns()
+
     def edit_colours(self) -> None:
         """Open the colour rules."""
         if self._inspector is not None:

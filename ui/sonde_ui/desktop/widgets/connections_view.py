@@ -33,6 +33,7 @@ _ACTS: Final = (
 )
 _SHARES: Final = (("Tap", 1.0), ("Tap one frame in 10", 0.1))
 _AFTER_A_LINE: Final = (Act.CONNECT, Act.REMOVE_CLIENT)
+_ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 
 
 class LinkList(QListView):
@@ -53,8 +54,12 @@ class LinkList(QListView):
             super().mousePressEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Return is a choice of its own."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
+        """Return is a choice of its own; Space opens and closes a session's eye, and presses "Add a client"."""
+        link = self.currentIndex().data(LINK)
+        is_space = event.key() == Qt.Key.Key_Space and link is not None
+        if is_space and link.can_tap:
+            self.eye_pressed.emit(self.currentIndex())
+        elif (is_space and link.is_adder) or (event.key() in _ENTER and link is not None):
             self.entered_by_key.emit(self.currentIndex())
         else:
             super().keyPressEvent(event)

@@ -143,7 +143,9 @@ class DiffView(QWidget):
         self._wanted = Against.PREVIOUS
         self.pinned: int | None = None
         self._about = text_label(tone="dim")
-        self._link = push_button("", kind="link", tip="Select this row in the table")
+        self._link = push_button(
+            "", kind="link", name="The row compared with", tip="Select this row in the table"
+        )
         self._chips = {each: self._chip(each) for each in Against}
         self.list = LineView("What has changed")
         self._delegate = _DiffDelegate(self.list)

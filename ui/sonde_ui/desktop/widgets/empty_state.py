@@ -44,6 +44,9 @@ class EmptyState(QWidget):
         self._button.setText(button)
         self._button.setAccessibleName(button)
         self._button.setVisible(bool(button))
+        # With nothing to press, the sentence itself is what keys come to and what is read aloud.
+        is_read = bool(sentence) and not button
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if is_read else Qt.FocusPolicy.NoFocus)
         self.setAccessibleName(sentence)
         self._dress(themes.current())
 

@@ -7,6 +7,7 @@ those are the lab's.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
@@ -31,6 +32,7 @@ from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.expert_delegate import ExpertDelegate
 from sonde_ui.desktop.widgets.pieces import chip, rule, text_label
+from sonde_ui.desktop.widgets.row_menu import Entry, RowMenu
 from sonde_ui.desktop.widgets.slices import CATCH_UP_MS, work_for_a_while
 
 JUDGE_EVERY_MS: Final = 200
@@ -131,6 +133,13 @@ class ExpertView(QWidget):
         self.walk.clicked.connect(self.next_row)
         self.filter_these.clicked.connect(self.suggest_filter)
         self.clear_all.clicked.connect(self.clear)
+        self._menu = RowMenu(self.list, self._offered)
+
+    def _offered(self, _index: QModelIndex) -> Iterator[Entry]:
+        if self.walk.isEnabled():
+            yield "Next row behind it\tReturn", self.next_row
+        if self.filter_these.isEnabled():
+            yield "Show only the rows behind it", self.suggest_filter
 
     # -------------------------------------------------------------- doors
 

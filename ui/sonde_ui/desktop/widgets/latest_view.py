@@ -7,6 +7,7 @@ that the filter of the bar means, and leads back to the traffic.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
@@ -26,6 +27,7 @@ from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.latest_delegate import FLASH_S, LatestDelegate, SortedHeader
 from sonde_ui.desktop.widgets.motion import motion_allowed
+from sonde_ui.desktop.widgets.row_menu import Entry, RowMenu
 from sonde_ui.desktop.widgets.slices import CATCH_UP_MS, work_for_a_while
 
 REFRESH_MS: Final = 200
@@ -108,7 +110,7 @@ class LatestTable(QTableView):
         elif len(text) == 1 and text in "123456789":
             self.sort_asked.emit(int(text) - 1)
         elif event.matches(QKeySequence.StandardKey.Copy):
-            self._copy()
+            self.copy_row()
         else:
             super().keyPressEvent(event)
 
@@ -116,7 +118,8 @@ class LatestTable(QTableView):
         """Focus alone selects nothing."""
         focus_without_choice(self, event, super().focusInEvent)
 
-    def _copy(self) -> None:
+    def copy_row(self) -> None:
+        """Put the chosen row on the clipboard, columns parted by tabs."""
         row = self.currentIndex().row()
         if row >= 0:
             cells = [str(self.model().index(row, column).data() or "") for column in Field]
@@ -172,6 +175,11 @@ class LatestView(QWidget):
         self.table.filter_asked.connect(self.suggest_filter)
         self.table.sort_asked.connect(self.sort_by)
         self._empty.acted.connect(lambda: self.filter_suggested.emit(""))
+        self._menu = RowMenu(self.table, self._offered)
+
+    def _offered(self, _index: QModelIndex) -> Iterator[Entry]:
+        yield "Show the messages of this kind\tReturn", self.suggest_filter
+        yield "Copy row\tCtrl+C", self.table.copy_row
 
     # -------------------------------------------------------------- doors
 

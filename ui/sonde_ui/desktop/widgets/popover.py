@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QApplication, QFrame, QGraphicsDropShadowEffect, QWidget
 
 from sonde_ui.desktop.theme import GRID
+from sonde_ui.desktop.widgets.focus_ring import focus_stops
 
 
 class Popover(QFrame):
@@ -71,6 +72,16 @@ class Popover(QFrame):
             self._focus_before.setFocus(Qt.FocusReason.PopupFocusReason)
         self._focus_before = None
         self.closed.emit()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes round in the card; only Esc leaves it."""
+        moved = super().focusNextPrevChild(forward)
+        now = QApplication.focusWidget()
+        if now is None or now is self or self.isAncestorOf(now):
+            return moved
+        stops = focus_stops(self)
+        (stops[0 if forward else -1] if stops else self).setFocus(Qt.FocusReason.TabFocusReason)
+        return True
 
     def _listen(self, on: bool) -> None:
         app = QApplication.instance()

@@ -7,6 +7,8 @@ says which of the two it is.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from functools import partial
 
 from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
@@ -30,9 +32,11 @@ from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.presence_model import PresenceModel
 from sonde_ui.desktop.theme import font_ui
+from sonde_ui.desktop.widgets.copy_menu import copy_text
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.pieces import chip
 from sonde_ui.desktop.widgets.presence_delegate import PresenceDelegate
+from sonde_ui.desktop.widgets.row_menu import Entry, RowMenu
 from sonde_ui.desktop.widgets.search_box import SearchBox
 
 SEARCH_FROM = 6  # members from which a search is worth its room
@@ -52,6 +56,7 @@ class PresenceView(QWidget):
         self._channel = ""
         self._own_session: str | None = None
         self.model = PresenceModel(self)
+        self.rooms = QComboBox()  # made in the order in which Tab goes
         self.search = SearchBox("Search people")
         self.grouping = chip(
             "By status",
@@ -59,7 +64,6 @@ class PresenceView(QWidget):
             tip="Reconnecting first, then online, busy, away",
             checked=False,
         )
-        self.rooms = QComboBox()
         self.list = QListView()
         self._empty = EmptyState("person", "")
         self._lay_out()
@@ -103,6 +107,7 @@ class PresenceView(QWidget):
         self.list.clicked.connect(self._on_chosen)
         self.list.activated.connect(self._on_chosen)
         self._empty.acted.connect(self.search.clear)
+        self._menu = RowMenu(self.list, self._offered)
 
     # -------------------------------------------------------------- doors
 
@@ -169,6 +174,12 @@ class PresenceView(QWidget):
         elif not total:
             self._empty.say("person", f"Nobody is in {room}.")
         self._stack.setCurrentIndex(0 if shown else 1)
+
+    def _offered(self, index: QModelIndex) -> Iterator[Entry]:
+        person = self.model.item(index.row())
+        if person is not None:
+            yield "Show rows with this name\tReturn", partial(self.filter_suggested.emit, quoted(person.name))
+            yield "Copy the name", partial(copy_text, person.name)
 
     def _on_chosen(self, index: QModelIndex) -> None:
         person = self.model.item(index.row())

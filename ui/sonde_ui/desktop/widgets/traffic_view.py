@@ -117,7 +117,7 @@ class TrafficView(QWidget):
         self.table.filter_asked.connect(self.filter_focus_asked)
         self.table.conversation_step.connect(self._step_conversation)
         self.acts = RowActs(self, self._workbench)
-        self._menus = TrafficMenus(self)
+        self.menus = TrafficMenus(self)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.selected_row_left.connect(self._on_row_left)
         self._band.back_asked.connect(self.go_live)

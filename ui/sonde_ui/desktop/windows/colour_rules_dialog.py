@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
@@ -158,7 +159,7 @@ class ColourRulesDialog(QDialog):
         self._add = push_button("Add a rule", font=font_ui(13, 500))
         self._add.setIcon(icon("plus"))
         self._add.clicked.connect(self.add)
-        done = push_button("Done", kind="primary", font=font_ui(13, 500))
+        self._done = done = push_button("Done", kind="primary", font=font_ui(13, 500))
         done.clicked.connect(self.accept)
         buttons = QHBoxLayout()
         buttons.addWidget(self._add)
@@ -200,8 +201,19 @@ class ColourRulesDialog(QDialog):
         self.changed.emit(self.rules())
 
     def _refresh(self) -> None:
+        self._order_tabs()
         self._empty.setVisible(not self.lines)
         self._add.setEnabled(len(self.lines) < MAX_RULES)
         for place, line in enumerate(self.lines):
             line.up.setEnabled(place > 0)
             line.down.setEnabled(place + 1 < len(self.lines))
+
+    def _order_tabs(self) -> None:
+        """Tab goes from rule to rule as they stand, then to the buttons below."""
+        stops = [
+            stop
+            for line in self.lines
+            for stop in (line.on, line.colour, line.edit, line.up, line.down, line.gone)
+        ]
+        for before, after in pairwise((self._area, *stops, self._add, self._done)):
+            self.setTabOrder(before, after)

@@ -7,9 +7,10 @@ opened with `open()`.
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_lab.decoders.own.desk import Listed, OwnDecoders
 from sonde_ui.desktop.models.plain import one_line
@@ -34,6 +35,7 @@ class DecodersDialog(QDialog):
         super().__init__(parent)
         self._decoders = decoders
         self._shown: list[Listed] = []
+        self._buttons: list[QPushButton] = []
         self.setWindowTitle("Decoders")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(WIDTH, HEIGHT)
@@ -55,7 +57,7 @@ class DecodersDialog(QDialog):
         area.setWidget(page)
         area.setAccessibleName("Decoders")
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        close = push_button("Close")
+        self._close = close = push_button("Close")
         close.clicked.connect(self.close)
         foot = QHBoxLayout()
         folder = self._decoders.folder
@@ -76,17 +78,30 @@ class DecodersDialog(QDialog):
         if listed == self._shown and self._list.count():
             return
         self._shown = listed
+        now = self.focusWidget()
+        focused = next((at for at, button in enumerate(self._buttons) if button is now), None)
+        self._buttons = []
         while (item := self._list.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
         for each in listed:
-            self._list.addWidget(self._row(each))
+            row = self._row(each)
+            self._list.addWidget(row)
+            row.show()  # now: what is not in sight takes no focus
             self._list.addWidget(rule())
         if not listed:
             self._list.addWidget(text_label(self._nothing(), tone="dim", wrap=True))
         self._list.addStretch(1)
+        self._lead_keys(focused)
+
+    def _lead_keys(self, focused: int | None) -> None:
+        """Tab goes down the list and then to Close; who pressed a button by key stays at its row."""
+        for before, after in pairwise((*self._buttons, self._close)):
+            self.setTabOrder(before, after)
+        if focused is not None and focused < len(self._buttons):
+            self._buttons[focused].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _nothing(self) -> str:
         return (
@@ -108,6 +123,7 @@ class DecodersDialog(QDialog):
         verb = "Stop" if listed.is_allowed else "Allow"
         button = push_button(verb, name=f"{verb} the decoder {source.name}")
         button.clicked.connect(partial(self._stop if listed.is_allowed else self._allow, listed))
+        self._buttons.append(button)
         row = QWidget()
         row.setProperty("surface", "clear")
         line = QHBoxLayout(row)

@@ -25,6 +25,7 @@ from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
+from sonde_ui.desktop.widgets.focus_ring import FocusRing
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
 from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.status_bar import StatusBar
@@ -83,6 +84,9 @@ class Desk(QObject):
         self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
+        self.ring = FocusRing(window)
+        window.walked.connect(self.ring.follow_keys)
+        self.commands.focus.take_hold_of((self.top_bar, self.filter_bar), self.host, self.ring)
         self._take_up(settings)
         self.views.traffic.table.setFocus()
 

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_ui.desktop.actions import ACTIONS, MENUS, Action, keys_of
-from sonde_ui.desktop.theme import GRID, font_data, font_title, font_ui
+from sonde_ui.desktop.theme import GRID, font_data, font_title, font_ui, themes
 from sonde_ui.desktop.widgets.popover import Popover
 from sonde_ui.desktop.windows.palette import shown_key
 
-_WIDTH = 560
-_HEIGHT = 560
+_WIDTH = 920
+_EDGE = 2 * GRID
+_LONGEST = "Traffic"  # as many keys as all others: it has a column for itself
+_ON_ROWS = {  # keys of what has the focus, which are no actions of the window
+    "Left or Right on a tab": "The tab beside it",
+    "Return on a row": "Filter by it, or go to it",
+    "Space on a session": "Tap it, or end its tap",
+    "1 to 9 in Latest": "Sort by that column",
+    "Return in the filter": "Back to the table",
+}
 
 
 class KeyList(Popover):
-    """A card with two columns: key and action. Keys of the table are marked as such."""
+    """A card of keys and what they do, in two columns. Keys of the table are marked as such."""
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
@@ -24,50 +32,64 @@ class KeyList(Popover):
         self.setFixedWidth(_WIDTH)
         self.area = QScrollArea()
         self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # Made at once: later it would hold up the loop, and a round trip under way would look slow.
-        self.area.setWidget(self._page())
+        self._shown = self._page()
+        self.area.setWidget(self._shown)
         self.area.setAccessibleName("Keys")
         self.area.setProperty("surface", "clear")
         column = QVBoxLayout(self)
-        column.setContentsMargins(2 * GRID, 2 * GRID, 2 * GRID, 2 * GRID)
+        column.setContentsMargins(_EDGE, _EDGE, _EDGE, _EDGE)
         column.addWidget(self.area)
         self.setFocusProxy(self.area)
 
     def open(self) -> None:
         """Show the card, as high as the window allows."""
-        self.setFixedHeight(min(_HEIGHT, self.window().height() - 96))
-        self.open_centred(top=72)
+        needed = self._shown.sizeHint().height() + 2 * (_EDGE + themes.current().line_px)
+        self.setFixedHeight(min(needed, self.window().height() - 96))
+        self.open_centred(top=48)
 
     def _page(self) -> QWidget:
         page = QWidget()
         page.setProperty("surface", "clear")
-        grid = QGridLayout(page)
-        grid.setHorizontalSpacing(6 * GRID)
-        grid.setVerticalSpacing(GRID + 2)
-        grid.setColumnStretch(1, 1)
-        for menu in MENUS:
-            self._add_group(grid, menu)
+        row = QHBoxLayout(page)
+        row.setSpacing(8 * GRID)
+        for menus in ((_LONGEST,), tuple(menu for menu in MENUS if menu != _LONGEST)):
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(5 * GRID)
+            grid.setVerticalSpacing(GRID)
+            grid.setColumnStretch(1, 1)
+            for menu in menus:
+                self._add_group(grid, menu)
+            row.addLayout(grid, 1)
+            if _LONGEST not in menus:
+                self._add_heading(grid, "Where the focus is")
+                for keys, what in _ON_ROWS.items():
+                    self._add_row(grid, keys, what)
+            grid.setRowStretch(grid.rowCount(), 1)
         return page
 
     def _add_group(self, grid: QGridLayout, menu: str) -> None:
         actions = [action for action in ACTIONS if action.menu.split("/")[0] == menu and keys_of(action)]
         if not actions:
             return
-        heading = QLabel(menu)
+        self._add_heading(grid, menu)
+        for action in actions:
+            self._add_row(grid, key_words(action), action.text)
+
+    def _add_heading(self, grid: QGridLayout, text: str) -> None:
+        heading = QLabel(text)
         heading.setFont(font_title())
         heading.setProperty("tone", "dim")
         heading.setContentsMargins(0, 2 * GRID, 0, 0)
         grid.addWidget(heading, grid.rowCount(), 0, 1, 2)
-        for action in actions:
-            self._add_row(grid, action)
 
-    def _add_row(self, grid: QGridLayout, action: Action) -> None:
-        keys, what = QLabel(key_words(action)), QLabel(action.text)
-        keys.setFont(font_data(12))
-        what.setFont(font_ui(13))
+    def _add_row(self, grid: QGridLayout, keys: str, what: str) -> None:
         place = grid.rowCount()
-        grid.addWidget(keys, place, 0)
-        grid.addWidget(what, place, 1)
+        for column, (text, font) in enumerate(((keys, font_data(12)), (what, font_ui(13)))):
+            label = QLabel(text)
+            label.setFont(font)
+            grid.addWidget(label, place, column)
 
 
 def key_words(action: Action) -> str:

@@ -22,6 +22,7 @@ class MainWindow(QMainWindow):
     painted = Signal()
     close_asked = Signal()
     file_dropped = Signal(str)  # its path
+    walked = Signal()  # Tab or Shift+Tab: the focus goes on by keys
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -63,6 +64,11 @@ class MainWindow(QMainWindow):
         if not self._was_painted:
             self._was_painted = True
             QTimer.singleShot(0, self.painted.emit)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Every Tab in the window comes through here."""
+        self.walked.emit()
+        return super().focusNextPrevChild(forward)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """One file of this machine may be dropped."""

@@ -78,6 +78,10 @@ class ViewHost(QWidget):
             closed=sorted(self._closed),
         )
 
+    def panes_in_sight(self) -> list[Pane]:
+        """The panes that are shown, in reading order."""
+        return [pane for pane in self._panes.values() if pane.isVisible()]
+
     def is_open(self, view: str) -> bool:
         """Whether a view is shown, be it behind a tab."""
         return view not in self._closed and self._pane_of(view) is not None
