@@ -55,10 +55,10 @@ def test_children_come_in_blocks() -> None:
 
 def test_opening_a_megabyte_costs_a_screenful() -> None:
     model = ValueTree()
-    began = time.perf_counter()
+    began = time.thread_time()
     model.show("big", {str(at): {"x": at} for at in range(100_000)})
     opened(model)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
     assert model.rowCount(model.index(0, 0)) == BLOCK
 
 
