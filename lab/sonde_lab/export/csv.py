@@ -22,7 +22,7 @@ from sonde_lab.wording import one_line
 
 COLUMNS: Final = (
     "number", "utc", "seconds", "step_ms", "direction", "connection", "dial", "kind", "type", "channel", "summary",
-    "size_bytes", "rtt_ms", "code", "flags", "payload",
+    "size_bytes", "rtt_ms", "code", "flags", "comment", "payload",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WAYS: Final = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: "here"}
@@ -62,7 +62,7 @@ class Csv:
             "" if math.isnan(step) else f"{step * 1000:.3f}", _WAYS[record.direction], safe(record.conn), record.dial,
             record.kind.name.lower(), safe(record.op), safe(record.channel), safe(summary),
             record.size if record.kind in _SIZED else "", "" if math.isnan(record.rtt_ms) else f"{record.rtt_ms:.3f}",
-            record.code or "", " ".join(flag_words(record.flags)), safe_text(text or encoded or ""),
+            record.code or "", " ".join(flag_words(record.flags)), safe(row.comment), safe_text(text or encoded or ""),
         )  # fmt: skip
 
     def _write(self, rows: Sequence[Sequence[Any]]) -> None:

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 
 from sonde_lab.export.csv import series
-from sonde_lab.export.exporting import Export, run_sliced
+from sonde_lab.export.exporting import Export, mask, run_sliced
 from sonde_lab.export.files import Told, write_text
 from sonde_lab.export.formats import Format
 from sonde_lab.export.markdown import Report
@@ -167,7 +167,7 @@ def _report(batches: list[list[Row]], facts: Facts, selected: int | None) -> tup
     )
     rows = 0
     for batch in batches:
-        report.add([row._replace(record=masker.row(row.record)[0]) for row in batch])
+        report.add([mask(row, masker) for row in batch])
         rows += sum(not row.is_context for row in batch)
     told = Told(rows, masker.masked, masker.replaced)
     return report.text(told), told
