@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +73,11 @@ def series(columns: Mapping[str, Sequence[float]]) -> str:
     """Columns of numbers of one length as CSV; what is no number is an empty cell."""
     rows = zip(*columns.values(), strict=True)
     return _lines([list(columns), *([_figure(value) for value in row] for row in rows)])
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Any texts as CSV in which nothing runs."""
+    return _lines([list(headers), *([safe_text(cell) for cell in row] for row in rows)])
 
 
 def safe(text: str) -> str:

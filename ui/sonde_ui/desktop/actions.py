@@ -111,6 +111,7 @@ _TRAFFIC = (
     Action("capture.toggle", "Traffic", "Capture to a file", "capture.toggle", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Every row goes to a file that only you can read; the status bar says which, and how long it is kept", starts_group=True),
     Action("capture.save", "Traffic", "Save capture as…", "capture.save", keys=("Ctrl+S",), icon="traffic", tip="Save a copy of all that was captured until now; the capture goes on"),
     Action("exchange.save", "Traffic", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture"),
+    Action("exchange.save_panel", "Traffic", "Save this panel as CSV…", "exchange.panels.save", icon="export", tip="Write what the panel with the keyboard lists as a table: connections, people, nodes, findings, the latest, notices"),
     Action("exchange.save_latency", "Traffic", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
     Action("traffic.copy_row", "Traffic", "Copy row", "copy_row", icon="copy", tip="Put the selected row on the clipboard", starts_group=True),
     Action("traffic.copy_payload", "Traffic", "Copy payload", "copy_payload", keys=("Ctrl+Shift+C",), icon="copy", tip="Put the selected row's payload on the clipboard"),

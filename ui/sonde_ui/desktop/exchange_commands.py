@@ -23,6 +23,7 @@ from sonde_lab.export.masking import Masker
 from sonde_lab.export.rows import Facts, RingRows, Row
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.panel_commands import PanelCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.views import Views
 
@@ -46,10 +47,13 @@ class ExchangeCommands(QObject):
         self._views: Views | None = None
         self._is_running = False
         self._is_cancelled = False
+        self.panels = PanelCommands(tasks, {"traffic": self.save, "latency": self.save_latency}, self)
+        self.panels.said.connect(self.said)
 
     def take_hold_of(self, views: Views) -> None:
         """The views that rows and figures come from; until then nothing can be taken out."""
         self._views = views
+        self.panels.take_hold_of(views.by_name())
 
     # ------------------------------------------------------------ rows into a file
 
