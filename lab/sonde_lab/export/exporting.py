@@ -127,7 +127,9 @@ def mask(row: Row, masker: Masker) -> Row:
     """A row without its secrets, those of its comment among them."""
     record, is_masked = masker.row(row.record)
     comment = masker.text(row.comment) if row.comment else ""
-    return row._replace(record=record, comment=comment, is_masked=row.is_masked or is_masked)
+    if not is_masked and comment == row.comment:
+        return row
+    return row._replace(record=record, comment=comment, is_masked=is_masked)
 
 
 def run(
