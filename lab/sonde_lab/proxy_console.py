@@ -111,7 +111,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     try:
         wanted = Filter(filter_text)
         with CaptureReader.open(path) as reader:
-            first, left, comments = reader.first_id, limit, reader.newest_comments()
+            first, left, comments = reader.first_id, limit, _comments(reader)
             while left and (rows := reader.rows_from(first, _LINES_AT_ONCE)):
                 shown = lines.of(rows, wanted, comments)[:left]
                 _write("".join(line + "\n" for line in shown))
@@ -125,6 +125,15 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     except BrokenPipeError:
         return 0  # as above
     return 0
+
+
+def _comments(reader: CaptureReader) -> dict[int, str]:
+    """What people said about rows. Where the file is damaged there, its rows are shown all the same."""
+    try:
+        return reader.newest_comments()
+    except CaptureUnreadable as error:
+        sys.stderr.write(f"sonde show: comments are left out: {one_line(str(error), 600)}\n")
+        return {}
 
 
 async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool = True) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.schema import CaptureUnreadable
 from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.comments import MAX_CHARACTERS
 from sonde_lab.export.console import convert
@@ -97,6 +98,19 @@ def test_filters_mean_comments_when_rows_are_shown(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[3] for line in lines] == ops
     assert lines[0].endswith(f"“{FORMULA}”")
+
+
+def test_rows_are_shown_although_their_comments_cannot_be_read(
+    commented: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def damaged(_reader: CaptureReader) -> dict[int, str]:
+        raise CaptureUnreadable("the file is damaged")
+
+    monkeypatch.setattr(CaptureReader, "newest_comments", damaged)
+    assert show(commented, 10) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 4
+    assert told.err == "sonde show: comments are left out: the file is damaged\n"
 
 
 def test_lines_show_no_comment_of_another_row() -> None:

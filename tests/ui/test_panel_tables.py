@@ -66,9 +66,9 @@ def test_people_are_listed_with_what_a_person_sees_of_them(panels: PanelCommands
 def test_headings_and_offers_are_no_rows(panels: PanelCommands, tmp_path: Path) -> None:
     assert {row["kind"] for row in written(panels, "connections", tmp_path)} == {"own", "session"}
     nodes = written(panels, "nodes", tmp_path)
-    assert [(row["kind"], row["name"], row["figure"]) for row in nodes] == [
-        ("node", "n1", "3 sessions"),
-        ("redis", "Redis", ""),
+    assert [(row["kind"], row["name"], row["state"], row["figure"]) for row in nodes] == [
+        ("node", "n1", "live", "3 sessions"),
+        ("redis", "Redis", "live", ""),
     ]
 
 
@@ -99,19 +99,33 @@ def test_a_finding_says_how_often_it_was_and_its_heading_is_left_out() -> None:
     assert told == ["error", "Bad end", "3", "It ended.", "you", "room:a", "12:00:00"]
 
 
-def test_rows_that_go_between_two_slices_are_left_out_and_too_many_are_counted(
+def test_people_who_leave_meanwhile_are_told_as_they_were_and_too_many_are_counted(
     panels: PanelCommands, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(panel_tables, "SLICE_ROWS", 2)
     monkeypatch.setattr(panel_tables, "MAX_ROWS", 6)
     model = desk.views.presence.model
-    assert model.rowCount() == 8
+    names = [person.name for person in model.items()]
     listed = PanelTable(model)
     slices = listed.slices()
-    first = next(slices)
-    model.set_search(first[0][0])  # everybody else leaves the list
-    assert [len(first), *map(len, slices)] == [2, 0, 0]
-    assert listed.left_out == 2
+    told = next(slices)
+    model.set_search("nobody is called so")
+    told += [row for some in slices for row in some]
+    assert [row[0] for row in told] == names[:6]
+    assert listed.left_out == len(names) - 6
+
+
+def test_rows_of_a_table_that_go_between_two_slices_are_left_out(
+    panels: PanelCommands, desk: Desk, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(panel_tables, "SLICE_ROWS", 1)
+    desk.host.show_view("latest")
+    model = desk.views.latest.model
+    qtbot.waitUntil(lambda: model.rowCount() > 1)
+    slices = PanelTable(model).slices()
+    assert len(next(slices)) == 1
+    model.clear(lambda _row_id: "")
+    assert [row for some in slices for row in some] == []
 
 
 def test_the_panel_with_the_keyboard_is_saved_even_from_a_menu(

@@ -1,7 +1,7 @@
 """What a panel lists, as a table of plain texts: the columns of each list, and those that a table model has itself.
 
-Owns which texts of a row are told. Refuses to hold the window: rows are noted at once and read in slices, and rows that
-have gone meanwhile are left out. At most `MAX_ROWS`, the first.
+Owns which texts of a row are told. Refuses to hold the window: rows are noted at once and read in slices. Rows of a table
+that have gone meanwhile are left out. At most `MAX_ROWS`, the first.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QPersistentModelIndex, Qt
 
-from sonde_ui.desktop.models.connections_model import LINK, Link
-from sonde_ui.desktop.models.expert_model import FINDING, SEVERITIES, FindingRow
-from sonde_ui.desktop.models.notices_model import NOTICE, NoticeRow
-from sonde_ui.desktop.models.presence_model import PERSON, Person
+from sonde_ui.desktop.models.connections_model import Link, Shape
+from sonde_ui.desktop.models.expert_model import SEVERITIES, FindingRow
+from sonde_ui.desktop.models.keyed_list import KeyedListModel
+from sonde_ui.desktop.models.notices_model import NoticeRow
+from sonde_ui.desktop.models.presence_model import Person
 
 MAX_ROWS: Final = 20_000
 SLICE_ROWS: Final = 50
-_ITEM: Final = LINK
-assert {LINK, FINDING, NOTICE, PERSON} == {_ITEM}  # one role holds the item in every list
 
 Columns = dict[str, Callable[[Any], str]]
 _LINK: Final[Columns] = {
     "kind": lambda link: link.key.partition(":")[0],
     "name": lambda link: link.name,
-    "state": lambda link: link.note,
+    "state": lambda link: link.note or ("live" if link.shape is Shape.DOT else ""),
     "figure": lambda link: link.figure,
     "details": lambda link: link.tooltip,
 }
@@ -64,16 +63,21 @@ class PanelTable:
     """The rows of a model as they are now. `left_out`: how many more there are."""
 
     def __init__(self, model: QAbstractItemModel) -> None:
-        count = model.rowCount()
-        self.left_out = max(0, count - MAX_ROWS)
         self._model = model
-        self._rows = [QPersistentModelIndex(model.index(row, 0)) for row in range(min(count, MAX_ROWS))]
-        self._columns = next((COLUMNS[type(item)] for item in map(_item, self._rows) if item), None)
+        self._columns: Columns = {}
+        rows: list[Any] = []
+        if isinstance(model, KeyedListModel):
+            rows = [item for item in model.items() if not _is_no_row(item)]
+            self._columns = COLUMNS[type(rows[0])] if rows else {}
+        else:
+            rows = [QPersistentModelIndex(model.index(row, 0)) for row in range(model.rowCount())]
+        self.left_out = max(0, len(rows) - MAX_ROWS)
+        self._rows = rows[:MAX_ROWS]
 
     @property
     def headers(self) -> list[str]:
         """The names of the columns."""
-        if self._columns is not None:
+        if self._columns:
             return list(self._columns)
         across = Qt.Orientation.Horizontal
         return [str(self._model.headerData(at, across) or "") for at in range(self._model.columnCount())]
@@ -82,19 +86,16 @@ class PanelTable:
         """The rows, a few milliseconds' work at a time; other work may be done between."""
         for start in range(0, len(self._rows), SLICE_ROWS):
             some = self._rows[start : start + SLICE_ROWS]
-            yield [cells for index in some if index.isValid() and (cells := self._cells(index))]
+            if self._columns:
+                yield [[text(item) for text in self._columns.values()] for item in some]
+            else:
+                yield [self._cells(index.row()) for index in some if index.isValid()]
 
-    def _cells(self, index: QPersistentModelIndex) -> list[str]:
-        """Empty for what is no row: a heading, or the offer of one more."""
-        if self._columns is None:
-            row = index.row()
-            count = self._model.columnCount()
-            return [str(self._model.data(self._model.index(row, at)) or "") for at in range(count)]
-        item = _item(index)
-        if item is None or getattr(item, "is_heading", False) or getattr(item, "is_adder", False):
-            return []
-        return [text(item) for text in self._columns.values()]
+    def _cells(self, row: int) -> list[str]:
+        count = self._model.columnCount()
+        return [str(self._model.data(self._model.index(row, at)) or "") for at in range(count)]
 
 
-def _item(index: QPersistentModelIndex) -> Any:
-    return index.data(_ITEM)
+def _is_no_row(item: Any) -> bool:
+    """Whether it is a heading, or the offer of one more."""
+    return bool(getattr(item, "is_heading", False) or getattr(item, "is_adder", False))
