@@ -142,6 +142,16 @@ def test_the_panel_with_the_keyboard_is_saved_even_from_a_menu(
     files.reject()
 
 
+def test_a_panel_that_has_become_empty_says_so_and_leaves_no_file(
+    panels: PanelCommands, desk: Desk, tmp_path: Path, qtbot: QtBot
+) -> None:
+    desk.views.presence.model.set_search("nobody is called so")
+    with qtbot.waitSignal(panels.said) as said:
+        panels.write("presence", str(tmp_path / "p.csv"))
+    assert said.args == ["There is nothing to save: Presence is empty."]
+    assert not (tmp_path / "p.csv").exists()
+
+
 def test_a_panel_with_a_way_of_its_own_takes_it(panels: PanelCommands, desk: Desk, qtbot: QtBot) -> None:
     desk.views.traffic.refresh()
     desk.views.traffic.table.setFocus()

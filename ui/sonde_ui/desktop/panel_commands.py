@@ -55,7 +55,7 @@ class PanelCommands(QObject):
         elif name not in _TABLES:
             self.said.emit(f"{self.title(name)} is no list, so there is no CSV of it.")
         elif not self._model(name).rowCount():
-            self.said.emit(f"There is nothing to save: {self.title(name)} is empty.")
+            self._say_empty(name)
         else:
             self.file_asked.emit(name)
 
@@ -72,10 +72,16 @@ class PanelCommands(QObject):
         for some in listed.slices():
             rows += some
             await asyncio.sleep(0)
+        if not rows:  # it has become empty since a file was asked for
+            self._say_empty(name)
+            return
         told = await asyncio.to_thread(_written, path, listed.headers, rows)
         left = f" {listed.left_out:,} more are left out." if listed.left_out else ""
         count = f"{figures.count(len(rows))} row{'' if len(rows) == 1 else 's'}"
         self.said.emit(f"{count} of {self.title(name)} in {one_line(path.name, 80)}. {told.words}{left}")
+
+    def _say_empty(self, name: str) -> None:
+        self.said.emit(f"There is nothing to save: {self.title(name)} is empty.")
 
     def _model(self, name: str) -> QAbstractItemModel:
         model = getattr(self._views[name], "model")  # noqa: B009 - views have no base of their own
