@@ -42,7 +42,7 @@ class Comments:
 
     def put(self, row_id: int, text: str) -> None:
         """Comment on a row; an empty text takes the comment away."""
-        line = one_line(text.strip().encode("utf-8", "replace").decode(), MAX_CHARACTERS)
+        line = comment_line(text)
         if not line:
             self._texts.pop(row_id, None)
             return
@@ -58,3 +58,8 @@ class Comments:
         """Let go of rows that have left the ring."""
         if self._texts and min(self._texts) < first_id:
             self._texts = {row: text for row, text in self._texts.items() if row >= first_id}
+
+
+def comment_line(text: str) -> str:
+    """Any text as a comment is kept: one line, without what cannot be shown, cut where it is long."""
+    return one_line(text.strip().encode("utf-8", "replace").decode(), MAX_CHARACTERS)

@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -111,9 +111,9 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     try:
         wanted = Filter(filter_text)
         with CaptureReader.open(path) as reader:
-            first, left = reader.first_id, limit
+            first, left, comments = reader.first_id, limit, _comments(reader)
             while left and (rows := reader.rows_from(first, _LINES_AT_ONCE)):
-                shown = lines.of(rows, wanted)[:left]
+                shown = lines.of(rows, wanted, comments)[:left]
                 _write("".join(line + "\n" for line in shown))
                 first, left = rows[-1][0] + 1, left - len(shown)
     except FilterError as error:
@@ -125,6 +125,15 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     except BrokenPipeError:
         return 0  # as above
     return 0
+
+
+def _comments(reader: CaptureReader) -> dict[int, str]:
+    """What people said about rows. Where the file is damaged there, its rows are shown all the same."""
+    try:
+        return reader.newest_comments()
+    except CaptureUnreadable as error:
+        sys.stderr.write(f"sonde show: comments are left out: {one_line(str(error), 600)}\n")
+        return {}
 
 
 async def _printed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines, prints: bool = True) -> int:
@@ -198,9 +207,12 @@ class RowLines:
             for row_id in range(self._next_id, min(self._log.ring.next_id, self._next_id + limit)):
                 await self.decoders.read(row_id)
 
-    def of(self, rows: list[tuple[int, Record]], wanted: Filter) -> list[str]:
-        """Lines of those rows of a file, each with its number, that a filter means."""
+    def of(self, rows: list[tuple[int, Record]], wanted: Filter, comments: Mapping[int, str]) -> list[str]:
+        """Lines of those rows of a file, each with its number, that a filter means. `comments`: number to text."""
         ids = self._log.ring.extend([record for _, record in rows], [number for number, _ in rows])
+        for row_id, (number, _) in zip(ids, rows, strict=True):
+            if number in comments:
+                self._log.ring.comment(row_id, comments[number])
         self._next_id = ids.stop
         matching = wanted.matching(self._log.ring, ids)
         return [self._line(row_id) for row_id, matches in zip(ids, matching.tolist(), strict=True) if matches]
@@ -215,7 +227,9 @@ class RowLines:
         clock = time.strftime("%H:%M:%S", time.localtime(wall)) + f".{int(wall % 1 * 1000):03}"
         arrow = _ARROWS[Direction(ring.value("direction", row_id))]
         op, size = one_line(ring.text("op", row_id), 24), ring.value("size", row_id)
-        return f"{clock}  {one_line(ring.text('conn', row_id), 24):<5} {arrow} {op:<12} {size:>9,}  {self._words.text(row_id)}"
+        comment = ring.comments.text(row_id)
+        said = self._words.text(row_id) + (f"  “{comment}”" if comment else "")
+        return f"{clock}  {one_line(ring.text('conn', row_id), 24):<5} {arrow} {op:<12} {size:>9,}  {said}"
 
 
 def pointed(text: str, error: FilterError) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sonde_lab.comments import MAX_CHARACTERS, MAX_COMMENTS
+from sonde_lab.export.csv import COLUMNS
 from sonde_lab.export.formats import FORMATS
 from sonde_lab.export.har_in import MAX_FILE_BYTES
 from sonde_lab.export.jsonl import Line
@@ -41,9 +43,12 @@ def test_the_commands_of_the_page_run_one_after_the_other(
 def test_the_tables_of_the_page_are_those_of_the_code() -> None:
     assert first_cells("| format |") == [each.suffix for each in FORMATS[:4]] + [".sonde"]
     assert sorted(first_cells("| field | |")) == sorted(Line.__struct_fields__)
+    assert first_cells("| column | |") == list(COLUMNS)
 
 
 def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     assert f"files of {MAX_FILE_BYTES >> 20} MiB at most" in TEXT
     assert f"over {MAX_SEARCHED_BYTES >> 20} MiB" in TEXT
     assert f"newest {MAX_ROWS} rows" in TEXT
+    assert f"more than {MAX_COMMENTS:,} comments" in TEXT
+    assert f"up to {MAX_CHARACTERS} characters" in TEXT

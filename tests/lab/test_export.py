@@ -44,13 +44,13 @@ def captured_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return capture(tmp_path_factory.mktemp("export") / "session.sonde", session())
 
 
-def rows_of(path: Path) -> list[tuple[int, Record]]:
+def rows_of(path: Path) -> list[Row]:
     read = format_of(path).read
     assert read is not None
     return list(read(path))
 
 
-def same(one: list[tuple[int, Record]], other: list[tuple[int, Record]]) -> bool:
+def same(one: list[Row], other: list[Row]) -> bool:
     return repr(one) == repr(other)  # a round trip that is none is no number, and equals nothing
 
 
@@ -143,7 +143,7 @@ def test_rows_of_a_ring_are_its_own_and_those_that_went_are_counted() -> None:
 
 def test_progress_is_told_and_a_cancelled_export_leaves_nothing(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    rows = [(number, row("event", float(number))) for number in range(2_500)]
+    rows = [Row(number, row("event", float(number))) for number in range(2_500)]
     export = Export(tmp_path / "a.jsonl", BY_NAME["jsonl"], Facts())
     outcome = run(
         export,
@@ -170,8 +170,8 @@ def test_nothing_is_written_over_unless_it_was_agreed_to(tmp_path: Path) -> None
 
 
 def test_rows_that_cannot_be_read_on_leave_no_file(tmp_path: Path) -> None:
-    def rows() -> Iterator[tuple[int, Record]]:
-        yield 0, row("event")
+    def rows() -> Iterator[Row]:
+        yield Row(0, row("event"))
         raise Unreadable("line 2 is no row")
 
     with pytest.raises(Unreadable, match="line 2"):
@@ -225,5 +225,5 @@ def test_a_disk_that_fails_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(export._writer, "add", full)
     with pytest.raises(ExportFailed, match="No space left on device; choose another place"):
-        run(export, StoredRows([(0, row("event"))], Filter("")))
+        run(export, StoredRows([Row(0, row("event"))], Filter("")))
     assert list(tmp_path.iterdir()) == []

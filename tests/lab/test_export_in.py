@@ -24,7 +24,7 @@ CHROMIUM = Path(__file__).parents[1] / "data" / "chromium-156.har"
 
 
 def test_a_har_that_chromium_recorded_opens_here() -> None:
-    rows = [record for _, record in read_har(CHROMIUM)]
+    rows = [row.record for row in read_har(CHROMIUM)]
     assert [(record.conn, record.direction.name, record.op) for record in rows] == [
         ("h1", way, op)
         for way, op in [
@@ -60,13 +60,13 @@ def entry(*messages: Any, **others: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_times_of_other_tools_are_told_by_their_size(tmp_path: Path, time: float, seconds: float) -> None:
     path = har(tmp_path, entry({"type": "send", "time": time, "opcode": 1, "data": "x"}))
-    assert [record.at for _, record in read_har(path)] == [0.0, seconds]
+    assert [row.record.at for row in read_har(path)] == [0.0, seconds]
 
 
 def test_an_odd_message_is_a_row_that_says_so_and_the_others_are_shown(tmp_path: Path) -> None:
     good = {"type": "receive", "time": 1_767_225_601, "opcode": 1, "data": "good"}
     odd = [{"type": "send", "data": 5}, "text", {"type": "error", "opcode": -1, "data": "<b>"}, {"type": "send", "opcode": 2, "data": "%"}]  # fmt: skip
-    rows = [record for _, record in read_har(har(tmp_path, entry(*odd, good)))][1:]
+    rows = [row.record for row in read_har(har(tmp_path, entry(*odd, good)))][1:]
     assert [bool(record.flags & Flag.MALFORMED) for record in rows] == [True] * 4 + [False]
     assert [record.payload[:9] for record in rows[:2]] == [b"message 1", b"message 2"]
     assert b"Expected str, got int" in rows[0].payload
@@ -96,7 +96,7 @@ def test_half_a_surrogate_pair_becomes_a_replacement_and_whole_ones_stay(tmp_pat
     data = r'{"type":"send","opcode":1,"data":"\ud83d\ude00 \ud83d \\ud83d"}'
     whole = json.dumps({"log": {"entries": [entry("HERE")]}}).replace('"HERE"', data)
     rows = list(read_har(har(tmp_path, raw=whole)))
-    assert rows[-1][1].payload.decode() == "\U0001f600 \ufffd \\ud83d"
+    assert rows[-1].record.payload.decode() == "\U0001f600 \ufffd \\ud83d"
 
 
 def test_a_har_that_is_too_large_is_refused_before_it_is_read(

@@ -150,7 +150,7 @@ def told(path: Path) -> bytes:
     else:
         read = format_of(path).read
         assert read is not None
-        found += [record.payload for _, record in read(path)]
+        found += [row.record.payload for row in read(path)]
     return b"\n".join(found)
 
 

@@ -7,7 +7,6 @@ be has the same value instead, and its row the same flag. It refuses to believe 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,7 +17,6 @@ from numpy.typing import NDArray
 from sonde_lab.blocks import SEPARATOR, ReadyRows
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS
 from sonde_lab.capture.reader import CaptureReader
-from sonde_lab.comments import MAX_COMMENTS
 from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 
 LEAST_ROW_BYTES: Final = 16  # of a file; ids that claim more rows than fit are counted instead
@@ -150,8 +148,7 @@ class Loader:
         Raises:
             CaptureUnreadable: the file is damaged there.
         """
-        newest = deque(self._reader.comments(), maxlen=MAX_COMMENTS)
-        return [(comment.row_id, comment.text) for comment in newest]
+        return list(self._reader.newest_comments().items())
 
     # ------------------------------------------------------------ a block
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from sonde_lab.capture.schema import (
 )
 from sonde_lab.capture.taken import Comment, Roster, RoundTrip, Snapshot
 from sonde_lab.comments import MAX_CHARACTERS as MAX_COMMENT
+from sonde_lab.comments import MAX_COMMENTS, comment_line
 from sonde_lab.names import MAX_CHARACTERS, MAX_NAMES, OTHER
 from sonde_lab.records import NO_COMMAND, NO_RTT, NO_SEQ, Direction, Flag, Kind, Record
 
@@ -215,6 +217,11 @@ class CaptureReader:
             )
             if not row.is_odd and comment.text:
                 yield comment
+
+    def newest_comments(self) -> dict[int, str]:
+        """Row numbers and what was said last about them, as many as a ring keeps."""
+        newest = deque(self.comments(), maxlen=MAX_COMMENTS)
+        return {comment.row_id: comment_line(comment.text) for comment in newest}
 
     def round_trips(self, limit: int = MAX_ADDED, after: float = -1.0) -> Iterator[RoundTrip]:
         """Round trips measured later than `after` (monotonic s)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from sonde_lab.wording import one_line
 
 COLUMNS: Final = (
     "number", "utc", "seconds", "step_ms", "direction", "connection", "dial", "kind", "type", "channel", "summary",
-    "size_bytes", "rtt_ms", "code", "flags", "payload",
+    "size_bytes", "rtt_ms", "code", "flags", "comment", "payload",
 )  # fmt: skip
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _WAYS: Final = {Direction.IN: "received", Direction.OUT: "sent", Direction.NONE: "here"}
@@ -62,7 +62,7 @@ class Csv:
             "" if math.isnan(step) else f"{step * 1000:.3f}", _WAYS[record.direction], safe(record.conn), record.dial,
             record.kind.name.lower(), safe(record.op), safe(record.channel), safe(summary),
             record.size if record.kind in _SIZED else "", "" if math.isnan(record.rtt_ms) else f"{record.rtt_ms:.3f}",
-            record.code or "", " ".join(flag_words(record.flags)), safe_text(text or encoded or ""),
+            record.code or "", " ".join(flag_words(record.flags)), safe(row.comment), safe_text(text or encoded or ""),
         )  # fmt: skip
 
     def _write(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -73,6 +73,11 @@ def series(columns: Mapping[str, Sequence[float]]) -> str:
     """Columns of numbers of one length as CSV; what is no number is an empty cell."""
     rows = zip(*columns.values(), strict=True)
     return _lines([list(columns), *([_figure(value) for value in row] for row in rows)])
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Any texts as CSV in which nothing runs."""
+    return _lines([list(headers), *([safe_text(cell) for cell in row] for row in rows)])
 
 
 def safe(text: str) -> str:

@@ -74,7 +74,7 @@ class Export:
         Raises:
             ExportFailed: the disk fails.
         """
-        masked = [self._masked(row) for row in rows] if self._masker is not None else rows
+        masked = [mask(row, self._masker) for row in rows] if self._masker is not None else rows
         self._rows += sum(not row.is_context for row in rows)
         try:
             self._writer.add(masked)
@@ -107,11 +107,6 @@ class Export:
         finally:
             self._part.unlink(missing_ok=True)
 
-    def _masked(self, row: Row) -> Row:
-        assert self._masker is not None
-        record, is_masked = self._masker.row(row.record)
-        return row._replace(record=record, is_masked=is_masked) if is_masked else row
-
     def _place(self) -> None:
         if self._replaces:
             os.replace(self._part, self.target)
@@ -126,6 +121,15 @@ class Export:
             os.rename(self._part, self.target)
             return
         self._part.unlink()
+
+
+def mask(row: Row, masker: Masker) -> Row:
+    """A row without its secrets, those of its comment among them."""
+    record, is_masked = masker.row(row.record)
+    comment = masker.text(row.comment) if row.comment else ""
+    if not is_masked and comment == row.comment:
+        return row
+    return row._replace(record=record, comment=comment, is_masked=is_masked)
 
 
 def run(

@@ -16,7 +16,6 @@ from sonde_lab.export.jsonl import JsonLines, read_lines
 from sonde_lab.export.markdown import Markdown
 from sonde_lab.export.rows import Facts, Row, captured
 from sonde_lab.export.sonde import Capture
-from sonde_lab.records import Record
 
 
 class Writer(Protocol):
@@ -42,7 +41,7 @@ class Format:
     name: str
     says: str
     write: Callable[[Path, Facts], Writer]
-    read: Callable[[Path], Iterator[tuple[int, Record]]] | None = None
+    read: Callable[[Path], Iterator[Row]] | None = None
     needs_handshakes: bool = False
 
     @property
@@ -51,7 +50,7 @@ class Format:
         return f".{self.name}"
 
 
-def _read_capture(path: Path) -> Iterator[tuple[int, Record]]:
+def _read_capture(path: Path) -> Iterator[Row]:
     with CaptureReader.open(path) as reader:
         yield from captured(reader)
 

@@ -13,13 +13,14 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from sonde_lab.export.files import Unreadable, opened
-from sonde_lab.export.jsonl import Line, record_of, said
+from sonde_lab.export.jsonl import Line, row_of, said
+from sonde_lab.export.rows import Row
 from sonde_lab.recorder import Recorder
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
@@ -101,7 +102,7 @@ class _Happening(NamedTuple):
     item: HandshakeSeen | MessageSeen | str
 
 
-def read_har(path: Path) -> Iterator[tuple[int, Record]]:
+def read_har(path: Path) -> Iterator[Row]:
     """The rows of a HAR, in order of time, with numbers from 0 on.
 
     Raises:
@@ -321,11 +322,11 @@ def _recorded(happenings: list[_Happening]) -> list[Record]:
     return kept.records
 
 
-def _numbered(own: list[Line], records: list[Record]) -> Iterator[tuple[int, Record]]:
+def _numbered(own: list[Line], records: list[Record]) -> Iterator[Row]:
     """Rows of Sonde's own file keep their numbers, where no two have the same; else all are counted anew."""
     own.sort(key=lambda line: line.id)
     ids = [line.id for line in own]
     are_good = not records and len(set(ids)) == len(ids) and ids[:1] != [-1]
-    rows: list[Any] = [(line.id if are_good else place, record_of(line)) for place, line in enumerate(own)]
-    rows += [(len(own) + place, record) for place, record in enumerate(records)]
+    rows = [row_of(line, line.id if are_good else place) for place, line in enumerate(own)]
+    rows += [Row(len(own) + place, record) for place, record in enumerate(records)]
     return iter(rows)

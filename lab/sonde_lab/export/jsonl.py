@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, cast
 import msgspec
 from msgspec import Meta
 
+from sonde_lab.comments import comment_line
 from sonde_lab.export.files import Told, Unreadable, new_file, opened
 from sonde_lab.export.rows import Facts, Row
 from sonde_lab.records import NO_COMMAND, NO_RTT, NO_SEQ, Direction, Flag, Kind, Record
@@ -62,6 +63,7 @@ class Line(msgspec.Struct, omit_defaults=True):
     wire_bytes: _Large = 0
     fragments: _Small = 0
     masked: bool = False
+    comment: str = ""
 
 
 _LINE: Final = msgspec.json.Decoder(Line)
@@ -97,7 +99,7 @@ def line_of(row: Row) -> Line:
         channel=plain(record.channel), size=record.size, text=text, base64=encoded, code=record.code,
         rtt_ms=None if math.isnan(record.rtt_ms) else record.rtt_ms, flags=flag_words(record.flags),
         other_flags=other, seq=record.seq, command=record.command, protocol=plain(record.protocol),
-        wire_bytes=record.wire_bytes, fragments=record.fragments, masked=row.is_masked,
+        wire_bytes=record.wire_bytes, fragments=record.fragments, masked=row.is_masked, comment=plain(row.comment),
     )  # fmt: skip
 
 
@@ -118,7 +120,16 @@ def record_of(line: Line) -> Record:
     )  # fmt: skip
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
+def row_of(line: Line, number: int) -> Row:
+    """A line as a row with its comment, under a number.
+
+    Raises:
+        ValueError: its base64 is none.
+    """
+    return Row(number, record_of(line), comment=comment_line(line.comment))
+
+
+def read_lines(path: Path) -> Iterator[Row]:
     """The rows of a file, with their numbers, line by line.
 
     Raises:
@@ -132,17 +143,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, Record]]:
                 raise Unreadable(f"line {number:,} of {path} is longer than {MAX_LINE_BYTES >> 20} MiB")
             if not raw.strip():
                 continue
-            line, record = _read(raw.removeprefix(b"\xef\xbb\xbf"), number, path)
-            if 0 <= line.id <= last:
-                raise Unreadable(f"line {number:,} of {path}: id {line.id} comes after id {last}")
-            last = line.id if line.id >= 0 else last + 1
-            yield last, record
+            row = _read(raw.removeprefix(b"\xef\xbb\xbf"), number, path)
+            if 0 <= row.row_id <= last:
+                raise Unreadable(f"line {number:,} of {path}: id {row.row_id} comes after id {last}")
+            last = row.row_id if row.row_id >= 0 else last + 1
+            yield row._replace(row_id=last)
 
 
-def _read(raw: bytes, number: int, path: Path) -> tuple[Line, Record]:
+def _read(raw: bytes, number: int, path: Path) -> Row:
     try:
         line = _LINE.decode(raw)
-        return line, record_of(line)
+        return row_of(line, line.id)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, binascii.Error, ValueError) as error:
         raise Unreadable(f"line {number:,} of {path} is no row: {said(error)}") from None
 

@@ -132,7 +132,7 @@ class Report:
 
     def _ended(self) -> Iterable[str]:
         yield "\n".join(
-            f"- {utc(row.record.wall)} {escaped(row.record.conn)}: {escaped(_wrong(row.record, summary))}"
+            f"- {utc(row.record.wall)} {escaped(row.record.conn)}: {escaped(_wrong(row.record, summary))}{_quoted(row)}"
             for row, summary in self._ends
         )
 
@@ -148,7 +148,7 @@ class Report:
             size = f"{record.size:,}" if record.kind in (Kind.FRAME, Kind.HANDSHAKE) else ""
             cells = (
                 f"{mark}{row.row_id + 1}{mark}", utc(record.wall)[11:], step, _ARROWS[record.direction],
-                escaped(record.conn, 40), escaped(record.op, 40), size, escaped(summary, _SUMMARY),
+                escaped(record.conn, 40), escaped(record.op, 40), size, escaped(summary, _SUMMARY) + _quoted(row),
             )  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
             before = record
@@ -180,6 +180,11 @@ def fenced(text: str, language: str = "") -> str:
 
 def _wrong(record: Record, summary: str) -> str:
     return f"{record.op}, code {record.code}: {summary}" if record.code else f"{record.op}: {summary}"
+
+
+def _quoted(row: Row) -> str:
+    """What a person wrote about a row, to stand behind what it says."""
+    return f" “{escaped(row.comment)}”" if row.comment else ""
 
 
 def _readable(record: Record) -> tuple[str, str]:

@@ -24,13 +24,15 @@ _SIEVE_BYTES: Final = 64 << 20
 class Row(NamedTuple):
     """One row on its way out, under its number where it comes from.
 
-    `is_context` says that the filter does not mean it: it only tells where others belong.
+    `is_context` says that the filter does not mean it: it only tells where others belong. `comment` is what a person
+    wrote about it.
     """
 
     row_id: int
     record: Record
     is_masked: bool = False
     is_context: bool = False
+    comment: str = ""
 
 
 class Batch(NamedTuple):
@@ -62,7 +64,7 @@ class RowSource(Protocol):
 class StoredRows:
     """Rows that are read from somewhere, those that `wanted` means."""
 
-    def __init__(self, rows: Iterable[tuple[int, Record]], wanted: Filter, total: int = 0) -> None:
+    def __init__(self, rows: Iterable[Row], wanted: Filter, total: int = 0) -> None:
         self.total = total
         self._rows = rows
         self._wanted = wanted
@@ -73,14 +75,17 @@ class StoredRows:
         for some in _bounded(self._rows):
             means = [True] * len(some) if self._wanted.is_empty else self._meant(some)
             rows = [
-                Row(row_id, record, is_context=not meant)
-                for (row_id, record), meant in zip(some, means, strict=True)
-                if meant or (handshakes and record.kind is Kind.HANDSHAKE)
+                row if meant else row._replace(is_context=True)
+                for row, meant in zip(some, means, strict=True)
+                if meant or (handshakes and row.record.kind is Kind.HANDSHAKE)
             ]
             yield Batch(rows, len(some))
 
-    def _meant(self, rows: list[tuple[int, Record]]) -> list[bool]:
-        ids = self._sieve.extend([each for _, each in rows], [number for number, _ in rows])
+    def _meant(self, rows: list[Row]) -> list[bool]:
+        ids = self._sieve.extend([row.record for row in rows], [row.row_id for row in rows])
+        for row_id, row in zip(ids, rows, strict=True):
+            if row.comment:
+                self._sieve.comment(row_id, row.comment)
         return [bool(each) for each in self._wanted.matching(self._sieve, ids)]
 
 
@@ -100,28 +105,30 @@ class RingRows:
         """See `RowSource`. A batch is a few milliseconds' work."""
         meant = self._ids
         others = _handshakes(self._ring) - set(meant) if handshakes else set()
-        for some in _bounded(self._records(sorted({*meant, *others}) if others else meant), 200, 1 << 20):
+        for some in _bounded(self._rows(sorted({*meant, *others}) if others else meant), 200, 1 << 20):
             number = self._ring.number
-            rows = [Row(number(row_id), record, is_context=row_id in others) for row_id, record in some]
+            rows = [row._replace(row_id=number(row.row_id), is_context=row.row_id in others) for row in some]
             yield Batch(rows, len(rows))
 
-    def _records(self, ids: Sequence[int]) -> Iterator[tuple[int, Record]]:
+    def _rows(self, ids: Sequence[int]) -> Iterator[Row]:
+        """The rows that are still here, each under its id."""
         for row_id in ids:
             try:
-                yield row_id, self._ring.record(row_id)
+                yield Row(row_id, self._ring.record(row_id), comment=self._ring.comments.text(row_id))
             except KeyError:
                 self.gone += 1
 
 
-def captured(reader: CaptureReader) -> Iterator[tuple[int, Record]]:
-    """All rows of a capture.
+def captured(reader: CaptureReader) -> Iterator[Row]:
+    """All rows of a capture, with what was said last about them.
 
     Raises:
         CaptureUnreadable: the file is damaged somewhere.
     """
+    comments = reader.newest_comments()
     first = reader.first_id
     while rows := reader.rows_from(first, MAX_BATCH_ROWS):
-        yield from rows
+        yield from (Row(number, record, comment=comments.get(number, "")) for number, record in rows)
         first = rows[-1][0] + 1
 
 
@@ -131,14 +138,14 @@ def _handshakes(ring: Ring) -> set[int]:
 
 
 def _bounded(
-    rows: Iterable[tuple[int, Record]], most: int = MAX_BATCH_ROWS, most_bytes: int = MAX_BATCH_BYTES
-) -> Iterator[list[tuple[int, Record]]]:
+    rows: Iterable[Row], most: int = MAX_BATCH_ROWS, most_bytes: int = MAX_BATCH_BYTES
+) -> Iterator[list[Row]]:
     """Rows in lists of `most` at most; a list ends with the row that passes `most_bytes`."""
-    some: list[tuple[int, Record]] = []
+    some: list[Row] = []
     size = 0
     for row in rows:
         some.append(row)
-        size += len(row[1].payload)
+        size += len(row.record.payload)
         if len(some) >= most or size >= most_bytes:
             yield some
             some, size = [], 0

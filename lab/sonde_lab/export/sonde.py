@@ -33,6 +33,9 @@ class Capture:
                 self._writer.on_rows(rows[start].row_id, [row.record for row in rows[start:place]])
                 start = place
         self._given += len(rows)
+        for row in rows:
+            if row.comment:
+                self._writer.on_comment(row.row_id, row.record.wall, row.comment)
         while self._writer.rows + self._writer.rows_lost < self._given and not self._writer.failure:
             time.sleep(_LOOK_EVERY_S)
         self._refuse_failure()

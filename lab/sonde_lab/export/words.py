@@ -24,11 +24,11 @@ class Telling:
 
     def summaries(self, records: Sequence[Record]) -> list[str]:
         """One line for each."""
-        return [self._summary(record) for record in records]
-
-    def _summary(self, record: Record) -> str:
-        row_id = self._ring.append(record)
-        return self._summaries.text(row_id) if row_id >= self._ring.first_id else summarize(record)
+        ids = self._ring.extend(records)  # all at once: one by one they take several times as long
+        return [
+            self._summaries.text(row_id) if row_id >= self._ring.first_id else summarize(record)
+            for row_id, record in zip(ids, records, strict=True)
+        ]
 
 
 def utc(wall: float) -> str:

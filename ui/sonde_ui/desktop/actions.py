@@ -120,6 +120,7 @@ _TRAFFIC = (
     Action("capture.toggle", "Traffic/Capture and export", "Capture to a file", "capture.toggle", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Every row goes to a file that only you can read; the status bar says which, and how long it is kept"),
     Action("capture.save", "Traffic/Capture and export", "Save capture as…", "capture.save", keys=("Ctrl+S",), icon="traffic", tip="Save a copy of all that was captured until now; the capture goes on"),
     Action("exchange.save", "Traffic/Capture and export", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture", starts_group=True),
+    Action("exchange.save_panel", "Traffic/Capture and export", "Save this panel as CSV…", "exchange.panels.save", icon="export", tip="Write what the panel with the keyboard lists as a table: connections, people, nodes, findings, the latest, notices"),
     Action("exchange.save_latency", "Traffic/Capture and export", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),

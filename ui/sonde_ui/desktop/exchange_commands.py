@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QGuiApplication
 
 from sonde_lab.export.csv import series
-from sonde_lab.export.exporting import Export, run_sliced
+from sonde_lab.export.exporting import Export, mask, run_sliced
 from sonde_lab.export.files import Told, write_text
 from sonde_lab.export.formats import Format
 from sonde_lab.export.markdown import Report
@@ -23,6 +23,7 @@ from sonde_lab.export.masking import Masker
 from sonde_lab.export.rows import Facts, RingRows, Row
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.panel_commands import PanelCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.views import Views
 
@@ -46,10 +47,13 @@ class ExchangeCommands(QObject):
         self._views: Views | None = None
         self._is_running = False
         self._is_cancelled = False
+        self.panels = PanelCommands(tasks, {"traffic": self.save, "latency": self.save_latency}, self)
+        self.panels.said.connect(self.said)
 
     def take_hold_of(self, views: Views) -> None:
         """The views that rows and figures come from; until then nothing can be taken out."""
         self._views = views
+        self.panels.take_hold_of(views.by_name())
 
     # ------------------------------------------------------------ rows into a file
 
@@ -167,7 +171,7 @@ def _report(batches: list[list[Row]], facts: Facts, selected: int | None) -> tup
     )
     rows = 0
     for batch in batches:
-        report.add([row._replace(record=masker.row(row.record)[0]) for row in batch])
+        report.add([mask(row, masker) for row in batch])
         rows += sum(not row.is_context for row in batch)
     told = Told(rows, masker.masked, masker.replaced)
     return report.text(told), told

@@ -39,6 +39,10 @@ class KeyedListModel(QAbstractListModel, Generic[Item]):
         """The item at a row; `None` outside."""
         return self._items[row] if 0 <= row < len(self._items) else None
 
+    def items(self) -> list[Item]:
+        """All items as they stand now."""
+        return list(self._items)
+
     def row_of(self, key: str) -> int | None:
         """Where the item with `key` stands."""
         return next((row for row, item in enumerate(self._items) if item.key == key), None)

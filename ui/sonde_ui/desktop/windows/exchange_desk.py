@@ -34,6 +34,7 @@ class ExchangeDesk(QObject):
         exchange.progressed.connect(self.progress.show_progress)
         exchange.rows_asked.connect(self.ask_rows)
         exchange.latency_asked.connect(self.ask_latency)
+        exchange.panels.file_asked.connect(self.ask_panel)
         views.traffic.report_asked.connect(exchange.copy_report)
 
     def ask_rows(self, rows: int) -> None:
@@ -45,6 +46,11 @@ class ExchangeDesk(QObject):
     def ask_latency(self) -> None:
         """Ask for the file of a table."""
         self._ask_file("Save latency", BY_NAME["csv"], "latency", self._exchange.write_latency)
+
+    def ask_panel(self, name: str) -> None:
+        """Ask for the file of what a panel lists."""
+        panels = self._exchange.panels
+        self._ask_file(f"Save {panels.title(name)} as CSV", BY_NAME["csv"], name, partial(panels.write, name))
 
     def _ask_file_for_rows(self, kind: Format, masks: bool) -> None:
         self._ask_file("Export shown rows", kind, "sonde", partial(self._write, kind, masks))

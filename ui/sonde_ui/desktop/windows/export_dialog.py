@@ -6,15 +6,24 @@ Non-modal, opened with `open()`, as every dialog here.
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QFormLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QStyledItemDelegate,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sonde_lab.export.formats import BY_NAME, FORMATS
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.theme import CONTROL, GRID, font_ui
 from sonde_ui.desktop.widgets.pieces import push_button, text_label
 
-_MASKED = "Tokens, cookies, passwords and keys become s7f3…; how many is said at the end."
-_OPEN = "Everything is written as it was sent: look at the file before you hand it on."
+_MASKED = "Of tokens, cookies, passwords and keys at most four characters are left; how many were masked is said at the end."
+_OPEN = "Everything is written as it was sent, passwords and tokens among it: look at the file before you hand it on."
 
 
 class ExportDialog(QDialog):
@@ -30,6 +39,9 @@ class ExportDialog(QDialog):
         self.kind = QComboBox()
         self.kind.setAccessibleName("Format")
         self.kind.setFont(font_ui())
+        self.kind.setItemDelegate(
+            QStyledItemDelegate(self.kind)
+        )  # Fusion's own draws a frame around the choice
         for each in FORMATS:
             self.kind.addItem(f"{each.suffix}  ·  {each.says}", each.name)
         self.masks = QCheckBox("Mask secrets")
