@@ -17,6 +17,7 @@ from typing import IO
 import psutil
 
 SECRET = "a-test-secret-of-more-than-32-bytes-0123456789"  # signs this suite's own tokens only
+READY_S = 30.0  # a start takes half a second; on a busy machine several
 
 
 @dataclass(slots=True)
@@ -50,7 +51,7 @@ def start_gateway(
         stdout=subprocess.PIPE,
         stderr=stderr or subprocess.PIPE,
     )
-    line = _ready_line(process, 15.0)
+    line = _ready_line(process, READY_S)
     return GatewayProcess(process, line["url"], line["admin"], line["pid"])
 
 
@@ -67,6 +68,7 @@ def _ready_line(process: subprocess.Popen[bytes], limit_s: float) -> dict[str, o
     if not line:
         process.kill()
         said = b"in its log" if process.stderr is None else process.stderr.read()
+        process.communicate()  # nothing of it is left for the tests that follow
         raise AssertionError(f"no ready line; stderr: {said.decode(errors='replace')}")
     return json.loads(line)
 
