@@ -13,6 +13,8 @@ from sonde_lab.differing import (
     MAX_VALUES,
     Change,
     Sign,
+    _common,
+    _common_lines,
     _Comparison,
     applied,
     bytes_difference,
@@ -126,3 +128,8 @@ def _rebuilt(lines: Any, text: str, other: Sign) -> list[str]:
         elif line.sign is not other:
             made.append(line.text)
     return made
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=8), st.lists(st.sampled_from("ab"), max_size=8))
+def test_stretches_that_lines_share_are_those_that_items_share(before: list[str], after: list[str]) -> None:
+    assert _common_lines(before, after) == _common(before, after)
