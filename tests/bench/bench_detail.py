@@ -1,12 +1,13 @@
 """What selecting a row with a large payload costs: each tab of the detail, painted, against the budget of 50 ms.
 
-Run `python tests/bench/bench_detail.py` (about 10 s; it needs a screen, such as `xvfb-run -a`). Every round shows
+Run `python tests/bench/bench_detail.py` (about 10 s; without a screen it draws offscreen). Every round shows
 another row of the same size, so nothing is remembered. Beside the tabs stands bare decoding of the same payload.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import statistics
 import sys
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script: `support` lives beside `bench`
+if not os.environ.get("DISPLAY"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import msgspec
 from PySide6.QtWidgets import QApplication
