@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from sonde_lab.capture.files import own_files
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.schema import CaptureUnreadable
 from support import flood
 from support.processes import descendants, stop, wait_until_gone
 
@@ -51,7 +54,9 @@ def killed(folder: Path, rate: float, seconds: float) -> Outcome:
         listening.start()
         source.stdin.write(f"{port}\n")
         source.stdin.flush()
-        _wait_for(told, seconds, window)
+        _wait_for(lambda: _has_rows(folder / "captures"), window, "no row came into the capture")
+        begun = told[-1][0]  # before that the window was still being built, and rows waited for it
+        _wait_for(lambda: told[-1][0] - begun >= seconds, window, "the flood did not pass")
         children = descendants(window.pid)
         killed_at = time.monotonic()
         window.send_signal(signal.SIGKILL)
@@ -72,13 +77,19 @@ def _listen(source: subprocess.Popen[str], told: list[tuple[float, int]]) -> Non
     source.stdout.close()
 
 
-def _wait_for(told: list[tuple[float, int]], seconds: float, window: subprocess.Popen[bytes]) -> None:
-    """Until messages have come in for so long."""
-    deadline = time.monotonic() + 40 + seconds
-    while not told or told[-1][0] - told[0][0] < seconds:
+def _wait_for(condition: Callable[[], bool], window: subprocess.Popen[bytes], otherwise: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
         assert window.poll() is None, "the window has ended by itself"
-        assert time.monotonic() < deadline, f"the flood did not pass: {told[-1:]}"
+        assert time.monotonic() < deadline, otherwise
         time.sleep(0.02)  # another process's work has no clock that we could turn
+
+
+def _has_rows(captures: Path) -> bool:
+    for file in own_files(captures):
+        with contextlib.suppress(CaptureUnreadable), CaptureReader.open(file.path) as reader:
+            return reader.rows > 0 and any(b'"n":' in each.payload for each in reader.records(0, 100))
+    return False
 
 
 def _looked_at(captures: Path, told: list[tuple[float, int]], killed_at: float) -> Outcome:
