@@ -25,6 +25,7 @@ from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, Tok
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
+from sonde_lab.moments import Moment
 from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
@@ -96,6 +97,7 @@ class Workbench(Acting):
         self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
         self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
         self.decoders.folder = config.decoders
+        self.moment: Moment | None = None  # the time cursor: what is looked at, None for what is now
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 

@@ -26,6 +26,7 @@ from sonde_lab.changes import (
     Throughput,
 )
 from sonde_lab.decoders.own.desk import OwnDecoders
+from sonde_lab.moments import Moment
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Member
@@ -66,6 +67,7 @@ class ScriptedWorkbench:
     save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
     decoders: OwnDecoders = field(init=False)
+    moment: Moment | None = None
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []

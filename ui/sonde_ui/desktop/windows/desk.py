@@ -22,6 +22,7 @@ from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
@@ -66,7 +67,8 @@ class Desk(QObject):
         self.tasks = tasks
         self.commands = Commands(workbench, tasks, book, settings, self)
         self.actions_table = ActionSet(self.commands, workbench, window)
-        self.views = Views(workbench, bridge)
+        self.cursor = TimeCursor(workbench, bridge, self)
+        self.views = Views(workbench, bridge, self.cursor)
         self.host = ViewHost(self.views.by_name())
         self.filter_bar = FilterBar(
             self.views.pills, lambda text, cursor: completions(text, cursor, workbench.ring)
