@@ -182,7 +182,7 @@ def test_one_bug_found_for_two_players_is_one() -> None:
 
 
 def test_a_short_hunt_finds_nothing() -> None:
-    findings, runs = hunt(0.001, 20_261, most=1)  # one batch
+    findings, runs = hunt(0.001, 20_261, batch=12)
     assert [each.breaches for each in findings] == []
     assert runs > 0
 
@@ -201,9 +201,9 @@ def test_every_planted_bug_still_fits_the_code() -> None:
 def test_a_planted_bug_is_seen(name: str, tmp_path: Path) -> None:
     (patch,) = (each for each in planted() if each.stem == name)
     file = tmp_path / "run.toml"
-    made = tuple(
-        Fault(at, Kind.CUT, at_place, 1.0, 3) for at_place, at in enumerate((3.0, 5.0, 8.0, 12.0, 16.0))
-    )
+    answers_lost = (Fault(3.0, Kind.STALL_DOWN, 0, 9.0), Fault(5.0, Kind.HALF_OPEN, 0, 1.0))
+    cuts = tuple(Fault(at, Kind.CUT, 1, 1.0, 3) for at in (4.0, 8.0, 12.0))
+    made = (*answers_lost, *cuts)
     file.write_text(Run(7, 1, made).text(), encoding="utf-8")
     done = hunt_in(copy_with(patch, tmp_path / "copy"), "--replay", str(file), limit_s=60)
     assert done.returncode == 1, done.stderr

@@ -68,9 +68,16 @@ class _Broken(Exception):
 
 
 def hunt(
-    for_s: float, seed: int, *, most: int = 1, told: Callable[[str], None] = lambda _line: None
+    for_s: float,
+    seed: int,
+    *,
+    most: int = 1,
+    batch: int = BATCH,
+    told: Callable[[str], None] = lambda _line: None,
 ) -> tuple[list[Finding], int]:
     """Search for so long, or until `most` different findings; they, and how many schedules were run.
+
+    At least one `batch` of schedules is run.
 
     Raises:
         ImportError: Hypothesis is not installed (it comes with `sonde[test]`).
@@ -80,7 +87,7 @@ def hunt(
 
     search = _Search()
     rules = settings(
-        max_examples=BATCH, database=None, deadline=None, print_blob=False, report_multiple_bugs=False,
+        max_examples=batch, database=None, deadline=None, print_blob=False, report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
     until = time.monotonic() + for_s

@@ -34,6 +34,7 @@ QUIET_S: Final = (
     90.0  # after the last fault: longer than any wait of a client, and than grace and lease together
 )
 PACE_S: Final = (0.05, 0.6)  # between two commands of a player
+TOKEN_S: Final = 3_600.0  # how long a token lives, unless a fault makes it shorter
 MAX_TRACE: Final = 200_000
 _LIMITS: Final = LogLimits(4_000, 600.0)
 CONFIG: Final = GatewayConfig(
@@ -71,7 +72,7 @@ class _Player:
         self.name = name
         self.world = world
         self.is_away = False  # said goodbye, and has not come back yet
-        self.token_s = 3_600.0
+        self.token_s = TOKEN_S
         self.witnesses: list[Witness] = []
         self.client: Client
         self.n = 0
@@ -208,6 +209,8 @@ class World:
         """Until everything that goes wrong is over."""
         await asyncio.sleep(max(0.0, self._began + last_s - self.loop.time()) + 1.0)
         await asyncio.gather(*self._acts)
+        for player in self.players:
+            player.token_s = TOKEN_S
         stores = self.fleet.stores
         if stores.is_away:
             self.fleet.find_stores()
