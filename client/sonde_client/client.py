@@ -17,6 +17,7 @@ from typing import Any, Literal, Self, TypeVar
 import msgspec
 
 from sonde_client.channel import Channel
+from sonde_client.connection import MakeCarrier, Socket
 from sonde_client.driver import Driver, OnPhase, OnWire
 from sonde_client.errors import ConnectFailed, failure
 from sonde_client.events import (
@@ -62,6 +63,7 @@ class Client:
         queue_limit: most commands waiting for an answer; one more raises `Refused` (`limit_reached`).
         presence: the status to begin with. tls: own TLS settings for `wss`.
         clock, uniform: monotonic seconds and a random number between two bounds; tests pass their own.
+        make_carrier: what carries messages instead of a socket, where there is no network.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Client:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.monotonic,
         uniform: Callable[[float, float], float] = random.uniform,
+        make_carrier: MakeCarrier = Socket,
     ) -> None:
         url, *others = (url,) if isinstance(url, str) else url
         self.url = url
@@ -105,7 +108,7 @@ class Client:
         self.store = Store(self._session.membership)
         queue_file = None if queue_path is None else QueueFile(Path(queue_path), url)
         self._driver = Driver(
-            self._session, self.bus, self.store, clock, _token_getter(token), queue_file, tls
+            self._session, self.bus, self.store, clock, _token_getter(token), queue_file, tls, make_carrier
         )
         self._queue_file = queue_file
         self._waiters: list[asyncio.Future[None]] = []

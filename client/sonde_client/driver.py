@@ -22,7 +22,7 @@ from sonde_client.actions import (
     SaveQueue,
     Send,
 )
-from sonde_client.connection import Socket
+from sonde_client.connection import Carrier, MakeCarrier, Socket
 from sonde_client.errors import failure
 from sonde_client.events import EventBus, Failed, FrameIn, SessionResumed
 from sonde_client.queue_file import QueueFile, QueueFileError
@@ -51,6 +51,7 @@ class Driver:
         get_token: GetToken | None,
         queue_file: QueueFile | None,
         tls: ssl.SSLContext | None = None,
+        make_carrier: MakeCarrier = Socket,
     ) -> None:
         self.session = session
         self.on_wire: OnWire | None = None
@@ -62,7 +63,8 @@ class Driver:
         self._get_token = get_token
         self._queue_file = queue_file
         self._tls = tls
-        self._sockets: dict[int, Socket] = {}
+        self._make_carrier = make_carrier
+        self._sockets: dict[int, Carrier] = {}
         self._token_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -140,7 +142,7 @@ class Driver:
             self.session.dial_failed(action.dial, DialFailure("dial_injected", detail), self.now())
             self._phase("lost", action.dial)
             return
-        socket = self._sockets[action.dial] = Socket(action.dial, self)
+        socket = self._sockets[action.dial] = self._make_carrier(action.dial, self)
         socket.start(action.url, action.token, self.session.settings.codec.name, self._tls)
 
     def _fetch_token(self) -> None:
@@ -224,7 +226,7 @@ class Driver:
     def on_batch_end(self) -> None:
         self.pump()
 
-    def on_gone(self, socket: Socket) -> None:
+    def on_gone(self, socket: Carrier) -> None:
         self._sockets.pop(socket.dial, None)
         self._socket_gone.set()
 
@@ -238,7 +240,7 @@ class Driver:
 
     # ------------------------------------------------------------ debug acts
 
-    def current_socket(self) -> Socket | None:
+    def current_socket(self) -> Carrier | None:
         """The socket that carries the session."""
         link = self.session.link
         return self._sockets.get(link.dial) if link is not None else None

@@ -1,0 +1,208 @@
+"""The hunt for a schedule of faults that breaks a promise, and for the smallest one that still does.
+
+Owns the search: Hypothesis draws schedules and shrinks what it finds. A finding is told by what was broken, without
+numbers, so that one bug found ten times is one. Run as `python -m sonde_lab.simulation.hunt`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sonde_lab.simulation.schedule import LIMITS, Fault, Kind, of_values, to_toml
+from sonde_lab.simulation.world import Shape, simulate
+
+MOST_FAULTS: Final = 8
+BATCH: Final = 40  # schedules between two looks at the clock
+SEEDS: Final = 10_000
+SHAPES: Final = (
+    Shape(nodes=1, clients=2, seconds=20.0),
+    Shape(nodes=2, clients=3, seconds=30.0),
+    Shape(nodes=3, clients=4, seconds=30.0, store_wait_s=0.02),
+    Shape(nodes=2, clients=2, seconds=20.0, store_wait_s=0.0),
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Run:
+    """What a run is made of."""
+
+    seed: int
+    shape: int
+    faults: tuple[Fault, ...]
+
+    def breaches(self) -> list[str]:
+        """What it broke."""
+        return simulate(self.seed, list(self.faults), SHAPES[self.shape]).breaches
+
+    def text(self) -> str:
+        """As a file that `--replay` takes."""
+        return to_toml(self.seed, list(self.faults), shape=self.shape)
+
+
+@dataclass(slots=True, frozen=True)
+class Finding:
+    """A broken promise, and the smallest run that breaks it."""
+
+    kind: str
+    breaches: tuple[str, ...]
+    run: Run
+
+
+def kind_of(breach: str) -> str:
+    """What was broken, whoever it was and however often."""
+    return re.sub(
+        r"\b(ada|bertil|chidi|dalia|emeka|frida|goro|hana)\b", "…", re.sub(r"\d+(\.\d+)?", "#", breach)
+    )
+
+
+class _Broken(Exception):
+    """A promise was broken: what Hypothesis shrinks towards."""
+
+
+def hunt(
+    for_s: float,
+    seed: int,
+    *,
+    most: int = 1,
+    batch: int = BATCH,
+    told: Callable[[str], None] = lambda _line: None,
+) -> tuple[list[Finding], int]:
+    """Search for so long, or until `most` different findings; they, and how many schedules were run.
+
+    At least one `batch` of schedules is run.
+
+    Raises:
+        ImportError: Hypothesis is not installed (it comes with `sonde[test]`).
+    """
+    import hypothesis
+    from hypothesis import HealthCheck, Phase, settings
+
+    search = _Search()
+    rules = settings(
+        max_examples=batch, database=None, deadline=None, print_blob=False, report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
+    )  # fmt: skip
+    until = time.monotonic() + for_s
+    while time.monotonic() < until and len(search.findings) < most:
+        test: Any = rules(hypothesis.given(_runs())(search.look))  # type: ignore[no-untyped-call]
+        try:
+            hypothesis.seed(seed + search.runs)(test)()
+        except _Broken:
+            told(f"broken: {search.keep()}")
+        told(f"{search.runs:,} schedules, {len(search.findings)} findings")
+    return list(search.findings.values()), search.runs
+
+
+class _Search:
+    """What was found so far; the same kind is not looked for again."""
+
+    def __init__(self) -> None:
+        self.findings: dict[str, Finding] = {}
+        self.runs = 0
+        self._smallest: Finding | None = None
+
+    def look(self, run: Run) -> None:
+        """Try one run."""
+        self.runs += 1
+        new = [each for each in run.breaches() if kind_of(each) not in self.findings]
+        if new:
+            self._smallest = Finding(kind_of(new[0]), tuple(new[:8]), run)
+            raise _Broken(kind_of(new[0]))
+
+    def keep(self) -> str:
+        """Keep what was shrunk; its kind."""
+        assert self._smallest is not None
+        self.findings[self._smallest.kind] = self._smallest
+        return self._smallest.kind
+
+
+def _runs() -> Any:
+    from hypothesis import strategies as st
+
+    def tenths(name: str) -> Any:
+        least, most = LIMITS[name]
+        return st.integers(round(least * 10), round(most * 10)).map(lambda value: value / 10)
+
+    fault = st.builds(
+        Fault,
+        at=tenths("at").map(lambda at: at / 2),  # within the time in which players act
+        kind=st.sampled_from(Kind),
+        target=st.integers(*LIMITS["target"]),  # type: ignore[arg-type]
+        seconds=tenths("seconds"),
+        keep=st.integers(*LIMITS["keep"]),  # type: ignore[arg-type]
+    )
+    faults = st.lists(fault, min_size=1, max_size=MOST_FAULTS).map(tuple)
+    return st.builds(Run, seed=st.integers(0, SEEDS), shape=st.integers(0, len(SHAPES) - 1), faults=faults)
+
+
+def replayed(text: str) -> Run:
+    """The run of a file.
+
+    Raises:
+        ValueError: what is wrong with it, in a sentence.
+    """
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"it is no TOML: {error}") from None
+    numbers = [values.get(key, 0) for key in ("seed", "shape")]
+    if not all(isinstance(each, int) and not isinstance(each, bool) for each in numbers):
+        raise ValueError("seed and shape are whole numbers")
+    if not 0 <= numbers[1] < len(SHAPES):
+        raise ValueError(f"shape is a number from 0 to {len(SHAPES) - 1}")
+    return Run(numbers[0], numbers[1], tuple(of_values(values)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line: 0 nothing was broken, 1 something was, 2 it could not be run."""
+    parser = argparse.ArgumentParser(prog="hunt", description="Search for faults that break a promise.")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long to search")
+    parser.add_argument(
+        "--seed", type=int, default=None, help="where to begin; another one each time without"
+    )
+    parser.add_argument("--most", type=int, default=5, help="stop after so many different findings")
+    parser.add_argument("--replay", type=Path, help="run one schedule from a file, and print its trace")
+    asked = parser.parse_args(arguments)
+    try:
+        return _replay(asked.replay) if asked.replay is not None else _search(asked)
+    except (OSError, ValueError, ImportError) as error:
+        sys.stderr.write(f"hunt: {error}\n")
+        return 2
+
+
+def _replay(path: Path) -> int:
+    run = replayed(path.read_text(encoding="utf-8"))
+    outcome = simulate(run.seed, list(run.faults), SHAPES[run.shape])
+    sys.stdout.write("".join(f"{line}\n" for line in (*outcome.trace, *outcome.breaches)))
+    return 1 if outcome.breaches else 0
+
+
+def _search(asked: argparse.Namespace) -> int:
+    seed = int(time.time()) if asked.seed is None else asked.seed
+    began = time.monotonic()
+    findings, runs = hunt(
+        asked.minutes * 60,
+        seed,
+        most=asked.most,
+        told=lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
+    )
+    minutes = max((time.monotonic() - began) / 60, 1e-9)
+    lines = [
+        f"seed {seed}: {runs:,} schedules in {minutes:.1f} min, {runs / minutes:,.0f} a minute, {len(findings)} findings"
+    ]
+    for finding in findings:
+        lines += ["", f"# {finding.kind}", *(f"# - {each}" for each in finding.breaches), finding.run.text()]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
