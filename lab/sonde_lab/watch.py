@@ -179,6 +179,24 @@ def close_in_words(close: Closed, last_frame_at: float | None) -> str:
     return text
 
 
+_STATES: Final = (  # how the sentences of `state_in_words` begin
+    (ConnectionState.DIALING, ("dialing ",)),
+    (ConnectionState.HANDSHAKING, ("the socket is open, greeting",)),
+    (ConnectionState.LIVE, ("live as ",)),
+    (ConnectionState.WAITING, ("waiting ", "waiting:")),
+    (ConnectionState.STOPPED, ("stopped:", "stopped.")),
+    (ConnectionState.CLOSING, ("saying goodbye",)),
+    (ConnectionState.IDLE, ("not connected",)),
+)
+
+
+def state_of(text: str) -> ConnectionState | None:
+    """The state that such a sentence tells of; `None` for any other text."""
+    if text in ("waiting", "stopped"):
+        return ConnectionState(text)
+    return next((state for state, starts in _STATES if text.startswith(starts)), None)
+
+
 def state_in_words(status: ConnectionStatus) -> str:
     """What a connection does now, and why."""
     why = "" if status.failure is None else f": {status.failure.title}"
