@@ -201,20 +201,35 @@ def short_why(text: str) -> str:
     return one_line(head, 60) + (f", {by[0]}" if by else "")
 
 
-def kinds_of_verdicts(message: Any) -> tuple[set[str], bool]:
-    """Of a `resumed`: the channels whose missed entries are no longer kept, and whether that can be said of all."""
+class Verdicts(NamedTuple):
+    """What a `resumed` says of its channels: those whose entries follow, and those that skip some.
+
+    `is_known`: every channel has one of these two, so that what was lost can be counted.
+    """
+
+    replaying: frozenset[str] = frozenset()
+    cut: frozenset[str] = frozenset()
+    is_known: bool = False
+
+
+def verdicts(message: Any) -> Verdicts:
+    """Read strictly: what is not a verdict of the protocol makes the sum unknown."""
     told = message.get("channels") if isinstance(message, dict) else None
     if not isinstance(told, list):
-        return set(), False
-    cut, is_known = set(), True
-    for verdict in told:
-        kind, cause, ch = (
-            (verdict.get(key) for key in ("verdict", "cause", "ch"))
-            if isinstance(verdict, dict)
-            else (None,) * 3
-        )
-        if kind == "snapshot" and cause in ("trimmed", "too_far") and isinstance(ch, str):
-            cut.add(ch)
-        elif kind != "replay":
-            is_known = False
-    return cut, is_known
+        return Verdicts()
+    each = [verdict if isinstance(verdict, dict) else {} for verdict in told]
+    named = [verdict for verdict in each if isinstance(verdict.get("ch"), str)]
+    cut = [verdict["ch"] for verdict in named if _is_cut(verdict)]
+    replayed = [verdict for verdict in named if verdict.get("verdict") == "replay"]
+    replaying = [verdict["ch"] for verdict in replayed if _has_entries(verdict)]
+    return Verdicts(frozenset(replaying), frozenset(cut), len(cut) + len(replayed) == len(told))
+
+
+def _is_cut(verdict: dict[str, Any]) -> bool:
+    return verdict.get("verdict") == "snapshot" and verdict.get("cause") in ("trimmed", "too_far")
+
+
+def _has_entries(verdict: dict[str, Any]) -> bool:
+    """Whether some follow: gateways give the cursor itself as `from`."""
+    first, last = verdict.get("from"), verdict.get("to")
+    return isinstance(first, int) and isinstance(last, int) and first < last

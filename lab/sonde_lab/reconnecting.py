@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sonde_lab import dials
 from sonde_lab.anatomy import FRESH, REPLAY, Ending, Outcome, Phase, Reconnect
-from sonde_lab.dissecting import Moment, Trail, kinds_of_verdicts
+from sonde_lab.dissecting import Moment, Trail, verdicts
 from sonde_lab.envelope import BINARY, value_of
 from sonde_lab.records import NO_SEQ, Direction, Flag, Kind
 from sonde_lab.ring import Ring
@@ -48,6 +48,7 @@ class _Settling:
     answered_at: float
     cut: dict[int, int | None] = field(default_factory=dict)  # channels that skip entries: the last one seen
     lost_is_known: bool = False
+    replaying: frozenset[int] = frozenset()  # channels whose missed entries come before their `live`
 
 
 class Reconnects:
@@ -231,16 +232,18 @@ class Reconnects:
     def _begin_settling(self, back: Reconnect, row: Moment, conn: int) -> None:
         settling = _Settling(back, self.ring.value("dial", row.row_id), row.at)
         if back.ending is Ending.RESUMED:
-            cut, settling.lost_is_known = kinds_of_verdicts(self._message(row.row_id))
-            names = [self.ring.names.number(ch) for ch in sorted(cut)]
-            settling.cut = {
-                name: self._last_seq(conn, name, row.row_id) for name in names if name is not None
-            }
-            back.lost = 0 if settling.lost_is_known and not cut else None
+            told = verdicts(self._message(row.row_id))
+            settling.lost_is_known, settling.replaying = told.is_known, self._channels(told.replaying)
+            settling.cut = {ch: self._last_seq(conn, ch, row.row_id) for ch in self._channels(told.cut)}
+            back.lost = 0 if told.is_known and not told.cut else None
         self._settling[conn] = settling
         while len(self._settling) > MAX_TRAILS:
             self._settling.popitem(last=False)
         self.revision += 1
+
+    def _channels(self, names: frozenset[str]) -> frozenset[int]:
+        known = map(self.ring.names.number, names)
+        return frozenset(number for number in known if number is not None)
 
     def _last_seq(self, conn: int, channel: int, before: int) -> int | None:
         ids = range(max(self.ring.first_id, before - LOOK_BACK_ROWS), before)
@@ -265,11 +268,17 @@ class Reconnects:
                 self._stretch_replay(back, row)
             return
         self._count_lost(settling, row)
-        if back.fresh_row is None:
+        if back.fresh_row is None and self._is_fresh(settling, row.row_id):
             back.fresh_row = row.row_id
             self.revision += 1
             detail = one_line(ring.text("op", row.row_id), 40)
             back.add(Phase(FRESH, back.ended, max(back.ended, row.at), row.row_id, Outcome.DONE, detail))
+
+    def _is_fresh(self, settling: _Settling, row_id: int) -> bool:
+        """A `live` says so only of a channel that had something to catch up with, where one has."""
+        is_live = self.ring.text("op", row_id) == "live"
+        replaying = settling.replaying
+        return not is_live or not replaying or self.ring.value("channel", row_id) in replaying
 
     def _stretch_replay(self, back: Reconnect, row: Moment) -> None:
         began = back.ended

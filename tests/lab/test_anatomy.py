@@ -271,6 +271,19 @@ def test_entries_that_a_resume_leaves_out_are_counted_where_it_can_be_known(
     assert only(teller.frame("snapshot", 1, channel="room:arena", seq=90)).lost == lost
 
 
+def test_a_channel_that_missed_nothing_is_not_the_fresh_one_while_another_replays() -> None:
+    told = [
+        {"ch": "user:ada", "verdict": "replay", "cause": "ok", "from": 4, "to": 4},
+        {"ch": "room:arena", "verdict": "replay", "cause": "ok", "from": 1, "to": 3},
+    ]
+    teller = Teller().live().dropped().dialling().dialled().greeted().answered(channels=told)
+    teller.frame("live", 1, channel="user:ada", seq=4)
+    teller.delta(seq=2, replay=True).delta(seq=3, replay=True).frame("live", 1, channel="room:arena", seq=3)
+    found = only(teller)
+    assert names(found)[-2:] == ["replay", "first fresh state"]
+    assert found.phases[-2].detail == "2 entries"
+
+
 def test_a_short_cause_names_code_name_and_who() -> None:
     assert (
         short_why("4002 heartbeat lost — by the server, 22.5 s after the last")
