@@ -18,7 +18,7 @@ MAX_PHASES: Final = 120  # of one reconnect; the tries in the middle go
 _KEPT_AT_FIRST: Final = 20
 
 DETECT, WAIT, TOKEN, DIAL = "detect", "wait", "token", "dial"
-RESUME, IDENTIFY, REPLAY, FRESH = "resume", "identify", "replay", "first fresh state"
+RESUME, IDENTIFY, REPLAY, FRESH = "resume", "identify", "replay", "fresh state"
 
 BUDGETS_MS: Final[Mapping[str, float]] = MappingProxyType(
     {

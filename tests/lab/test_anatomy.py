@@ -73,7 +73,7 @@ def test_a_resume_at_the_first_try_has_every_phase() -> None:
     teller.greeted().answered().delta(seq=2, replay=True).delta(seq=3, replay=True).frame("live", 1, seq=3)
     found = only(teller)
     assert names(found) == [
-        "detect", "wait", "name", "TCP", "TLS", "upgrade", "resume", "replay", "first fresh state",
+        "detect", "wait", "name", "TCP", "TLS", "upgrade", "resume", "replay", "fresh state",
     ]  # fmt: skip
     assert (found.ending, found.tries, found.replayed, found.lost) == (Ending.RESUMED, 1, 2, 0)
     assert found.why == "1006 abnormal closure, by the network"
@@ -92,7 +92,7 @@ def test_phases_know_the_rows_that_show_them() -> None:
 def test_steps_take_what_the_dial_tells() -> None:
     found = only(Teller().live().dropped().back())
     assert {phase.name: round(phase.ms, 2) for phase in found.phases} == {
-        "detect": 0.5, "wait": 0.2, "TCP": 0.2, "upgrade": 1.0, "resume": 2.3, "first fresh state": 1.1,
+        "detect": 0.5, "wait": 0.2, "TCP": 0.2, "upgrade": 1.0, "resume": 2.3, "fresh state": 1.1,
     }  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def test_failed_tries_are_drawn_one_after_the_other() -> None:
     found = only(teller)
     assert names(found) == [
         "detect", "wait", "name failed", "wait", "name", "TCP failed", "wait", "TCP", "upgrade", "resume",
-        "first fresh state",
+        "fresh state",
     ]  # fmt: skip
     assert [phase.detail for phase in found.phases if phase.outcome is Outcome.FAILED] == [
         "dial_dns",
@@ -145,7 +145,7 @@ def test_a_resume_that_is_refused_leads_to_a_new_session() -> None:
         "snapshot", 1, channel="room:arena", seq=90
     )
     found = only(teller)
-    assert names(found)[-3:] == ["resume refused", "identify", "first fresh state"]
+    assert names(found)[-3:] == ["resume refused", "identify", "fresh state"]
     assert found.phases[-3].detail == "session_expired"
     assert (found.ending, found.lost) == (Ending.NEW_SESSION, None)
     assert_whole(found)
@@ -163,7 +163,7 @@ def test_a_gateway_that_closes_during_the_greeting_fails_that_phase() -> None:
     )
     found = only(teller.waiting().back())
     assert names(found) == [
-        "detect", "wait", "TCP", "upgrade", "resume failed", "wait", "TCP", "upgrade", "resume", "first fresh state",
+        "detect", "wait", "TCP", "upgrade", "resume failed", "wait", "TCP", "upgrade", "resume", "fresh state",
     ]  # fmt: skip
     assert found.why == "1006 abnormal closure, by the network"
     assert_whole(found)
@@ -280,7 +280,7 @@ def test_a_channel_that_missed_nothing_is_not_the_fresh_one_while_another_replay
     teller.frame("live", 1, channel="user:ada", seq=4)
     teller.delta(seq=2, replay=True).delta(seq=3, replay=True).frame("live", 1, channel="room:arena", seq=3)
     found = only(teller)
-    assert names(found)[-2:] == ["replay", "first fresh state"]
+    assert names(found)[-2:] == ["replay", "fresh state"]
     assert found.phases[-2].detail == "2 entries"
 
 
