@@ -50,6 +50,11 @@ class _Settling:
     lost_is_known: bool = False
     replaying: frozenset[int] = frozenset()  # channels whose missed entries come before their `live`
 
+    @property
+    def waits(self) -> bool:
+        """Whether state that is no replay would still tell something."""
+        return self.reconnect.fresh_row is None or bool(self.cut)
+
 
 class Reconnects:
     """The reconnects of every connection in a ring. `revision` moves whenever one has changed."""
@@ -133,15 +138,21 @@ class Reconnects:
         injected = (kind == Kind.ACT) & ((flags & int(Flag.INJECTED)) != 0)
         states = np.isin(kind, _ROWS)
         telling = states | injected | (frames & self._is_op(ids, *_GREETINGS, *_ANSWERS))
-        fresh = received & (((flags & int(Flag.REPLAY)) != 0) | self._is_op(ids, *_STATE))
-        if self._settling or telling.any():
-            telling |= fresh
+        fresh = received & ((flags & int(Flag.REPLAY)) != 0)
+        answers = frames & self._is_op(ids, *_ANSWERS)
+        if answers.any() or any(each.waits for each in self._settling.values()):
+            fresh |= received & self._is_op(ids, *_STATE)
+        if self._settling or answers.any():
+            telling = telling | fresh
         self._note_spoken(conn, received & (ring.column("seq", ids) != NO_SEQ), states)
         heard = np.flatnonzero(received)
         done = 0
         for place in np.flatnonzero(telling).tolist():
-            done = self._hear(ids, conn, heard, done, place)
-            self._take(ids.start + place, int(kind[place]), int(conn[place]), bool(fresh[place]))
+            if not fresh[place]:
+                done = self._hear(ids, conn, heard, done, place)
+                self._take(ids.start + place, int(kind[place]), int(conn[place]))
+            elif int(conn[place]) in self._settling:
+                self._settle(ids.start + place, int(conn[place]), bool(flags[place] & int(Flag.REPLAY)))
         self._hear(ids, conn, heard, done, len(ids))
         newest = float(ring.value("at", ids[-1]))
         for trail in self._trails.values():
@@ -175,12 +186,9 @@ class Reconnects:
 
     # ------------------------------------------------------------ a row
 
-    def _take(self, row_id: int, kind: int, conn: int, is_fresh: bool) -> None:
+    def _take(self, row_id: int, kind: int, conn: int) -> None:
         ring = self.ring
-        row = Moment(row_id, ring.value("at", row_id), ring.value("wall", row_id))
-        if is_fresh:
-            self._settle(row, conn)
-            return
+        row = self._moment(row_id)
         trail, op = self._trail(conn), ring.text("op", row_id)
         if kind == Kind.CLOSE:
             self._settling.pop(conn, None)
@@ -215,6 +223,9 @@ class Reconnects:
             back = trail.answered(row, op)
             if back is not None:
                 self._begin_settling(back, row, conn)
+
+    def _moment(self, row_id: int) -> Moment:
+        return Moment(row_id, self.ring.value("at", row_id), self.ring.value("wall", row_id))
 
     def _text(self, row_id: int) -> str:
         return self.ring.payload(row_id)[:MAX_TEXT_BYTES].decode("utf-8", "replace")
@@ -252,27 +263,28 @@ class Reconnects:
         seqs = self.ring.column("seq", ids)[mine]
         return int(seqs[-1]) if len(seqs) else None
 
-    def _settle(self, row: Moment, conn: int) -> None:
-        settling = self._settling.get(conn)
-        ring = self.ring
-        if settling is None or ring.value("dial", row.row_id) != settling.dial:
+    def _settle(self, row_id: int, conn: int, is_replay: bool) -> None:
+        settling = self._settling[conn]
+        if not is_replay and not settling.waits:
             return
-        if row.at - settling.answered_at > SETTLES_WITHIN_S and settling.reconnect.fresh_row is not None:
+        row, back = self._moment(row_id), settling.reconnect
+        if self.ring.value("dial", row_id) != settling.dial:
+            return
+        if row.at - settling.answered_at > SETTLES_WITHIN_S and back.fresh_row is not None:
             del self._settling[conn]
             return
-        back = settling.reconnect
-        if ring.value("flags", row.row_id) & int(Flag.REPLAY):
+        if is_replay:
             back.replayed += 1
             self.revision += 1
             if back.fresh_row is None:
                 self._stretch_replay(back, row)
             return
         self._count_lost(settling, row)
-        if back.fresh_row is None and self._is_fresh(settling, row.row_id):
-            back.fresh_row = row.row_id
+        if back.fresh_row is None and self._is_fresh(settling, row_id):
+            back.fresh_row = row_id
             self.revision += 1
-            detail = one_line(ring.text("op", row.row_id), 40)
-            back.add(Phase(FRESH, back.ended, max(back.ended, row.at), row.row_id, Outcome.DONE, detail))
+            detail = one_line(self.ring.text("op", row_id), 40)
+            back.add(Phase(FRESH, back.ended, max(back.ended, row.at), row_id, Outcome.DONE, detail))
 
     def _is_fresh(self, settling: _Settling, row_id: int) -> bool:
         """A `live` says so only of a channel that had something to catch up with, where one has."""
