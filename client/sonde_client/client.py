@@ -144,7 +144,11 @@ class Client:
 
     @property
     def on_phase(self) -> OnPhase | None:
-        """Called with (phase, monotonic s, dial): dialing, tcp, tls, upgraded, identified, resumed, caught_up, lost."""
+        """Called with (phase, monotonic s, dial) when a phase has been reached.
+
+        dialing, authorities, name, tcp, tls, upgraded, identified, resumed, caught_up, lost. A dial leaves out what it
+        does not need: the name of a host written in numbers, the authorities where TLS settings were given.
+        """
         return self._driver.on_phase
 
     @on_phase.setter

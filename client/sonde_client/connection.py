@@ -24,6 +24,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from sonde_client.actions import DialFailure
 from sonde_client.diagnosis import of_exception, of_handshake
+from sonde_client.reaching import connect, literal, look_up
 from sonde_protocol.errors import excerpt
 from sonde_protocol.redact import redact_text
 
@@ -58,6 +59,7 @@ class Carrier(Protocol):
     """What carries a client's messages: a `Socket`, or whatever stands for one where there is no network."""
 
     dial: int
+    under_way: str  # the step of the dial that is being made
 
     @property
     def is_let_go(self) -> bool: ...
@@ -85,6 +87,7 @@ class Socket(asyncio.Protocol):
         self._token: str | None = None
         self._subprotocol = ""
         self._task: asyncio.Task[None] | None = None
+        self.under_way = ""  # the step of the dial that is being made: see `Client.on_phase`
         self._awaits_tls = False
         self._gone = False
         self._opened = False
@@ -130,20 +133,33 @@ class Socket(asyncio.Protocol):
 
     async def _open_transport(self, uri: WebSocketURI, tls: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
-        context = None
-        if uri.secure:  # reading the system's authorities takes some 20 ms
-            context = tls or await asyncio.to_thread(ssl.create_default_context)
-            self._awaits_tls = True
-        await loop.create_connection(lambda: self, uri.host, uri.port)
+        context = tls
+        if uri.secure and context is None:  # reading the system's authorities takes some 20 ms
+            self.under_way = "authorities"
+            context = await asyncio.to_thread(ssl.create_default_context)
+            self._reached("authorities")
+        self._awaits_tls = uri.secure
+        addresses = literal(uri.host, uri.port)
+        if not addresses:
+            self.under_way = "name"
+            addresses = await look_up(uri.host, uri.port)
+            self._reached("name")
+        self.under_way = "tcp"
+        await loop.create_connection(lambda: self, sock=await connect(addresses))
         self._reached("tcp")
-        if context is not None and self._transport is not None:
-            secured = await loop.start_tls(self._transport, self, context, server_hostname=uri.host)
-            if secured is None:
-                raise ConnectionResetError("closed during the TLS handshake")
-            self._transport = secured
-            self._reached("tls")
+        if uri.secure and context is not None and self._transport is not None:
+            await self._secure(self._transport, context, uri.host)
+
+    async def _secure(self, plain: asyncio.Transport, context: ssl.SSLContext, host: str) -> None:
+        self.under_way = "tls"
+        secured = await asyncio.get_running_loop().start_tls(plain, self, context, server_hostname=host)
+        if secured is None:
+            raise ConnectionResetError("closed during the TLS handshake")
+        self._transport = secured
+        self._reached("tls")
 
     def _request_upgrade(self, ws: ClientProtocol) -> None:
+        self.under_way = "upgraded"
         request = ws.connect()
         request.headers["User-Agent"] = f"Sonde {USER_AGENT}"
         if self._token is not None:

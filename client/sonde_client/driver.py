@@ -23,6 +23,7 @@ from sonde_client.actions import (
     Send,
 )
 from sonde_client.connection import Carrier, MakeCarrier, Socket
+from sonde_client.dialling import DialWatch
 from sonde_client.errors import failure
 from sonde_client.events import EventBus, Failed, FrameIn, SessionResumed
 from sonde_client.queue_file import QueueFile, QueueFileError
@@ -65,6 +66,7 @@ class Driver:
         self._tls = tls
         self._make_carrier = make_carrier
         self._sockets: dict[int, Carrier] = {}
+        self._dials = DialWatch(bus.emit)
         self._token_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -129,6 +131,7 @@ class Driver:
         if isinstance(action, CloseLink):
             socket.close(action.code, action.reason)
         else:
+            self._dials.failed(action.dial, self.now(), socket.under_way, action.reason)
             socket.let_go(action.code, action.reason)
             self._phase("lost", action.dial)
 
@@ -136,9 +139,11 @@ class Driver:
 
     def _dial(self, action: Dial) -> None:
         self._phase("dialing", action.dial)
+        self._dials.began(action.dial, self.now(), action.url)
         left_s = self.refuse_until - self.now()
         if left_s > 0:
             detail = f"For another {left_s:.0f} s."
+            self._dials.failed(action.dial, self.now(), "", "dial_injected")
             self.session.dial_failed(action.dial, DialFailure("dial_injected", detail), self.now())
             self._phase("lost", action.dial)
             return
@@ -204,12 +209,15 @@ class Driver:
     def on_reached(self, dial: int, phase: str) -> None:
         self.session.reached(dial, phase)
         self._phase(phase, dial)
+        self._dials.reached(dial, self.now(), phase)
 
     def on_open(self, dial: int) -> None:
         self.session.dial_opened(dial, self.now())
         self.pump()
 
     def on_dial_failed(self, dial: int, failed: DialFailure) -> None:
+        socket = self._sockets.get(dial)
+        self._dials.failed(dial, self.now(), "" if socket is None else socket.under_way, failed.cause)
         self.session.dial_failed(dial, failed, self.now())
         self._phase("lost", dial)
 

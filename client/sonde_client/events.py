@@ -139,6 +139,25 @@ class SessionResumed:
 
 
 @dataclass(slots=True)
+class DialEnded:
+    """A dial became a WebSocket, or came to nothing.
+
+    Attributes:
+        began: monotonic s, as every time here. reached: the phases that were reached, each with its time; see
+        `Client.on_phase`. ended: when it was open, or had failed. failed_at: the phase under way then; empty where
+        none had begun. cause: a cause of `errors.CAUSES`, or whoever ended it in a word; empty when it is open.
+    """
+
+    dial: int
+    url: str
+    began: float
+    reached: tuple[tuple[str, float], ...]
+    ended: float
+    failed_at: str = ""
+    cause: str = ""
+
+
+@dataclass(slots=True)
 class SessionLost:
     """The session is gone; a new one was made. The outcome of `unknown_commands` is unknown."""
 

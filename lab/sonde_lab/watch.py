@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
-from sonde_client.events import Failed, RttMeasured, StatusChanged
+from sonde_client.events import DialEnded, Failed, RttMeasured, StatusChanged
+from sonde_lab import dials
 from sonde_lab.changes import RttSample, Throughput
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
@@ -52,6 +53,7 @@ class ClientWatch:
             client.on(StatusChanged, self._on_status),
             client.on(Failed, self._on_failed),
             client.on(RttMeasured, self._on_rtt),
+            client.on(DialEnded, self._on_dial),
         ]
 
     def stop(self) -> None:
@@ -88,6 +90,16 @@ class ClientWatch:
             self._tally.dials_ok += 1
         elif phase == "lost":
             self.recorder.on_lost(dial, at)
+
+    def _on_dial(self, event: DialEnded) -> None:
+        """One row a dial: how long each step took, and which one failed."""
+        told = dials.of_event(event)
+        flags = 0 if told.is_open else Flag.ERROR
+        if told.cause == "dial_injected":
+            flags |= Flag.INJECTED
+        self.recorder.say(
+            Kind.STATE, dials.DIAL, dials.sentence(told), event.ended, flags=flags, dial=event.dial
+        )
 
     def _on_rtt(self, event: RttMeasured) -> None:
         self._tally.rtts += 1
@@ -165,6 +177,24 @@ def close_in_words(close: Closed, last_frame_at: float | None) -> str:
     if last_frame_at is not None and close.at >= last_frame_at:
         text += f", {close.at - last_frame_at:.1f} s after the last frame received"
     return text
+
+
+_STATES: Final = (  # how the sentences of `state_in_words` begin
+    (ConnectionState.DIALING, ("dialing ",)),
+    (ConnectionState.HANDSHAKING, ("the socket is open, greeting",)),
+    (ConnectionState.LIVE, ("live as ",)),
+    (ConnectionState.WAITING, ("waiting ", "waiting:")),
+    (ConnectionState.STOPPED, ("stopped:", "stopped.")),
+    (ConnectionState.CLOSING, ("saying goodbye",)),
+    (ConnectionState.IDLE, ("not connected",)),
+)
+
+
+def state_of(text: str) -> ConnectionState | None:
+    """The state that such a sentence tells of; `None` for any other text."""
+    if text in ("waiting", "stopped"):
+        return ConnectionState(text)
+    return next((state for state, starts in _STATES if text.startswith(starts)), None)
 
 
 def state_in_words(status: ConnectionStatus) -> str:

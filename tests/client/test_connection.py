@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from websockets.utils import accept_key
 
 from sonde_client import Client
-from sonde_client.events import Failed
+from sonde_client.events import DialEnded, Failed
+from sonde_client.reaching import Address
 from sonde_protocol.codec import JSON
 from sonde_protocol.states import ConnectionState
 from support.certificates import certificate
@@ -249,7 +252,7 @@ async def test_a_secure_connection_is_made_and_its_plain_bytes_are_seen(tmp_path
         await client.wait_live(5)
         client.drop()
         await client.close()
-    assert phases[:4] == ["dialing", "tcp", "tls", "upgraded"]
+    assert phases[:4] == ["dialing", "tcp", "tls", "upgraded"]  # written in numbers: no name is looked up
     assert seen[0].startswith(b"GET ")
 
 
@@ -268,6 +271,140 @@ async def test_a_plain_server_behind_a_secure_address_fails_as_tls():
     async with peer(plain) as port:
         failed = (await first_failure(f"wss://127.0.0.1:{port}/v1/ws")).failure
     assert failed.cause == "tls_failed"
+
+
+# ---------------------------------------------------------------- the steps of a dial
+
+
+Resolver = Callable[..., Awaitable[list[Address]]]
+
+
+async def dialled(client: Client) -> DialEnded:
+    """How the next dial ends."""
+    ends = client.events(DialEnded)
+    dial_once(client)
+    ended = await asyncio.wait_for(anext(ends), 5)
+    await client.close()
+    return cast("DialEnded", ended)
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, resolver: Resolver) -> None:
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolver)
+
+
+def address(port: int, host: str = "127.0.0.1") -> Address:
+    return (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))
+
+
+async def test_every_step_of_a_dial_is_told_in_order_with_its_time(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    server, trusting = certificate(tmp_path)
+    trusting.check_hostname = False  # the certificate is one for numbers
+    async with peer(greet, server) as port:
+
+        async def known(*_: object, **__: object) -> list[Address]:
+            return [address(port)]
+
+        resolving(monkeypatch, known)
+        ended = await dialled(Client(f"wss://play.example:{port}/v1/ws", tls=trusting))
+    assert [phase for phase, _ in ended.reached] == ["name", "tcp", "tls", "upgraded"]
+    times = [ended.began, *(at for _, at in ended.reached)]
+    assert times == sorted(times)
+    assert ended.ended == times[-1]
+    assert (ended.failed_at, ended.cause) == ("", "")
+
+
+async def test_reading_the_systems_authorities_is_a_step_of_its_own(tmp_path: Path):
+    server, _ = certificate(tmp_path)
+    async with peer(greet, server) as port:
+        ended = await dialled(Client(f"wss://127.0.0.1:{port}/v1/ws"))
+    assert [phase for phase, _ in ended.reached] == ["authorities", "tcp"]
+    assert (ended.failed_at, ended.cause) == ("tls", "tls_certificate")
+
+
+async def test_addresses_of_a_name_are_tried_one_after_the_other(monkeypatch: pytest.MonkeyPatch):
+    async with peer(greet) as port:
+
+        async def two(*_: object, **__: object) -> list[Address]:
+            return [address(9, "127.0.0.2"), address(port)]
+
+        resolving(monkeypatch, two)
+        ended = await dialled(Client(f"ws://play.example:{port}/v1/ws"))
+    assert [phase for phase, _ in ended.reached] == ["name", "tcp", "upgraded"]
+
+
+async def test_of_several_reasons_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch):
+    no_way: Address = (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("2001:db8::1", 9, 0, 0))
+
+    async def two(*_: object, **__: object) -> list[Address]:
+        return [no_way, address(9)]
+
+    resolving(monkeypatch, two)
+    ended = await dialled(Client("ws://play.example:9/v1/ws"))
+    assert (ended.failed_at, ended.cause) == ("tcp", "dial_refused")
+
+
+async def test_a_name_without_an_address_fails_at_the_name(monkeypatch: pytest.MonkeyPatch):
+    async def nobody(*_: object, **__: object) -> list[Address]:
+        return []
+
+    resolving(monkeypatch, nobody)
+    ended = await dialled(Client("ws://play.example:9/v1/ws"))
+    assert (ended.failed_at, ended.cause, ended.reached) == ("name", "dial_dns", ())
+
+
+async def test_a_resolver_that_never_answers_obeys_the_limit_of_a_dial(monkeypatch: pytest.MonkeyPatch):
+    cancelled = asyncio.Event()
+
+    async def silent(*_: object, **__: object) -> list[Address]:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            cancelled.set()
+
+    resolving(monkeypatch, silent)
+    client = Client("ws://play.example:9/v1/ws")
+    client._session.settings.dial_limit_s = 0.05
+    failures = client.events(Failed)
+    ended = await dialled(client)
+    assert (ended.failed_at, ended.cause) == ("name", "dial_timeout")
+    assert "the last step was “dialing”" in (await anext(failures)).failure.detail
+    await asyncio.wait_for(cancelled.wait(), 1)
+
+
+async def test_closing_while_a_name_is_looked_up_ends_the_dial_at_once(monkeypatch: pytest.MonkeyPatch):
+    async def silent(*_: object, **__: object) -> list[Address]:
+        return await asyncio.get_running_loop().create_future()
+
+    resolving(monkeypatch, silent)
+    client = Client("ws://play.example:9/v1/ws")
+    ends: list[DialEnded] = []
+    client.on(DialEnded, ends.append)
+    client.connect()
+    await asyncio.sleep(0)
+    await client.close()
+    assert [ended.failed_at for ended in ends] == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "failed_at", "reached"),
+    [(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "upgraded", ["tcp"]), (None, "tcp", [])],
+)
+async def test_a_failed_dial_tells_how_far_it_came(answer: bytes | None, failed_at: str, reached: list[str]):
+    if answer is None:
+        ended = await dialled(Client("ws://127.0.0.1:9/v1/ws"))
+    else:
+        async with peer(answering(answer)) as port:
+            ended = await dialled(Client(f"ws://127.0.0.1:{port}/v1/ws"))
+    assert (ended.failed_at, [phase for phase, _ in ended.reached]) == (failed_at, reached)
+
+
+async def test_dials_that_are_refused_on_purpose_fail_before_they_begin():
+    client = Client("ws://127.0.0.1:9/v1/ws")
+    client.refuse_dials_for(60)
+    ended = await dialled(client)
+    assert (ended.failed_at, ended.cause, ended.reached) == ("", "dial_injected", ())
 
 
 # ---------------------------------------------------------------- hostile once open

@@ -6,7 +6,7 @@ import pytest
 
 from sonde_client import Closed, ConnectionStatus
 from sonde_client.errors import failure
-from sonde_lab.watch import close_in_words, state_in_words
+from sonde_lab.watch import close_in_words, state_in_words, state_of
 from sonde_protocol.states import ConnectionState
 
 
@@ -43,3 +43,18 @@ REFUSED = failure("dial_refused", "127.0.0.1:1 refused.", 1.0)
 )  # fmt: skip
 def test_state_is_told_in_words(status: ConnectionStatus, words: str) -> None:
     assert state_in_words(status) == words
+
+
+@pytest.mark.parametrize("state", list(ConnectionState))
+@pytest.mark.parametrize("why", [None, REFUSED])
+@pytest.mark.parametrize("next_try_at", [None, 2.0])
+def test_a_sentence_tells_its_state_again(
+    state: ConnectionState, why: object, next_try_at: float | None
+) -> None:
+    status = ConnectionStatus(state=state, failure=why, next_try_at=next_try_at)  # type: ignore[arg-type]
+    assert state_of(state_in_words(status)) is state
+
+
+@pytest.mark.parametrize("text", ["", "a client has connected from 127.0.0.1:5", "dial 3 to h:9: upgrade 1.00 ms", "Live as x", "stoppedx", "waitingx"])  # fmt: skip
+def test_other_sentences_tell_of_no_state(text: str) -> None:
+    assert state_of(text) is None

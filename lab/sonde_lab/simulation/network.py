@@ -235,6 +235,7 @@ class VirtualSocket:
     def __init__(self, network: Network, client: str, dial: int, owner: SocketOwner) -> None:
         self.dial = dial
         self.client = client
+        self.under_way = "tcp"
         self.link: Link | None = None  # once it is open
         self._network = network
         self._owner = owner
@@ -284,6 +285,7 @@ class VirtualSocket:
             return
         self.link = link
         self._owner.on_reached(self.dial, "tcp")
+        self.under_way = "upgraded"
         self._owner.on_reached(self.dial, "upgraded")
         if self._reports:
             self._owner.on_open(self.dial)

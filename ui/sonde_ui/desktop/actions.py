@@ -54,6 +54,7 @@ VIEWS: Final = {
     "notices": "Notices",
     "expert": "Expert",
     "latest": "Latest",
+    "reconnects": "Reconnects",
 }
 THEMES: Final = {"system": "System", "dark": "Dark", "light": "Light", "contrast": "High contrast"}
 MENUS: Final = ("Connection", "Traffic", "Acts", "View", "Help")

@@ -22,6 +22,7 @@ from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
+from sonde_ui.desktop.widgets.reconnects_view import ReconnectsView
 from sonde_ui.desktop.widgets.state_view import StateView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 
@@ -45,6 +46,7 @@ class Views:
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)
         self.promises = PromisesView(workbench, bridge)
+        self.reconnects = ReconnectsView(workbench, bridge, cursor)
 
     def by_name(self) -> dict[str, QWidget]:
         """The views that have a place in perspectives."""
@@ -61,4 +63,5 @@ class Views:
             "notices": self.notices,
             "expert": self.expert,
             "latest": self.latest,
+            "reconnects": self.reconnects,
         }

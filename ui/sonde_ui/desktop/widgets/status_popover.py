@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from sonde_client import ConnectionStatus
 from sonde_lab.changes import GatewayStatus
@@ -12,25 +13,59 @@ from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.connection_words import by_whom, look_of
 from sonde_ui.desktop.models.figures import NOTHING, duration, latency
 from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.theme import font_ui
 from sonde_ui.desktop.widgets.fact_card import FactCard
+from sonde_ui.desktop.widgets.pieces import push_button, text_label
+from sonde_ui.desktop.widgets.reconnect_strip import Line, ReconnectStrip
 
 Fact = tuple[str, str, str]
 
 
 class StatusPopover(FactCard):
-    """State, session, ages, attempts, and how the last connection ended."""
+    """State, session, ages, attempts, how the last connection ended, and how the last ones came back.
 
-    def __init__(self, window: QWidget) -> None:
+    `reconnect_asked`: the number of one that is to be seen whole; 0 for all of them.
+    """
+
+    reconnect_asked = Signal(int)
+
+    def __init__(self, window: QWidget, reconnects: Callable[[], Sequence[Line]]) -> None:
         super().__init__(window, "Connection")
+        self._reconnects = reconnects
+        self.strip = ReconnectStrip()
+        self.all_reconnects = push_button("All reconnects", kind="link", tip="Show the panel Reconnects")
+        self.strip.chosen.connect(self._on_chosen)
+        self.all_reconnects.clicked.connect(lambda: self._on_chosen(0))
+        self._section = QWidget()
+        self._section.setProperty("surface", "clear")
+        row = QHBoxLayout(self._section)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(text_label("Last reconnects", font=font_ui(12, 600)))
+        row.addStretch(1)
+        row.addWidget(self.all_reconnects)
+        self.column.insertWidget(self.column.count() - 1, self._section)
+        self.column.insertWidget(self.column.count() - 1, self.strip)
+
+    def _on_chosen(self, number: int) -> None:
+        self.dismiss()
+        self.reconnect_asked.emit(number)
+
+    def _show_reconnects(self) -> None:
+        lines = self._reconnects()
+        self.strip.show_lines(lines)
+        self.strip.setVisible(bool(lines))
+        self._section.setVisible(bool(lines))
 
     def show_status(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
         """Bring the card up to `now`; cheap while it is put away."""
         if self.isVisible():
+            self._show_reconnects()
             look = look_of(status, gateway, now)
             self.show_facts(look.name, status_facts(status, gateway, now))
 
     def show_now(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
         """Fill the card before it opens, so that it opens in its right size."""
+        self._show_reconnects()
         self.show_facts(look_of(status, gateway, now).name, status_facts(status, gateway, now))
 
 

@@ -93,7 +93,8 @@ class Desk(QObject):
         self.views.traffic.table.setFocus()
 
     def _make_status(self) -> StatusWidget:
-        self.status_popover = StatusPopover(self.window)
+        self.status_popover = StatusPopover(self.window, self.views.reconnects.lines)
+        self.status_popover.reconnect_asked.connect(self._show_reconnect)
         retry = self.actions_table["connection.retry"]
         return StatusWidget(self._workbench, self._bridge, retry, self.status_popover)
 
@@ -152,6 +153,8 @@ class Desk(QObject):
         for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
         self.views.expert.row_chosen.connect(self._show_row)
+        self.views.reconnects.row_chosen.connect(self._show_row)
+        self.views.reconnects.drop_asked.connect(self.commands.drop)
         bar.filter_changed.connect(self.views.latest.set_filter)
         self.views.latest.row_chosen.connect(self.views.detail.show_row)
         self.views.latest.filter_suggested.connect(self._filter_traffic)
@@ -163,6 +166,11 @@ class Desk(QObject):
             self.host.show_view("traffic")
         if not self.views.traffic.select_row_id(row_id):
             self.views.detail.show_row(row_id)
+
+    def _show_reconnect(self, number: int) -> None:
+        """Show the panel, and one reconnect in it where a number is given."""
+        self.host.show_view("reconnects")
+        self.views.reconnects.choose(number)
 
     def _show_kinds(self, text: str) -> None:
         """While the traffic cannot be seen, its figures stand still: the bar tells those of the other view."""

@@ -60,7 +60,7 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "latest")),
+                                Place("latency", ("latency", "reconnects", "latest")),
                                 Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
                             ),
                             224,
@@ -89,7 +89,7 @@ ARRANGEMENTS: Final = {
                     False,
                     (
                         Place("latency", ("latency", "latest")),
-                        Place("notices", ("notices", "expert", "state"), 280),
+                        Place("notices", ("notices", "reconnects", "expert", "state"), 280),
                     ),
                 ),
                 Split(
@@ -115,7 +115,7 @@ ARRANGEMENTS: Final = {
                     "bottom",
                     True,
                     (
-                        Place("latency", ("latency",)),
+                        Place("latency", ("latency", "reconnects")),
                         Place("more", ("notices", "expert", "nodes", "connections", "faults"), 440),
                     ),
                     244,
