@@ -1,5 +1,5 @@
-"""What can be done with the selected row in the detail: copying its message, comparing, going to another row; and
-which decoders read it.
+"""What can be done with the selected row in the detail: copying its message, comparing; and which decoders
+read it.
 
 Owns the way from these acts to the views. Refuses to know how a value is written or compared.
 """
@@ -66,11 +66,3 @@ class DetailCommands:
     def _named(self, row_id: int) -> str:
         """A row's number as the table shows it."""
         return f"#{figures.count(self._workbench.ring.label(row_id))}"
-
-    def go_to_row(self, row_id: int) -> None:
-        """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""
-        if self._views is None:
-            return
-        if not self._views.traffic.select_row_id(row_id):
-            self._views.detail.show_row(row_id)
-            self._say(f"{self._named(row_id)} is hidden by the filter, and shown in the detail only")
