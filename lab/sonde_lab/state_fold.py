@@ -53,7 +53,7 @@ def fold_state(fold: StateFold, entry: Entry) -> StateFold:
 
 def _entry(fold: StateFold, entry: Entry) -> StateFold:
     if not entry.is_whole:
-        return _lost(fold, entry, "Only a part of this message was kept, so the state after it is not known.")
+        return _lost(fold, entry, "Only a part of a message was kept, so the state from it on is not known.")
     fields = fields_of(entry)
     if fields is None or (entry.op == "delta" and not isinstance(fields.d, dict)):
         return _unsure(fold, entry, "A message cannot be read, so the state from there on is not known.")
