@@ -21,12 +21,41 @@ THINNED_AT_ONCE: Final = 64  # of one lane before the fullest is looked for agai
 F = TypeVar("F")
 
 
+class Budget:
+    """What all lanes of a timeline hold together, and may. `thinned` counts what was dropped for that."""
+
+    __slots__ = ("bytes", "count", "max_bytes", "max_keyframes", "thinned")
+
+    def __init__(self, keyframes: int = MAX_KEYFRAMES, pinned_bytes: int = MAX_PINNED_BYTES) -> None:
+        self.max_keyframes = keyframes
+        self.max_bytes = pinned_bytes
+        self.count = self.bytes = self.thinned = 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether lanes hold more than they may."""
+        return self.count > self.max_keyframes or self.bytes > self.max_bytes
+
+    def keep(self, lanes: list[Keyframes[Any]]) -> None:
+        """Thin out until both limits are kept, or nothing is left to be thinned."""
+        while self.is_exceeded:
+            is_heavy = self.bytes > self.max_bytes
+            fullest = max(lanes, key=lambda each: each.bytes if is_heavy else len(each))
+            dropped = 0
+            while dropped < THINNED_AT_ONCE and fullest.thin():
+                dropped += 1
+            self.thinned += dropped
+            if not dropped:
+                return
+
+
 class Keyframes(Generic[F]):
     """The kept folds of one lane, the oldest first. `first` is what all rows of the lane begin with."""
 
-    __slots__ = ("_thin_at", "bytes", "every", "folds", "rows", "sizes")
+    __slots__ = ("_budget", "_thin_at", "bytes", "every", "folds", "rows", "sizes")
 
-    def __init__(self, first: F) -> None:
+    def __init__(self, first: F, budget: Budget) -> None:
+        self._budget = budget
         self.rows = [-1]
         self.folds = [first]
         self.sizes = [0]
@@ -48,14 +77,14 @@ class Keyframes(Generic[F]):
         self.rows.append(row_id)
         self.folds.append(fold)
         self.sizes.append(size)
-        self.bytes += size
+        self._hold(1, size)
 
     def begin_at(self, row_id: int, fold: F) -> None:
         """Rows up to `row_id` are gone: what is older than it is replaced by `fold`, which stands there."""
         place = bisect_right(self.rows, row_id)
         self.rows[:place] = [row_id]
         self.folds[:place] = [fold]
-        self.bytes -= sum(self.sizes[:place])
+        self._hold(1 - place, -sum(self.sizes[:place]))
         self.sizes[:place] = [0]
         self._thin_at = max(1, self._thin_at - place + 1)
 
@@ -67,34 +96,17 @@ class Keyframes(Generic[F]):
             self._thin_at = 1
             self.every *= 2
         place = self._thin_at
-        self.bytes -= self.sizes[place] // 2  # half of it lives on in the next, which shared it
-        self.sizes[place + 1] += self.sizes[place] - self.sizes[place] // 2
+        freed = self.sizes[place] // 2  # the other half lives on in the next, which shared it
+        self.sizes[place + 1] += self.sizes[place] - freed
+        self._hold(-1, -freed)
         del self.rows[place], self.folds[place], self.sizes[place]
         self._thin_at += 1
         return True
 
-
-class Budget:
-    """What all lanes of a timeline may hold together."""
-
-    def __init__(self, keyframes: int = MAX_KEYFRAMES, pinned_bytes: int = MAX_PINNED_BYTES) -> None:
-        self.max_keyframes = keyframes
-        self.max_bytes = pinned_bytes
-        self.thinned = 0
-
-    def keep(self, lanes: list[Keyframes[Any]], count: int, size: int) -> None:
-        """Thin out until both are kept; `count` and `size` are what all lanes hold."""
-        while count > self.max_keyframes or size > self.max_bytes:
-            fullest = max(lanes, key=lambda each: each.bytes if size > self.max_bytes else len(each))
-            held = fullest.bytes
-            dropped = 0
-            while dropped < THINNED_AT_ONCE and fullest.thin():
-                dropped += 1
-            if not dropped:
-                return
-            self.thinned += dropped
-            count -= dropped
-            size -= held - fullest.bytes
+    def _hold(self, count: int, size: int) -> None:
+        self.bytes += size
+        self._budget.count += count
+        self._budget.bytes += size
 
 
 def own_bytes(value: Any, before: Any) -> int:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
-from sonde_lab.entries import Entry, entry_at
-from sonde_lab.keyframes import EVERY_BYTES, EVERY_ENTRIES, Keyframes
+from sonde_lab.entries import Entry, entries_at
+from sonde_lab.keyframes import EVERY_BYTES, EVERY_ENTRIES, Budget, Keyframes
 from sonde_lab.ring import Ring
 from sonde_lab.roster_fold import RosterFold
 from sonde_lab.row_ids import RowIds
@@ -26,19 +26,31 @@ class Lane(Generic[F]):
     `on_change` gets each fold that differs from the one before, once and in order.
     """
 
-    __slots__ = ("_fold", "_recent", "_since", "changed", "folded", "keyframes", "now", "on_change", "rows")
+    __slots__ = (
+        "_ahead",
+        "_fold",
+        "_recent",
+        "_since",
+        "changed",
+        "folded",
+        "keyframes",
+        "now",
+        "on_change",
+        "rows",
+    )
     now: F
     _fold: Callable[[F, Entry], F]
 
-    def __init__(self, first: F, fold: Callable[[F, Entry], F]) -> None:
+    def __init__(self, first: F, fold: Callable[[F, Entry], F], budget: Budget) -> None:
         self.rows = RowIds()
         self.changed = RowIds()
-        self.keyframes: Keyframes[F] = Keyframes(first)
+        self.keyframes: Keyframes[F] = Keyframes(first, budget)
         self.folded = -1
         self.now = first
         self.on_change: Callable[[F], None] | None = None
         self._fold = fold
         self._recent: tuple[int, F] = (-1, first)
+        self._ahead: tuple[int, F] = (-1, first)  # where the rows that the ring will evict next end
         self._since = (0, 0)  # entries and bytes of payload since the newest keyframe
 
     @property
@@ -48,11 +60,10 @@ class Lane(Generic[F]):
 
     def advance(self, ring: Ring, until: int, is_over: Callable[[], bool] | None = None) -> None:
         """Fold rows in until `until`, that one counted, or until the time is over."""
-        ids = self.rows.between(self.folded, until).tolist()
-        for place, row_id in enumerate(ids):
+        for place, entry in enumerate(entries_at(ring, self.rows.between(self.folded, until))):
+            self._take(entry)
             if is_over is not None and place % AT_A_TIME == AT_A_TIME - 1 and is_over():
                 return
-            self._take(entry_at(ring, row_id))
 
     def _take(self, entry: Entry) -> None:
         before, self.now = self.now, self._fold(self.now, entry)
@@ -78,8 +89,8 @@ class Lane(Generic[F]):
         if row <= self._recent[0] <= row_id:
             row, fold = self._recent
         step: Callable[[F, Entry], F] = self._fold
-        for each in self.rows.between(row, row_id).tolist():
-            fold = step(fold, entry_at(ring, each))
+        for entry in entries_at(ring, self.rows.between(row, row_id)):
+            fold = step(fold, entry)
         self._recent = (row_id, fold)
         return fold
 
@@ -100,11 +111,23 @@ class Lane(Generic[F]):
             self.advance(ring, row_id - 1)
         return self.changed.at_or_before(row_id - 1)
 
+    def reaches_before(self, first: int) -> bool:
+        """Whether rows of it are older than `first`."""
+        return bool(len(self.rows)) and int(self.rows.all[0]) < first
+
+    def prepare(self, ring: Ring, first: int) -> None:
+        """Rows before `first` will go next: work out what will stand there."""
+        if self.reaches_before(first):
+            self._ahead = (first - 1, self.at(ring, first - 1))
+
     def leave(self, ring: Ring, first: int) -> None:
-        """Rows before `first` are about to go: keep what stood there."""
-        fold = self.at(ring, first - 1)
-        self.keyframes.begin_at(first - 1, fold)
-        self._recent = (first - 1, fold)
+        """Rows before `first` are about to go: keep what stands there."""
+        if not self.reaches_before(first):
+            return
+        if self._ahead[0] != first - 1:
+            self.prepare(ring, first)
+        self.keyframes.begin_at(*self._ahead)
+        self._recent = self._ahead
         self.folded = max(self.folded, first - 1)
         self.rows.drop_before(first)
         self.changed.drop_before(first)

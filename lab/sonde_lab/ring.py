@@ -356,6 +356,11 @@ class Ring:
         """Ids of all rows."""
         return range(self.first_id, self.next_id)
 
+    @property
+    def next_first_id(self) -> int:
+        """The first id once the next block is evicted; `next_id` while there is one block only."""
+        return self._blocks[1].first_id if len(self._blocks) > 1 else self.next_id
+
     def column(self, name: str, ids: range | None = None) -> NDArray[Any]:
         """A read-only view of one column in row order: of all rows, or of `ids`. Valid until the next write."""
         ids = self.ids if ids is None else ids
@@ -382,6 +387,18 @@ class Ring:
         offset, stored = self.value("offset", row_id), self.value("stored", row_id)
         block = self._blocks[bisect_right(self._blocks, row_id, key=lambda block: block.first_id) - 1]
         return block.part(offset, offset + stored)
+
+    def payloads(self, ids: NDArray[np.int64]) -> list[bytes]:
+        """The kept payloads of rows that are here, `ids` ascending: neighbours are read in one go."""
+        places = ids - self.first_id
+        offsets, stored = self.column("offset")[places], self.column("stored")[places]
+        firsts = [block.first_id for block in self._blocks]
+        cuts = np.searchsorted(ids, firsts[1:]).tolist()
+        found: list[bytes] = []
+        for block, begin, end in zip(self._blocks, [0, *cuts], [*cuts, len(ids)], strict=True):
+            if begin < end:
+                found += block.parts(offsets[begin:end].tolist(), stored[begin:end].tolist())
+        return found
 
     def value(self, name: str, row_id: int) -> Any:
         """One cell as a plain Python number.

@@ -7,12 +7,11 @@ connection was told*. What that was not is a sentence, never a guess.
 
 from __future__ import annotations
 
-import enum
 import time
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
-from sonde_lab.keyframes import Budget, Keyframes
+from sonde_lab.keyframes import Budget
 from sonde_lab.lanes import Lane
 from sonde_lab.moments import newest_row
 from sonde_lab.ring import Ring
@@ -21,73 +20,12 @@ from sonde_lab.row_ids import RowIds
 from sonde_lab.sorting import ENDED, LEFT, ROSTER, STATE, Group, Sorter
 from sonde_lab.spells import Spell, Spells
 from sonde_lab.state_fold import StateFold, fold_state
-from sonde_protocol import merge
-from sonde_protocol.errors import NotCanonical
-from sonde_protocol.frames import Member
+from sonde_lab.then import MISSING, Between, Changed, Line, RosterThen, StateThen, What, differing
+
+__all__ = ["MISSING", "Between", "Changed", "Line", "RosterThen", "Spell", "StateThen", "Timeline", "What"]
 
 ROWS_AT_ONCE: Final = 16_384  # looked at between two looks at the clock
 MAX_LINES: Final = 4_096
-MAX_PATHS: Final = 4_096  # between two moments
-MISSING: Final = type("Missing", (), {"__repr__": lambda _: "MISSING"})()  # a value that is not there
-
-
-class What(enum.Enum):
-    """What a step goes to."""
-
-    STATE = "state"
-    ROSTER = "roster"
-    EITHER = "either"
-
-
-class Line(NamedTuple):
-    """One channel of one connection. `has_state`, `has_roster`: rows told of them."""
-
-    conn: str
-    channel: str
-    has_state: bool = False
-    has_roster: bool = False
-
-
-class StateThen(NamedTuple):
-    """A document as it stood after a row. `row_id` is the row that changed it last.
-
-    `problem`: why it cannot be known; the document is `None` then. `note`: how far it is to be believed.
-    """
-
-    document: Any = None
-    seq: int = -1
-    row_id: int | None = None
-    problem: str = ""
-    note: str = ""
-
-
-class RosterThen(NamedTuple):
-    """Who was there after a row; the fields are those of `StateThen`."""
-
-    members: tuple[Member, ...] = ()
-    row_id: int | None = None
-    problem: str = ""
-    note: str = ""
-
-
-class Changed(NamedTuple):
-    """A value at two moments; `MISSING` where there was none."""
-
-    path: tuple[str, ...]
-    before: Any
-    after: Any
-
-
-class Between(NamedTuple):
-    """What differs between two moments. `is_cut`: more values than are told."""
-
-    values: tuple[Changed, ...] = ()
-    came: tuple[Member, ...] = ()
-    went: tuple[Member, ...] = ()
-    changed: tuple[tuple[Member, Member], ...] = ()  # before, after
-    state_problem: str = ""
-    roster_problem: str = ""
-    is_cut: bool = False
 
 
 class _Track:
@@ -95,10 +33,10 @@ class _Track:
 
     __slots__ = ("conn", "has_roster", "has_state", "left", "roster", "spells", "state")
 
-    def __init__(self, conn: int) -> None:
+    def __init__(self, conn: int, budget: Budget) -> None:
         self.conn = conn
-        self.state: Lane[StateFold] = Lane(StateFold(), fold_state)
-        self.roster: Lane[RosterFold] = Lane(RosterFold(), fold_roster)
+        self.state: Lane[StateFold] = Lane(StateFold(), fold_state, budget)
+        self.roster: Lane[RosterFold] = Lane(RosterFold(), fold_roster, budget)
         self.left = RowIds()
         self.spells = Spells()
         self.has_state = self.has_roster = False
@@ -121,7 +59,7 @@ class Timeline:
     ) -> None:
         self.lines_left_out = 0
         self._ring = ring
-        self._budget = budget or Budget()
+        self._limits = budget or Budget()
         self._clock = clock
         self._sorter = Sorter(ring)
         ring.before_eviction.append(self._before_eviction)
@@ -129,6 +67,9 @@ class Timeline:
 
     def _begin(self) -> None:
         self._clears = self._ring.clears
+        self._budget = Budget(self._limits.max_keyframes, self._limits.max_bytes)
+        self._prepared = -1
+        self._to_prepare: list[Lane[Any]] = []
         self._seen = self._ring.first_id  # the first row that is not sorted yet
         self._tracks: dict[tuple[int, int], _Track] = {}
         self._ends: dict[int, RowIds] = {}
@@ -155,8 +96,26 @@ class Timeline:
                 lane.advance(self._ring, self._ring.next_id, is_over)
             if not any(lane.backlog for lane in track.lanes):
                 del self._behind[key]
-        self._thin()
+        if self._budget.is_exceeded:
+            self._budget.keep([lane.keyframes for lane in self._lanes()])
+        if self.is_ready:
+            self._prepare(is_over)
         return self.is_ready
+
+    def _lanes(self) -> Iterator[Lane[Any]]:
+        for track in self._tracks.values():
+            yield from track.lanes
+
+    def _prepare(self, is_over: Callable[[], bool]) -> None:
+        """Work out ahead what stands where the next eviction will end, so that it costs nothing then."""
+        first = self._ring.next_first_id
+        if first >= self._ring.next_id:
+            return
+        if first != self._prepared:
+            self._prepared = first
+            self._to_prepare = [lane for lane in self._lanes() if lane.reaches_before(first)]
+        while self._to_prepare and not is_over():
+            self._to_prepare.pop().prepare(self._ring, first)
 
     @property
     def is_ready(self) -> bool:
@@ -195,7 +154,7 @@ class Timeline:
         self._behind[key] = None
 
     def _made(self, conn: int) -> _Track:
-        track = _Track(conn)
+        track = _Track(conn, self._budget)
         track.roster.on_change = lambda fold: track.spells.take(fold, self._ring.value("at", fold.row_id))
         return track
 
@@ -210,18 +169,13 @@ class Timeline:
         at = self._ring.value("at", first - 1)
         for track in self._tracks.values():
             for lane in track.lanes:
-                if len(lane.rows) and int(lane.rows.all[0]) < first:
-                    lane.leave(self._ring, first)
+                lane.leave(self._ring, first)
             track.left.drop_before(first)
             track.spells.drop_before(at)
-        for ends in self._ends.values():
+        for conn, ends in tuple(self._ends.items()):
             ends.drop_before(first)
-
-    def _thin(self) -> None:
-        lanes: list[Keyframes[Any]] = [
-            lane.keyframes for track in self._tracks.values() for lane in track.lanes
-        ]
-        self._budget.keep(lanes, sum(map(len, lanes)), sum(each.bytes for each in lanes))
+            if not len(ends):
+                del self._ends[conn]
 
     # ------------------------------------------------------------ answers
 
@@ -273,25 +227,9 @@ class Timeline:
 
     def between(self, line: Line, first_row: int, last_row: int) -> Between:
         """What changed between the moments after two rows."""
-        states = self.state_at(line, first_row), self.state_at(line, last_row)
-        rosters = self.roster_at(line, first_row), self.roster_at(line, last_row)
-        state_problem = states[0].problem or states[1].problem
-        roster_problem = rosters[0].problem or rosters[1].problem
-        values: tuple[Changed, ...] = ()
-        is_cut = False
-        if not state_problem:
-            values, is_cut = _changed_values(states[0].document, states[1].document)
-        before, after = ({each.session: each for each in roster.members} for roster in rosters)
-        if roster_problem:
-            before = after = {}
-        return Between(
-            values,
-            tuple(each for session, each in after.items() if session not in before),
-            tuple(each for session, each in before.items() if session not in after),
-            tuple((before[s], each) for s, each in after.items() if s in before and before[s] != each),
-            state_problem,
-            roster_problem,
-            is_cut,
+        return differing(
+            (self.state_at(line, first_row), self.state_at(line, last_row)),
+            (self.roster_at(line, first_row), self.roster_at(line, last_row)),
         )
 
     def spells(self, line: Line, since: float, until: float) -> list[Spell]:
@@ -323,30 +261,20 @@ class Timeline:
     def _note(self, track: _Track, lane: Lane[Any], row_id: int) -> str:
         """Whether what stood then was only the last that was known."""
         last = lane.rows.at_or_before(row_id)
-        if last is None:
-            return ""
+        seen = (
+            f"before row {self._ring.label(self._ring.first_id):,}"
+            if last is None
+            else f"at row {self._ring.label(last):,}"
+        )
         end = self._ends.get(track.conn, RowIds()).at_or_before(row_id)
+        if end is not None and self._is_of_it(end, last):
+            return f"As last seen {seen}: the connection ended at row {self._ring.label(end):,}."
         left = track.left.at_or_before(row_id)
-        label = self._ring.label(last)
-        if end is not None and end > last:
-            return f"As last seen at row {label:,}: the connection ended at row {self._ring.label(end):,}."
-        if left is not None and left > last:
-            return f"As last seen at row {label:,}: the channel was left at row {self._ring.label(left):,}."
+        if left is not None and self._is_of_it(left, last):
+            return f"As last seen {seen}: the channel was left at row {self._ring.label(left):,}."
         return ""
 
-
-def _changed_values(before: Any, after: Any) -> tuple[tuple[Changed, ...], bool]:
-    try:
-        paths = merge.changed_paths(merge.diff(before, after))
-    except NotCanonical:
-        return (), True
-    found = tuple(Changed(path, _value(before, path), _value(after, path)) for path in paths[:MAX_PATHS])
-    return found, len(paths) > MAX_PATHS
-
-
-def _value(document: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        if not isinstance(document, dict) or key not in document:
-            return MISSING
-        document = document[key]
-    return document
+    def _is_of_it(self, end: int, last: int | None) -> bool:
+        """Whether an end is the end of what was seen last; that of an older socket, left for a newer one, is not."""
+        dial = self._ring.value
+        return last is None or (end > last and dial("dial", end) >= dial("dial", last))
