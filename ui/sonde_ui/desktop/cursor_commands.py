@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from sonde_lab.changes import Act
 from sonde_lab.landmarks import Landmark, Landmarks
+from sonde_lab.stepping import line_at
+from sonde_lab.then import Line
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.plain import one_line
 
 if TYPE_CHECKING:
     from sonde_ui.desktop.views import Views
@@ -68,7 +71,7 @@ class CursorCommands:
             return
         row_id = self._views.cursor.row_id
         if row_id is None:
-            self._say(str(self.why_not("mark")))
+            self._say(self.why_not("mark") or "")
             return
         self._workbench.mark(row_id=row_id)
         self._views.traffic.select_row_id(row_id)  # a row of a run stands alone once it is marked
@@ -78,18 +81,21 @@ class CursorCommands:
 
     def step(self, where: str) -> None:
         """Hold at the next or the previous of something, as `LANDMARKS` and `CHANGES` name it."""
-        if where in CHANGES:
-            self._step_change(CHANGES[where])
-            return
-        row_id = self._landmark(where)
+        row_id = self._change(CHANGES[where]) if where in CHANGES else self._landmark(where)
         if row_id is None:
-            self._say(str(self.why_not(where)))
+            self._say(self.why_not(where) or "There is none.")
         else:
             self.show_row(row_id)
 
-    def _step_change(self, step: int) -> None:
-        if self._views is not None:
-            self._views.traffic.table.step(step)
+    def _change(self, step: int) -> int | None:
+        line = self._line()
+        return None if line is None else self._workbench.timeline.step(line, self._here(), step)
+
+    def _line(self) -> Line | None:
+        """Whose changes are stepped through."""
+        bench = self._workbench
+        row_id = None if self._views is None else self._views.cursor.row_id
+        return line_at(bench.timeline, bench.ring, row_id, bench.current)
 
     def _landmark(self, where: str) -> int | None:
         what, step = LANDMARKS[where]
@@ -159,11 +165,20 @@ class CursorCommands:
 
     def _why_no_step(self, where: str) -> str | None:
         if where in CHANGES:
-            return None if len(self._workbench.ring) else "There are no rows yet."
+            return self._why_no_change(CHANGES[where])
         what, step = LANDMARKS[where]
         if self._landmark(where) is not None:
             return None
         return f"There is no {WORDS[what]} {'after' if step > 0 else 'before'} this moment."
+
+    def _why_no_change(self, step: int) -> str | None:
+        line = self._line()
+        if line is None:
+            return "No row tells of state or presence."
+        if not self._workbench.timeline.is_ready or self._change(step) is not None:
+            return None  # while rows are still being taken in, asking would take long: the act itself asks
+        after = "after" if step > 0 else "before"
+        return f"Neither state nor presence of {one_line(line.channel, 40)} changed {after} this moment."
 
     def note(self, act: Act | None, what: str) -> str:
         """What a tooltip adds while held: that an act acts now all the same, or which row is marked."""

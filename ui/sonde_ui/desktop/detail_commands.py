@@ -14,6 +14,7 @@ from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.copy_menu import COPIES
+from sonde_ui.desktop.widgets.row_acts import NOTHING_SELECTED
 from sonde_ui.desktop.windows.decoders_dialog import DecodersDialog
 from sonde_ui.desktop.windows.view_host import ViewHost
 
@@ -36,8 +37,8 @@ class DetailCommands:
 
     def copy_as(self, name: str) -> None:
         """The selected row's message to the clipboard, as "json", "python" or "hex"."""
-        if self._views is not None:
-            self._views.detail.copy_as(_BY_NAME[name])
+        if self._views is not None and not self._views.detail.copy_as(_BY_NAME[name]):
+            self._say(NOTHING_SELECTED)
 
     def compare_with_selected(self) -> None:
         """Pin the selected row."""

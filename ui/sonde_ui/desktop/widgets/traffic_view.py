@@ -333,3 +333,4 @@ class TrafficView(QWidget):
             if row is not None and row != self.table.currentIndex().row():
                 self.table.select_row(row)
                 return
+        self.acts.said.emit(f"No other row of this conversation is shown {'below' if step > 0 else 'above'}.")
