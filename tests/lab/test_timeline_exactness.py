@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from unittest.mock import patch
 
@@ -272,15 +273,7 @@ def check(timeline: Timeline, gateway: Gateway, row_id: int) -> None:
         assert {each.session: each for each in roster.members} == people
 
 
-@pytest.mark.parametrize("capacity", [10_000, 48], ids=["everything is kept", "the oldest rows leave"])
-@given(
-    acts=st.lists(ACTS, max_size=120),
-    order=st.randoms(use_true_random=False),
-    every=st.sampled_from([2, 5, 128]),
-)
-def test_any_row_is_known_as_the_client_knew_it(
-    capacity: int, acts: list[tuple[str, Any]], order: Any, every: int
-) -> None:
+def check_history(acts: Iterable[tuple[str, Any]], order: random.Random, capacity: int, every: int) -> None:
     with patch.object(lanes, "EVERY_ENTRIES", every):
         ring = Ring(capacity)
         timeline = Timeline(ring, Budget(keyframes=6))
@@ -295,6 +288,38 @@ def test_any_row_is_known_as_the_client_knew_it(
         order.shuffle(rows)
         for row_id in rows:
             check(timeline, gateway, row_id)
+
+
+@given(
+    acts=st.lists(ACTS, max_size=60),
+    order=st.randoms(use_true_random=False),
+    every=st.sampled_from([2, 5, 128]),
+)
+def test_any_row_is_known_as_the_client_knew_it(
+    acts: list[tuple[str, Any]], order: random.Random, every: int
+) -> None:
+    check_history(acts, order, 10_000, every)
+
+
+PLAIN = [name.removeprefix("do_") for name in vars(Gateway) if name.startswith("do_")]
+RARE = ("begin_anew", "resume", "lose", "lose_presence")
+
+
+def long_history(order: random.Random) -> Iterator[tuple[str, Any]]:
+    """Mostly patches and people, and now and then everything else."""
+    for _ in range(300):
+        name = order.choice(["patch"] * 8 + ["join", "leave"] * 2 + PLAIN)
+        if name in RARE and order.random() < 0.5:
+            continue
+        value = {order.choice("abc"): order.choice([1, 2, None, {"x": 1}])} if name == "patch" else None
+        yield name, order.choice(["ada", "bo", "cy"]) if name in ("join", "leave") else value
+
+
+@pytest.mark.parametrize("capacity", [10_000, 48], ids=["everything is kept", "the oldest rows leave"])
+@pytest.mark.parametrize("seed", range(8))
+def test_any_row_of_a_long_history_is_known_as_the_client_knew_it(seed: int, capacity: int) -> None:
+    order = random.Random(seed)
+    check_history(long_history(order), order, capacity, order.choice([2, 5, 128]))
 
 
 def changes(timeline: Timeline, told: Callable[[int], Any], rows: range) -> list[int]:
