@@ -18,6 +18,8 @@ from sonde_lab.records import Flag
 from sonde_lab.ring import Ring
 from sonde_protocol.frames import Presence
 
+KEPT: Final = "kept"
+NOWHERE: Final = -2  # before any row, and before what a capture says of the time before the first
 AT_ONCE: Final = 32  # rows whose payload is in memory twice
 _CELLS: Final = ("op", "seq", "opcode", "flags", "dial")
 _DAMAGED: Final = int(Flag.TRUNCATED | Flag.MALFORMED)
@@ -34,6 +36,7 @@ class Entry(NamedTuple):
     is_whole: bool
     row_id: int = -1
     dial: int = 0
+    value: Any = None  # of a value that a capture kept beside its rows; `op` is `KEPT` then
 
 
 class Fields(msgspec.Struct, gc=False):

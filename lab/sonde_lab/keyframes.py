@@ -11,6 +11,8 @@ import sys
 from bisect import bisect_right
 from typing import Any, Final, Generic, TypeVar
 
+from sonde_lab.entries import NOWHERE
+
 MAX_KEYFRAMES: Final = 32_768
 MAX_PINNED_BYTES: Final = 128 << 20
 EVERY_ENTRIES: Final = 128  # at most so many are read again for a moment between two keyframes
@@ -56,7 +58,7 @@ class Keyframes(Generic[F]):
 
     def __init__(self, first: F, budget: Budget) -> None:
         self._budget = budget
-        self.rows = [-1]
+        self.rows = [NOWHERE]
         self.folds = [first]
         self.sizes = [0]
         self.bytes = 0

@@ -6,10 +6,12 @@ asked for is never waited for and never approximate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from heapq import merge
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
-from sonde_lab.entries import Entry, entries_at
+from sonde_lab.entries import NOWHERE, Entry, entries_at
 from sonde_lab.keyframes import EVERY_BYTES, EVERY_ENTRIES, Budget, Keyframes
 from sonde_lab.ring import Ring
 from sonde_lab.roster_fold import RosterFold
@@ -33,6 +35,7 @@ class Lane(Generic[F]):
         "_since",
         "changed",
         "folded",
+        "kept",
         "keyframes",
         "now",
         "on_change",
@@ -45,33 +48,42 @@ class Lane(Generic[F]):
         self.rows = RowIds()
         self.changed = RowIds()
         self.keyframes: Keyframes[F] = Keyframes(first, budget)
-        self.folded = -1
+        self.kept: Sequence[Entry] = ()  # what a capture kept of it, in order of their rows
+        self.folded = NOWHERE
         self.now = first
         self.on_change: Callable[[F], None] | None = None
         self._fold = fold
-        self._recent: tuple[int, F] = (-1, first)
-        self._ahead: tuple[int, F] = (-1, first)  # where the rows that the ring will evict next end
+        self._recent: tuple[int, F] = (NOWHERE, first)
+        self._ahead: tuple[int, F] = (NOWHERE, first)  # where the rows that the ring will evict next end
         self._since = (0, 0)  # entries and bytes of payload since the newest keyframe
 
     @property
     def backlog(self) -> bool:
         """Whether there are rows that are not folded in."""
-        return self.rows.last > self.folded
+        return self.rows.last > max(self.folded, -1)
 
     def advance(self, ring: Ring, until: int, is_over: Callable[[], bool] | None = None) -> None:
         """Fold rows in until `until`, that one counted, or until the time is over."""
-        for place, entry in enumerate(entries_at(ring, self.rows.between(self.folded, until))):
-            self._take(entry)
+        for place, entry in enumerate(self._stream(ring, self.folded, until)):
+            self._take(ring, entry)
             if is_over is not None and place % AT_A_TIME == AT_A_TIME - 1 and is_over():
                 return
 
-    def _take(self, entry: Entry) -> None:
+    def _stream(self, ring: Ring, after: int, until: int) -> Iterable[Entry]:
+        """What is to be folded after one row and until another, that one counted."""
+        entries = entries_at(ring, self.rows.between(after, until))
+        if not self.kept:
+            return entries
+        kept = [each for each in self.kept if after < each.row_id <= until]
+        return merge(entries, kept, key=attrgetter("row_id"))
+
+    def _take(self, ring: Ring, entry: Entry) -> None:
         before, self.now = self.now, self._fold(self.now, entry)
         self.folded = entry.row_id
-        if self.now.row_id != before.row_id:
+        if self.now.row_id != before.row_id and entry.row_id >= ring.first_id:
             self.changed.append(entry.row_id)
-            if self.on_change is not None:
-                self.on_change(self.now)
+        if self.now.row_id != before.row_id and self.on_change is not None:
+            self.on_change(self.now)
         entries, size = self._since
         entries, size = entries + 1, size + len(entry.payload)
         every = self.keyframes.every
@@ -89,7 +101,7 @@ class Lane(Generic[F]):
         if row <= self._recent[0] <= row_id:
             row, fold = self._recent
         step: Callable[[F, Entry], F] = self._fold
-        for entry in entries_at(ring, self.rows.between(row, row_id)):
+        for entry in self._stream(ring, row, row_id):
             fold = step(fold, entry)
         self._recent = (row_id, fold)
         return fold

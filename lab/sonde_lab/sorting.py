@@ -25,6 +25,7 @@ _OPS: Final = {
     "unsubscribe": LEFT,
     "close": ENDED,
 }
+_TELL_STATE: Final = ("snapshot", "delta")
 _SENT: Final = "unsubscribe"  # the one of them that the client says
 _NO_NAME, _OTHER = 0, 1  # numbers that stand for no text, and for more than one
 
@@ -69,6 +70,11 @@ class Sorter:
             rows = places[part].astype(np.int64) + max(ids.start, ring.first_id)
             found.append(Group(int(conn[first]), int(channel[first]), int(what[first]), rows))
         return sorted(found, key=lambda group: int(group.ids[0]))
+
+    def tells_state(self, ids: NDArray[np.int64]) -> bool:
+        """Whether one of these rows is a snapshot or a delta: events alone tell of no state."""
+        numbers = [number for number in map(self._ring.names.number, _TELL_STATE) if number is not None]
+        return bool(np.isin(self._ring.column("op")[ids - self._ring.first_id], numbers).any())
 
     def _is_ours(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from sonde_lab.entries import Entry, Fields, fields_of, whole
+from sonde_lab.entries import KEPT, NOWHERE, Entry, Fields, fields_of, whole
 from sonde_protocol import merge, parts
 from sonde_protocol.cursor import Arrival, Cursor, CursorTracker
 from sonde_protocol.errors import NotCanonical, ProtocolViolation
@@ -29,17 +29,20 @@ class StateFold(NamedTuple):
     document: Any = None
     seq: int = -1
     epoch: str = ""
-    row_id: int = -1
+    row_id: int = NOWHERE
     problem: str = UNTOLD
     is_held: bool = False
     pending: tuple[Snapshot, ...] = ()  # parts of a snapshot that is not whole yet
     dial: int = 0  # on which they came
+    is_kept: bool = False  # it rests on what a capture kept beside its rows, not on a snapshot that was seen
 
 
 def fold_state(fold: StateFold, entry: Entry) -> StateFold:
     """One frame further."""
     if entry.op == "snapshot":
         return _snapshot(fold, entry)
+    if entry.op == KEPT:
+        return _kept(entry) if fold.problem else fold  # what was seen is believed before what is said of it
     if not fold.is_held:
         return fold
     if entry.op == "live":
@@ -49,6 +52,10 @@ def fold_state(fold: StateFold, entry: Entry) -> StateFold:
     if entry.op == "event" and entry.seq == fold.seq + 1:
         return _moved(fold, entry, fold.document, fold.row_id)
     return _entry(fold, entry)
+
+
+def _kept(entry: Entry) -> StateFold:
+    return StateFold(entry.value, entry.seq, "", entry.row_id, "", is_held=True, is_kept=True)
 
 
 def _entry(fold: StateFold, entry: Entry) -> StateFold:
@@ -78,7 +85,7 @@ def _is_declared(fold: StateFold, seq: int, fields: Fields) -> bool:
 def _moved(fold: StateFold, entry: Entry, document: Any, row_id: int) -> StateFold:
     """The next entry came. One that fills a hole makes the document certain again."""
     row_id = entry.row_id if fold.problem else row_id
-    return StateFold(document, entry.seq, fold.epoch, row_id, "", True, fold.pending, fold.dial)
+    return StateFold(document, entry.seq, fold.epoch, row_id, "", True, fold.pending, fold.dial, fold.is_kept)
 
 
 def _unsure(fold: StateFold, entry: Entry, problem: str) -> StateFold:
@@ -97,7 +104,7 @@ def _live(fold: StateFold, entry: Entry) -> StateFold:
         return fold
     fields = fields_of(entry) if entry.is_whole else None
     epoch = fields.epoch if fields is not None else None
-    if isinstance(epoch, str) and epoch != fold.epoch:
+    if isinstance(epoch, str) and epoch != fold.epoch and not fold.is_kept:
         return _lost(fold, entry, "The channel began anew here, and no snapshot said with what.")
     return _unsure(fold, entry, gap(fold.seq, entry.seq + 1)) if entry.seq > fold.seq else fold
 

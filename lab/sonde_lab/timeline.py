@@ -8,9 +8,11 @@ connection was told*. What that was not is a sentence, never a guess.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from sonde_lab.capture.taken import Roster, Snapshot
+from sonde_lab.kept import Kept
 from sonde_lab.keyframes import Budget
 from sonde_lab.lanes import Lane
 from sonde_lab.moments import newest_row
@@ -25,6 +27,7 @@ from sonde_lab.then import MISSING, Between, Changed, Line, RosterThen, StateThe
 __all__ = ["MISSING", "Between", "Changed", "Line", "RosterThen", "Spell", "StateThen", "Timeline", "What"]
 
 ROWS_AT_ONCE: Final = 16_384  # looked at between two looks at the clock
+AS_KEPT: Final = "As kept by the capture, and what changed since: no row says it."
 MAX_LINES: Final = 4_096
 
 
@@ -68,6 +71,7 @@ class Timeline:
     def _begin(self) -> None:
         self._clears = self._ring.clears
         self._budget = Budget(self._limits.max_keyframes, self._limits.max_bytes)
+        self._kept = Kept()
         self._prepared = -1
         self._to_prepare: list[Lane[Any]] = []
         self._seen = self._ring.first_id  # the first row that is not sorted yet
@@ -122,12 +126,18 @@ class Timeline:
         """Whether every row is taken in, so that any answer comes at once."""
         return self._seen >= self._ring.next_id and not self._behind
 
+    def take_kept(self, values: Sequence[Roster | Snapshot]) -> None:
+        """What the capture that is opened kept beside its rows, before any of these are here."""
+        self._look()
+        self._kept = Kept(values)
+
     def _look(self) -> None:
         if self._clears != self._ring.clears:
             self._begin()
         self._seen = max(self._seen, self._ring.first_id)
 
     def _sort(self, until: int) -> None:
+        self._kept.place(self._ring, range(self._seen, until))
         for group in self._sorter.groups(range(self._seen, until)):
             if group.what == ENDED:
                 self._ends.setdefault(group.conn, RowIds()).extend(group.ids)
@@ -144,19 +154,26 @@ class Timeline:
             if len(self._tracks) >= MAX_LINES:
                 self.lines_left_out += 1
                 return
-            track = self._tracks[key] = self._made(group.conn)
+            track = self._tracks[key] = self._made(*key)
         if group.what == LEFT:
             track.left.extend(group.ids)
             return
         (track.state if group.what == STATE else track.roster).rows.extend(group.ids)
-        track.has_state = track.has_state or group.what == STATE
+        if group.what == STATE and not track.has_state:
+            track.has_state = self._sorter.tells_state(group.ids)
         track.has_roster = track.has_roster or group.what == ROSTER
         self._behind[key] = None
 
-    def _made(self, conn: int) -> _Track:
-        track = _Track(conn, self._budget)
-        track.roster.on_change = lambda fold: track.spells.take(fold, self._ring.value("at", fold.row_id))
+    def _made(self, conn: int, channel: int) -> _Track:
+        track, name = _Track(conn, self._budget), self._ring.names.text(channel)
+        track.state.kept = self._kept.states.setdefault(name, [])
+        track.roster.kept = self._kept.rosters.setdefault(name, [])
+        track.roster.on_change = lambda fold: track.spells.take(fold, self._time(fold.row_id))
         return track
+
+    def _time(self, row_id: int) -> float:
+        """When a row came; of one before the first, when that came."""
+        return float(self._ring.value("at", max(row_id, self._ring.first_id)))
 
     def _sort_all(self, row_id: int) -> None:
         self._look()
@@ -197,7 +214,8 @@ class Timeline:
         changed_by = fold.row_id if fold.row_id >= 0 else None
         if fold.problem:
             return StateThen(None, fold.seq, changed_by, fold.problem)
-        return StateThen(fold.document, fold.seq, changed_by, "", self._note(track, track.state, row_id))
+        note = self._note(track, track.state, row_id, fold)
+        return StateThen(fold.document, fold.seq, changed_by, "", note)
 
     def roster_at(self, line: Line, row_id: int) -> RosterThen:
         """Who was there after a row."""
@@ -208,7 +226,7 @@ class Timeline:
         changed_by = fold.row_id if fold.row_id >= 0 else None
         if fold.problem:
             return RosterThen((), changed_by, fold.problem)
-        note = self._note(track, track.roster, row_id)
+        note = self._note(track, track.roster, row_id, fold)
         return RosterThen(tuple(fold.members.values()), changed_by, "", note)
 
     def step(self, line: Line, row_id: int, step: int, what: What = What.EITHER) -> int | None:
@@ -258,7 +276,7 @@ class Timeline:
         track = None if conn is None or channel is None else self._tracks.get((conn, channel))
         return "" if track else "No row tells of this channel on this connection.", track, row_id
 
-    def _note(self, track: _Track, lane: Lane[Any], row_id: int) -> str:
+    def _note(self, track: _Track, lane: Lane[Any], row_id: int, fold: StateFold | RosterFold) -> str:
         """Whether what stood then was only the last that was known."""
         last = lane.rows.at_or_before(row_id)
         seen = (
@@ -272,7 +290,7 @@ class Timeline:
         left = track.left.at_or_before(row_id)
         if left is not None and self._is_of_it(left, last):
             return f"As last seen {seen}: the channel was left at row {self._ring.label(left):,}."
-        return ""
+        return AS_KEPT if fold.is_kept else ""
 
     def _is_of_it(self, end: int, last: int | None) -> bool:
         """Whether an end is the end of what was seen last; that of an older socket, left for a newer one, is not."""

@@ -99,6 +99,7 @@ class Workbench(Acting):
         self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
         self.decoders.folder = config.decoders
         self.timeline = Timeline(self.ring)
+        self._viewing.on_kept = self.timeline.take_kept
         self.moment: Moment | None = None  # the time cursor: what is looked at, None for what is now
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
+import pytest
+
+from sonde_lab.capture.taken import Roster, Snapshot
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.timeline import MISSING, Changed, Line, Timeline, What
@@ -169,11 +173,12 @@ def test_rows_that_have_left_memory_leave_what_stood_there() -> None:
 def test_following_in_slices_ends_and_answers_the_same() -> None:
     timeline = timeline_of(snapshot(0, {"n": 0}), *[delta(seq, {"n": seq}) for seq in range(1, 900)])
     before = documents(timeline_of(*[timeline._ring.record(each) for each in range(900)]), 900)
-    for _ in range(1_000):
-        if timeline.follow(0.0):
-            break
-    else:
-        timeline.follow(10.0)
+    ticks = itertools.count()
+    timeline._clock = lambda: float(next(ticks))
+    slices = 1
+    while not timeline.follow(1.5):
+        slices += 1
+    assert 10 < slices < 100
     assert timeline.is_ready
     assert documents(timeline, 900) == before
     assert [(line.conn, line.has_state, line.has_roster) for line in timeline.lines()] == [
@@ -194,3 +199,57 @@ def test_a_cut_payload_leaves_the_state_unknown_even_over_a_resume() -> None:
     cut = delta(6, {"a": 2}, row_of={"flags": int(Flag.TRUNCATED)})
     timeline = timeline_of(snapshot(5, {"a": 1}), cut, delta(7, {"b": 1}))
     assert ["Only a part" in timeline.state_at(ARENA, each).problem for each in (1, 2)] == [True, True]
+
+
+# ------------------------------------------------------------ what a capture kept beside its rows
+
+
+def kept_timeline(*values: Any, rows: list[Record]) -> Timeline:
+    timeline = Timeline(Ring(1_000))
+    timeline.take_kept(values)
+    timeline._ring.extend(rows)
+    return timeline
+
+
+def test_where_a_capture_begins_in_the_middle_its_kept_state_is_where_the_fold_begins() -> None:
+    rows = [
+        delta(6, {"a": 1}, at=10.0),
+        delta(7, {"b": 2}, at=11.0),
+        delta(8, {"c": 3}, at=12.0),
+        snapshot(9, {"d": 4}, at=13.0),
+    ]
+    kept = kept_timeline(Snapshot(10.5, 0.0, "room:arena", 6, True, {"a": 1, "z": 0}), rows=rows)
+    then = [kept.state_at(ARENA, row_id) for row_id in range(4)]
+    assert [each.document for each in then[1:]] == [
+        {"a": 1, "z": 0, "b": 2},
+        {"a": 1, "z": 0, "b": 2, "c": 3},
+        {"d": 4},
+    ]
+    assert ["As kept by the capture" in each.note for each in then] == [True, True, True, False]
+
+
+def test_what_was_seen_is_believed_before_what_a_capture_says_of_it() -> None:
+    rows = [snapshot(5, {"a": 1}, at=10.0), delta(6, {"a": 2}, at=12.0)]
+    kept = kept_timeline(Snapshot(11.0, 0.0, "room:arena", 5, True, {"forged": 1}), rows=rows)
+    assert documents(kept, 2) == [{"a": 1}, {"a": 2}]
+
+
+def test_a_kept_roster_is_where_the_fold_of_presence_begins() -> None:
+    rows = [
+        row("ping", 9.0),
+        diff(40, joins=[member("bo")], at=10.0),
+        diff(42, joins=[member("cy")], at=11.0),
+    ]
+    kept = kept_timeline(Roster(8.0, 0.0, "room:arena", [member("ada")]), rows=rows)
+    there = [[each.session for each in kept.roster_at(ARENA, row_id).members] for row_id in range(3)]
+    assert there == [["ada"], ["ada", "bo"], []]
+    assert [(s.session, s.began) for s in kept.spells(ARENA, 0.0, 20.0)] == [("ada", 9.0), ("bo", 10.0)]
+
+
+@pytest.mark.parametrize("odd", [None, [1], "text", 7])
+def test_an_odd_kept_value_is_left_out(odd: Any) -> None:
+    rows = [delta(6, {"a": 1}, at=10.0), diff(1, at=10.0)]
+    values = (Snapshot(1.0, 0.0, "room:arena", 5, None, odd), Roster(1.0, 0.0, "room:arena", odd))
+    kept = kept_timeline(*values, rows=rows)
+    assert kept.state_at(ARENA, 1).problem
+    assert kept.roster_at(ARENA, 1).problem
