@@ -97,6 +97,13 @@ def test_both_modes_are_announced(held: Desk, monkeypatch: pytest.MonkeyPatch) -
     assert told == ["Live again.", f"{held.held_band.what.text()}. Escape goes back to live."]
 
 
+def test_the_focus_goes_to_the_table_when_the_band_goes(held: Desk) -> None:
+    held.held_band.back.setFocus()
+    QTest.keyClick(held.held_band.back, Qt.Key.Key_Space)
+    assert held.cursor.is_live
+    assert held.views.traffic.table.hasFocus()
+
+
 @pytest.mark.parametrize("theme", [ThemeChoice.DARK, ThemeChoice.LIGHT, ThemeChoice.CONTRAST])
 def test_its_edge_has_the_accent_in_every_theme(held: Desk, theme: ThemeChoice) -> None:
     themes.choose(theme)
@@ -258,6 +265,25 @@ def test_a_notice_leads_to_its_time(desk: Desk, bench: ShellWorkbench, bridge: B
     view.list.clicked.emit(view.model.index(0))
     assert desk.cursor.moment is not None
     assert desk.cursor.moment.at == notice.at
+
+
+def test_the_way_back_leads_through_what_was_chosen_and_not_through_a_drag(held: Desk) -> None:
+    held.commands.cursor.show_row(LIVE)
+    for row in range(40, 60):  # another view drags the cursor
+        held.cursor.hold_at_row(row)
+    held.views.traffic.acts.go_back()
+    assert held.cursor.row_id == CLOSE
+    held.views.traffic.acts.go_forward()
+    assert held.cursor.row_id == LIVE
+
+
+def test_a_row_of_no_conversation_says_so(held: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
+    bench.add([Script(conn="").frame("note", channel="")])
+    held.views.traffic.refresh()
+    held.commands.cursor.show_row(bench.ring.next_id - 1)
+    told = said(held)
+    held.views.traffic.acts.follow_conversation()
+    assert told == [f"Row #{bench.ring.next_id} belongs to no connection, command or channel."]
 
 
 def test_the_door_opens_where_the_table_is_closed(held: Desk) -> None:

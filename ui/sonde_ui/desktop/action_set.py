@@ -6,6 +6,7 @@ Owns their state: whether each is possible now (and why not, in words), and whet
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
 from typing import Final, Protocol
 
@@ -142,5 +143,6 @@ def tooltip(action: Action, why_not: str | None, note: str = "") -> str:
     return "\n".join(line for line in lines if line)
 
 
+@cache
 def _native(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)

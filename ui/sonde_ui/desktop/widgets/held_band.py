@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QWidget
 
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.action_set import ActionSet
@@ -26,7 +26,9 @@ _SOON_S: Final = 0.0005  # what is no millisecond apart is the same moment
 
 
 class HeldBand(QWidget):
-    """Shown while held; always of the same height."""
+    """Shown while held; always of the same height. `left`: it went away with the focus in it."""
+
+    left = Signal()
 
     def __init__(self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, actions: ActionSet) -> None:
         super().__init__()
@@ -72,7 +74,11 @@ class HeldBand(QWidget):
             has_live = self._cursor.has_live
             self.back.show_action(self._actions["traffic.live" if has_live else "traffic.follow"])
             self.back.show_text("Back to live (Esc)" if has_live else "To the end (End)")
+        focused = QApplication.focusWidget()
+        had_focus = focused is not None and self.isAncestorOf(focused)
         self.setVisible(is_held)
+        if had_focus and not is_held:
+            self.left.emit()
         if was_held != is_held:
             self._announce()
 

@@ -134,6 +134,7 @@ class Desk(QObject):
         traffic, bar = self.views.traffic, self.filter_bar
         bar.filter_changed.connect(traffic.set_filter)
         bar.left.connect(traffic.table.setFocus)
+        self.held_band.left.connect(traffic.table.setFocus)
         traffic.filter_state_changed.connect(bar.show_state)
         traffic.figures_changed.connect(bar.show_figures)
         traffic.figures_changed.connect(self.status_bar.show_rows)
