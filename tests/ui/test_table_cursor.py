@@ -92,6 +92,14 @@ def test_a_click_holds_at_its_row_be_it_the_newest(view: TrafficView, cursor: Ti
     assert cursor.moment == Moment(float(view.model.ring.value("at", ROWS - 1)), ROWS - 1)
 
 
+def test_a_click_tells_its_row_once(view: TrafficView) -> None:
+    told: list[int] = []
+    view.selected.connect(told.append)
+    click(view, ROWS - 4)
+    click(view, ROWS - 4)
+    assert told == [ROWS - 4]
+
+
 def test_a_click_on_the_row_that_is_selected_already_holds_again(
     view: TrafficView, cursor: TimeCursor
 ) -> None:
@@ -174,6 +182,8 @@ def test_a_record_of_a_run_is_shown_by_its_run_and_told_as_itself(
     view.selected.connect(told.append)
     cursor.hold_at_row(5)  # of a run of twelve deltas
     assert (selected(view), told, cursor.row_id) == (0, [5], 5)
+    click(view, view.table.currentIndex().row())
+    assert (told, cursor.row_id) == ([5, 11], 11)
 
 
 def test_a_table_that_was_closed_goes_to_the_moment_when_it_opens(

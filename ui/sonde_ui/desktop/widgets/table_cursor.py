@@ -74,17 +74,20 @@ class TableCursor(QObject):
         cells = self._model.cells(current.row()) if current.isValid() else None
         if cells is None:
             return
-        self._selected_id = cells.row_id
-        if not self._is_ours:
+        if self._is_ours:
+            self._selected_id = cells.row_id
+        else:
             self._point(current.row())
-            self.selected.emit(cells.last_id)
 
     def _point(self, row: int) -> None:
+        """Hold at the newest record of a row; one that is selected and held already is no news."""
         cells = self._model.cells(row)
-        if cells is not None:
-            self._is_sought = False
-            with self._ours():
-                self._cursor.hold_at_row(cells.last_id)
+        if cells is None or (self._selected_id, self._cursor.row_id) == (cells.row_id, cells.last_id):
+            return
+        self._selected_id, self._is_sought = cells.row_id, False
+        with self._ours():
+            self._cursor.hold_at_row(cells.last_id)
+        self.selected.emit(cells.last_id)
 
     @contextmanager
     def _ours(self) -> Iterator[None]:
