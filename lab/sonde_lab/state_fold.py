@@ -34,6 +34,8 @@ class StateFold(NamedTuple):
     is_held: bool = False
     pending: tuple[Snapshot, ...] = ()  # parts of a snapshot that is not whole yet
     dial: int = 0  # on which they came
+    top: int = -1  # the newest entry that came while the document is not certain,
+    top_delta: int = -1  # and the newest of them that changes it
     is_kept: bool = False  # it rests on what a capture kept beside its rows, not on a snapshot that was seen
 
 
@@ -42,7 +44,9 @@ def fold_state(fold: StateFold, entry: Entry) -> StateFold:
     if entry.op == "snapshot":
         return _snapshot(fold, entry)
     if entry.op == KEPT:
-        return _kept(entry) if fold.problem else fold  # what was seen is believed before what is said of it
+        return _kept(fold, entry)
+    if fold.problem:
+        fold = _above(fold, entry)
     if not fold.is_held:
         return fold
     if entry.op == "live":
@@ -54,8 +58,22 @@ def fold_state(fold: StateFold, entry: Entry) -> StateFold:
     return _entry(fold, entry)
 
 
-def _kept(entry: Entry) -> StateFold:
-    return StateFold(entry.value, entry.seq, "", entry.row_id, "", is_held=True, is_kept=True)
+def _kept(fold: StateFold, entry: Entry) -> StateFold:
+    """What was seen is believed before what is said of it, and a value that lags behind the rows is not used.
+
+    Its `seq` is that of the change that made it: entries that came since and change nothing are counted in.
+    """
+    if not fold.problem or fold.top_delta > entry.seq:
+        return fold
+    seq = max(entry.seq, fold.top)
+    return StateFold(entry.value, seq, "", entry.row_id, "", is_held=True, is_kept=True)
+
+
+def _above(fold: StateFold, entry: Entry) -> StateFold:
+    """How far the entries go while the document is not certain."""
+    if entry.op == "live" or entry.seq <= fold.top:
+        return fold
+    return fold._replace(top=entry.seq, top_delta=entry.seq if entry.op == "delta" else fold.top_delta)
 
 
 def _entry(fold: StateFold, entry: Entry) -> StateFold:
@@ -85,7 +103,9 @@ def _is_declared(fold: StateFold, seq: int, fields: Fields) -> bool:
 def _moved(fold: StateFold, entry: Entry, document: Any, row_id: int) -> StateFold:
     """The next entry came. One that fills a hole makes the document certain again."""
     row_id = entry.row_id if fold.problem else row_id
-    return StateFold(document, entry.seq, fold.epoch, row_id, "", True, fold.pending, fold.dial, fold.is_kept)
+    return StateFold(
+        document, entry.seq, fold.epoch, row_id, "", True, fold.pending, fold.dial, is_kept=fold.is_kept
+    )
 
 
 def _unsure(fold: StateFold, entry: Entry, problem: str) -> StateFold:

@@ -48,12 +48,13 @@ class StateThen(NamedTuple):
 
 
 class RosterThen(NamedTuple):
-    """Who was there after a row; the fields are those of `StateThen`."""
+    """Who was there after a row; the fields are those of `StateThen`. `number` is the version that presence bears."""
 
     members: tuple[Member, ...] = ()
     row_id: int | None = None
     problem: str = ""
     note: str = ""
+    number: int | None = None
 
 
 class Changed(NamedTuple):

@@ -227,7 +227,7 @@ class Timeline:
         if fold.problem:
             return RosterThen((), changed_by, fold.problem)
         note = self._note(track, track.roster, row_id, fold)
-        return RosterThen(tuple(fold.members.values()), changed_by, "", note)
+        return RosterThen(tuple(fold.members.values()), changed_by, "", note, fold.number)
 
     def step(self, line: Line, row_id: int, step: int, what: What = What.EITHER) -> int | None:
         """The next (`+1`) or previous (`-1`) row that changed state or roster; `None` where there is none."""

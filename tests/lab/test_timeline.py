@@ -228,6 +228,18 @@ def test_where_a_capture_begins_in_the_middle_its_kept_state_is_where_the_fold_b
     assert ["As kept by the capture" in each.note for each in then] == [True, True, True, False]
 
 
+def test_a_kept_state_counts_in_the_entries_since_that_change_nothing() -> None:
+    rows = [frame("event", 7, at=1.0), frame("event", 8, at=2.0), delta(9, {"b": 2}, at=4.0)]
+    kept = kept_timeline(Snapshot(3.0, 0.0, "room:arena", 6, True, {"a": 1}), rows=rows)
+    assert documents(kept, 3) == [None, {"a": 1}, {"a": 1, "b": 2}]
+
+
+def test_a_kept_state_that_is_older_than_a_change_above_it_is_not_used() -> None:
+    rows = [delta(7, {"a": 2}, at=1.0), frame("event", 8, at=2.0)]
+    kept = kept_timeline(Snapshot(1.5, 0.0, "room:arena", 6, True, {"a": 1}), rows=rows)
+    assert documents(kept, 2) == [None, None]
+
+
 def test_what_was_seen_is_believed_before_what_a_capture_says_of_it() -> None:
     rows = [snapshot(5, {"a": 1}, at=10.0), delta(6, {"a": 2}, at=12.0)]
     kept = kept_timeline(Snapshot(11.0, 0.0, "room:arena", 5, True, {"forged": 1}), rows=rows)
