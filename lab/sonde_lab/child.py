@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from sonde_protocol.redact import redact_text
 
 LOG_LINES: Final = 50
 MAX_LINE_CHARACTERS: Final = 500
+LAST_WORDS_S: Final = 1.0  # after its end; whoever else holds its pipes is not waited for
 _CHUNK_BYTES: Final = 65_536
 _TERMINAL_CODES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -41,8 +43,11 @@ class Child:
         on_line: Callable[[str], None],
         on_end: Callable[[int], None],
         on_chunk: Callable[[bytes], None] | None = None,
+        *,
+        own_group: bool = False,
     ) -> None:
         self._process = process
+        self._leads_group = own_group and os.name == "posix"
         self._on_line = on_line
         self._on_chunk = on_chunk
         self._on_end = on_end
@@ -60,7 +65,8 @@ class Child:
         on_chunk: Callable[[bytes], None] | None = None,
         own_group: bool = False,
     ) -> Child:
-        """Start a module of this installation. `own_group`: a terminal's Ctrl+C does not reach it.
+        """Start a module of this installation. `own_group`: a terminal's Ctrl+C does not reach it, and what it
+        has started itself is killed with it.
 
         Raises:
             OSError: it cannot be started.
@@ -76,7 +82,7 @@ class Child:
             env=environment(env),
             start_new_session=own_group,
         )
-        return cls(process, on_line, on_end, on_chunk)
+        return cls(process, on_line, on_end, on_chunk, own_group=own_group)
 
     @property
     def pid(self) -> int:
@@ -105,8 +111,10 @@ class Child:
 
     def kill(self) -> None:
         """End it the way a crash does."""
-        if self.is_running:
-            with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self._leads_group and not self._watch.done():  # while its pipes are open, its group is there
+                os.killpg(self._process.pid, signal.SIGKILL)
+            elif self.is_running:
                 self._process.kill()
 
     async def stop(self, patience_s: float) -> None:
@@ -118,12 +126,19 @@ class Child:
         try:
             await asyncio.wait_for(asyncio.shield(self._watch), patience_s)
         except TimeoutError:
-            self.kill()
-            await self._watch
+            await self.end_now()
 
     async def ended(self) -> None:
         """Wait for its end."""
         await asyncio.shield(self._watch)
+
+    async def end_now(self) -> None:
+        """Kill it, and wait for its end."""
+        self.kill()
+        await asyncio.wait({self._watch}, timeout=LAST_WORDS_S)
+        if not self._watch.done():  # a process of another group has its pipes: they would stay open with that
+            self._process._transport.close()  # type: ignore[attr-defined]
+            await self._watch
 
     async def _follow(self) -> None:
         assert self._process.stdout is not None

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sonde_lab.envelope import BINARY
 from sonde_lab.filter import Filter
-from sonde_lab.filter.expression import quoted
+from sonde_lab.filter.expression import quoted, quoted_text
 from sonde_lab.records import Direction, Kind
 from sonde_lab.ring import Ring
 
@@ -74,7 +74,7 @@ class Newest:
         parts += [f"dir:{_WAYS[self.direction]}"]
         parts += [f"ch:{quoted(self.channel)}"] if self.channel else []
         parts += [f"op:{quoted(self.op)}"] + ([f"type:{quoted(self.type)}"] if self.type else [])
-        return " ".join(parts + ([quoted(self.key)] if self.key else []))
+        return " ".join(parts + ([quoted_text(self.key)] if self.key else []))
 
 
 class Latest:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sonde_lab.filter.expression import quoted
 from sonde_lab.filter.grammar import parse
-from sonde_lab.filter.terms import FilterError, PathCompare
+from sonde_lab.filter.terms import FilterError, PathCompare, is_number
 
 LINE: Final = 88  # characters of a Python line before a container is laid out over several
 MAX_COMPARED: Final = 200  # characters of a text that is put into a filter
@@ -167,6 +167,5 @@ def _asks_for(text: str, value: Any) -> bool:
         return False
     if not isinstance(term, PathCompare):
         return False
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    same_kind = isinstance(term.value, float) if is_number else type(term.value) is type(value)
+    same_kind = is_number(term.value) if is_number(value) else type(term.value) is type(value)
     return same_kind and term.value == value

@@ -42,7 +42,9 @@ _SHORTEST_SHOWN: Final = 12  # of a shorter secret four characters would tell to
 MAX_DEPTH: Final = 64  # of a payload; what lies deeper is left out
 _MAX_KEY: Final = 64
 _WINDOW: Final = 64 * 1024
-_BEYOND: Final = 1_024  # how far behind a window's end a match that begins in it is looked for
+_BEYOND: Final = (
+    16 * 1024
+)  # how far behind a window's end a match that begins in it is looked for: a JWT's head may hold certificates
 # Endings of keys, written together: `sessionToken`, `X-Auth-Token` and `db_password` are secrets as well.
 _ENDINGS: Final = (
     "token", "secret", "password", "passwd", "passphrase", "apikey", "privatekey", "authorization", "cookie",

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from sonde_lab.filter import Filter, FilterError
 from sonde_lab.filter.completion import completions
-from sonde_lab.filter.expression import quoted
+from sonde_lab.filter.expression import quoted, quoted_text
 from sonde_lab.filter.fields import ALIASES, FIELDS, FLAGS
+from sonde_lab.filter.grammar import parse
+from sonde_lab.filter.terms import Text
 from sonde_lab.folding import View
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
@@ -318,3 +320,34 @@ def test_every_example_of_the_document_is_understood() -> None:
     assert len(examples) >= 10
     for example in examples:
         Filter(example)
+
+
+def test_whole_numbers_are_compared_whole() -> None:
+    ring = Ring(16)
+    ring.extend(
+        [row(payload=b'{"d":{"id":9007199254740993}}'), row(payload=b'{"d":{"id":9007199254740992}}')]
+    )
+    assert Filter("d.id:9007199254740993").matching(ring).tolist() == [True, False]
+    assert Filter("d.id>9007199254740992").matching(ring).tolist() == [True, False]
+    assert Filter(f"d.id<{'9' * 3_000}").matching(ring).tolist() == [True, True]
+
+
+def test_one_and_true_are_two_filters() -> None:
+    assert Filter("d.x:1") != Filter("d.x:true")
+    assert Filter("d.x:1") == Filter(" d.x:1 ")
+    assert len({Filter("d.x:1"), Filter("d.x:true"), Filter('d.x:"1"'), Filter("d.x:1")}) == 3
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_quoted_text_is_searched_for_as_it_is(text: str) -> None:
+    term = parse(quoted_text(text))
+    assert isinstance(term, Text)
+    assert term.text.lower() == text.lower()  # whose case is not looked at
+
+
+@pytest.mark.parametrize(
+    "text", ["not", "or", "-bob", "op:ping", "/x/", "a b", "(", "d.x:1", "!x", "has:fault"]
+)
+def test_a_text_that_means_something_else_is_quoted(text: str) -> None:
+    assert quoted_text(text) == f'"{text}"'
+    assert quoted_text("ada_7") == "ada_7"

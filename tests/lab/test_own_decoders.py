@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonde_lab.decoders.own.answers import Answer, Frames, Garbled, framed, read_answer
+from sonde_lab.decoders.own.answers import Answer, Frames, Garbled, Hello, framed, read_answer, read_hello
 from sonde_lab.decoders.own.desk import MAX_QUEUED, PENDING, OwnDecoders
 from sonde_lab.decoders.own.plain_values import MAX_DEPTH, Nonsense, answer_of
 from sonde_lab.decoders.own.process import MAX_KILLS, DecoderProcess, Limits, State
@@ -132,6 +133,29 @@ async def test_one_that_ends_its_process_is_started_again(start: Start) -> None:
     assert (await decoder.decode(b"", {})).value == "alive"
 
 
+async def test_one_that_was_stopped_is_not_started_again(start: Start) -> None:
+    told: list[str] = []
+    decoder = start("def decode(p, i):\n    while p: pass\n    return 1\n", told=told)
+    await decoder.declared()
+    asking = asyncio.ensure_future(decoder.decode(b"x", {}))
+    await asyncio.sleep(0)
+    await decoder.stop()
+    assert (await asking).problem
+    assert (await decoder.decode(b"", {})).problem == "The decoder is not used any more"
+    assert decoder._child is not None
+    assert (decoder.state, decoder._child.is_running, told) == (State.STOPPED, False, [])
+
+
+@pytest.mark.slow
+async def test_what_it_has_started_itself_does_not_hold_up_its_end(start: Start) -> None:
+    decoder = start(
+        "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\ndef decode(p, i):\n    return child.pid\n"
+    )
+    child = psutil.Process((await decoder.decode(b"x", {})).value)
+    await decoder.stop()
+    child.wait(10)
+
+
 async def test_one_that_cannot_be_loaded_says_why(start: Start) -> None:
     for code, why in {
         "import nothing_like_it\n": "ModuleNotFoundError",
@@ -158,7 +182,10 @@ async def test_a_large_message_is_not_given_to_a_decoder(start: Start) -> None:
 @pytest.mark.slow
 def test_a_spinning_decoder_does_not_outlive_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "spin.py"
-    path.write_text("def decode(p, i):\n    while True: pass\n", encoding="utf-8")
+    path.write_text(
+        "def decode(p, i):\n    open(__file__ + '.spins', 'w').close()\n    while True: pass\n",
+        encoding="utf-8",
+    )
     script = (
         "import asyncio, os, sys\nfrom pathlib import Path\n"
         "from sonde_lab.decoders.own.process import DecoderProcess, Limits\n"
@@ -166,8 +193,8 @@ def test_a_spinning_decoder_does_not_outlive_its_parent(tmp_path: Path) -> None:
         "async def main():\n"
         "    decoder = DecoderProcess(named_file(Path(sys.argv[1])), print, Limits(60, 60))\n"
         "    await decoder.declared()\n"
-        "    asyncio.create_task(decoder.decode(b'x', {}))\n"
-        "    await asyncio.sleep(0.1)\n"
+        "    asking = asyncio.create_task(decoder.decode(b'x', {}))\n"
+        "    while not os.path.exists(sys.argv[1] + '.spins'): await asyncio.sleep(0.01)\n"
         "    print(decoder._child.pid, flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
@@ -210,6 +237,14 @@ def test_whatever_is_plain_goes_through_the_pipe(value: Any) -> None:
 def test_garbage_from_the_process_is_an_error_of_its_own(data: bytes) -> None:
     with contextlib.suppress(Garbled):  # any other exception would end the pump
         assert isinstance(read_answer(data), Answer)
+
+
+def test_what_a_decoder_declares_is_cut_to_what_is_shown() -> None:
+    long = Hello(["s" * 999] * 99, ["u" * 999] * 99, problem="p" * 9999, trace=["t" * 9999] * 99)
+    hello = read_hello(framed(long)[4:])
+    assert (len(hello.subprotocols), len(hello.subprotocols[0])) == (32, 128)
+    assert (len(hello.upstreams), len(hello.upstreams[0])) == (32, 128)
+    assert (len(hello.problem), len(hello.trace), len(hello.trace[0])) == (300, 12, 300)
 
 
 def test_an_answer_beyond_the_bounds_is_refused() -> None:
@@ -302,6 +337,26 @@ async def test_a_row_that_is_looked_at_is_decoded_then_and_remembered(bench: Ben
     assert bench.own.look(2, print) is answer
     assert bench.own.reader_of(2) == "tanks"
     assert bench.own.look(0, print) is None  # a handshake is no message
+
+
+async def test_a_row_that_was_not_decoded_at_first_says_so_until_it_is(bench: Bench, tmp_path: Path) -> None:
+    flag = tmp_path / "works"
+    code = f"import os\ndef decode(p, i):\n    assert os.path.exists({str(flag)!r})\n    return 1\n"
+    bench.own.use(named_file(written(tmp_path, "own", code)))
+    bench.ring.extend([*handshake("tanks.v2"), message(b"x")])
+    await bench.own.read(2)
+    assert bench.ring.value("flags", 2) & Flag.UNDECODED
+    flag.touch()
+    await bench.own.read(2)
+    assert not bench.ring.value("flags", 2) & Flag.UNDECODED
+
+
+async def test_a_permission_taken_back_is_that_of_one_file_only(bench: Bench, tmp_path: Path) -> None:
+    short, longer = (replace(named_file(written(tmp_path, "own", TANKS)), is_named=False) for _ in range(2))
+    longer = replace(longer, target=f"/else where {longer.target}")
+    bench.own.allowed = {short.permission, longer.permission}
+    bench.own.forbid(short)
+    assert bench.own.allowed == {longer.permission}
 
 
 CHOICES: dict[str, tuple[str, bool]] = {

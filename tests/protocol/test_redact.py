@@ -138,6 +138,12 @@ def test_a_long_text_is_masked_in_windows_as_it_is_in_one_go(text: str) -> None:
         assert redact_text(text) == whole
 
 
+def test_a_token_with_certificates_in_its_head_is_masked_across_two_windows() -> None:
+    token = f"eyJ{'x5c' * 1_500}.{'a' * 40}.{'b' * 40}"
+    text = "." * (redact._WINDOW - 20) + " " + token + " end"
+    assert redact_text(text).endswith(" eyJx… end")
+
+
 @pytest.mark.parametrize(
     "unit",
     ["eyJ", "eyJ.", '"token":"', "Bearer ", "cookie:", "?token=", "\\", '"a\\', "a-token", "ws://a", "-"],

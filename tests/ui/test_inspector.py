@@ -216,6 +216,16 @@ def test_text_on_every_tint_can_be_read_and_every_bar_is_seen(theme: Theme) -> N
         assert contrast(rule_bars(theme)[name], theme.bg) >= 3.0, name
 
 
+def test_esc_in_a_rule_closes_the_dialog_and_leaves_the_rule(desk: Desk, settings: Settings) -> None:
+    settings.colour_rules = [Rule("op:event", "teal")]
+    desk.inspector.edit_colours()
+    dialog = desk.inspector.dialog
+    dialog.lines[0].edit.setFocus()
+    QTest.keyClick(dialog.lines[0].edit, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
+    assert settings.colour_rules == [Rule("op:event", "teal")]
+
+
 # ------------------------------------------------------------------ saved filters
 
 
@@ -237,6 +247,18 @@ def test_a_filter_is_saved_used_left_and_removed(desk: Desk, settings: Settings)
     menu.actions()[0].trigger()
     menu.close()
     assert (settings.saved_filters, bar.saved.buttons) == ([], [])
+
+
+def test_a_thirteenth_filter_is_not_saved_and_that_is_said(desk: Desk, settings: Settings) -> None:
+    desk.inspector._on_saved([SavedFilter(f"filter {at}", f"size>{at}") for at in range(12)])
+    said: list[str] = []
+    desk.inspector.said.connect(said.append)
+    desk.filter_bar.set_text("type:chat")
+    desk.inspector._keep_filter("another")
+    assert said == ["There are 12 saved filters already: remove one first, or use its name."]
+    desk.inspector._keep_filter("filter 3")
+    assert len(settings.saved_filters) == 12
+    assert settings.saved_filters[-1] == SavedFilter("filter 3", "type:chat")
 
 
 def test_what_does_not_fit_beside_the_filter_is_in_the_menu(desk: Desk) -> None:

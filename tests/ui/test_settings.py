@@ -108,6 +108,17 @@ def test_what_a_person_changes_after_an_option_is_kept(tmp_path: Path) -> None:
     assert SettingsFile(tmp_path).load().theme == "contrast"
 
 
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path)
+    file.load().players = 3
+    assert file.save() is None
+    file.settings.traffic = "x" * 100_000
+    said = file.save()
+    assert said is not None
+    assert said.startswith(f"{file.path} stays as it was: traffic: ")
+    assert SettingsFile(tmp_path).load().players == 3
+
+
 def test_a_file_is_written_as_a_whole_and_only_when_something_changed(tmp_path: Path) -> None:
     files = SettingsFile(tmp_path)
     files.load()

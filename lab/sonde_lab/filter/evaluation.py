@@ -30,6 +30,7 @@ from sonde_lab.filter.terms import (
     Scalar,
     Term,
     Text,
+    is_number,
 )
 from sonde_lab.records import Direction, Kind
 from sonde_lab.ring import Ring
@@ -342,9 +343,9 @@ def _value_test(relation: str, wanted: Scalar) -> Callable[[Any], bool]:
     if relation == "~":
         fits = _text_test("~", str(wanted))
         return lambda value: isinstance(value, str | int | float) and fits(_plain(value))
-    if isinstance(wanted, float) and relation != ":":
+    if relation != ":" and is_number(wanted):
         compare = _ORDER[relation]
-        return lambda value: _is_number(value) and bool(compare(value, wanted))
+        return lambda value: is_number(value) and bool(compare(value, wanted))
     return lambda value: (
         _equals(value, wanted) or (isinstance(value, list) and any(_equals(each, wanted) for each in value))
     )
@@ -355,11 +356,11 @@ def _equals(value: Any, wanted: Scalar) -> bool:
         return isinstance(value, str) and value.casefold() == wanted.casefold()
     if isinstance(wanted, bool) or wanted is None:
         return value is wanted
-    return (_is_number(value) and value == wanted) or (isinstance(value, str) and value == f"{wanted:g}")
+    return (is_number(value) and value == wanted) or (isinstance(value, str) and value == _written(wanted))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _written(number: float) -> str:
+    return str(number) if isinstance(number, int) else f"{number:g}"
 
 
 def _plain(value: str | float) -> str:

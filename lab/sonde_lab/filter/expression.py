@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sonde_lab.filter.evaluation import matching
 from sonde_lab.filter.fields import COMMENT
-from sonde_lab.filter.grammar import parse
+from sonde_lab.filter.grammar import JOINS, parse
 from sonde_lab.filter.terms import Both, Compare, Either, Everything, Has, Not, Term
 from sonde_lab.filter.wording import in_words
 from sonde_lab.ring import Ring
@@ -30,10 +31,15 @@ class Filter:
         self.reads_annotations = any(_reads_annotation(term) for term in _walk(self.term))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Filter) and other.term == self.term
+        return isinstance(other, Filter) and other._says == self._says
 
     def __hash__(self) -> int:
-        return hash(self.term)
+        return hash(self._says)
+
+    @property
+    def _says(self) -> str:
+        """Its terms in writing: for Python 1, 1.0 and True are equal, and here they are three values."""
+        return repr(self.term)
 
     def __repr__(self) -> str:
         return f"Filter({self.text!r})"
@@ -59,8 +65,17 @@ class Filter:
 def quoted(text: str) -> str:
     """A value as the language takes it, in quotes where it needs them."""
     plain = text and not any(letter.isspace() or letter in '()"' for letter in text)
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return text if plain else f'"{escaped}"'
+    return text if plain else f'"{_escaped(text)}"'
+
+
+def quoted_text(text: str) -> str:
+    """A text to be searched for, in quotes where it would mean something else."""
+    is_plain = re.fullmatch(r"\w+", text) is not None and text.lower() not in JOINS
+    return text if is_plain else f'"{_escaped(text)}"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _walk(term: Term) -> Iterator[Term]:

@@ -30,12 +30,14 @@ from sonde_lab.filter.terms import (
     Scalar,
     Term,
     Text,
+    is_number,
 )
 from sonde_lab.search import words_of
 from sonde_protocol.errors import excerpt
 
 MAX_CHARACTERS: Final = 4_000
 MAX_TERMS: Final = 200
+MAX_DIGITS: Final = 40  # of a whole number; longer ones are floats
 MAX_DEPTH: Final = 40
 _COMPARISON: Final = re.compile(r"([A-Za-z_][\w.*$-]*)(\s*(?:==|!=|<=|>=|=|<|>|~)\s*|:)")
 _BARE: Final = re.compile(r"[^\s()]+")
@@ -46,7 +48,7 @@ _KEYWORD: Final = re.compile(r"(and|or|not)(?=[\s()]|$)|(&&|\|\|)", re.IGNORECAS
 _NUMBER: Final = re.compile(
     r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[+-]?\d{1,2})?)([A-Za-zµ]*)", re.IGNORECASE
 )
-_JOINS: Final = {"and": "and", "&&": "and", "or": "or", "||": "or", "not": "not"}
+JOINS: Final = {"and": "and", "&&": "and", "or": "or", "||": "or", "not": "not"}
 _LITERALS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 
@@ -126,11 +128,11 @@ class _Parser:
 
     def _keyword(self) -> str:
         found = _KEYWORD.match(self._text, self._at)
-        return _JOINS[found[0].lower()] if found else ""
+        return JOINS[found[0].lower()] if found else ""
 
     def _take_keyword(self, word: str) -> bool:
         found = _KEYWORD.match(self._text, self._at)
-        if found is None or _JOINS[found[0].lower()] != word:
+        if found is None or JOINS[found[0].lower()] != word:
             return False
         self._at = found.end()
         self._space()
@@ -247,7 +249,7 @@ class _Parser:
         is_quoted = self._text[self._at] == '"'
         value = self._value()
         literal: Scalar = value if is_quoted else _literal(value)
-        if relation not in (":", "!=") and not isinstance(literal, float):
+        if relation not in (":", "!=") and not is_number(literal):
             raise FilterError(f"{relation} needs a number", start)
         return PathCompare(path, relation, literal)
 
@@ -346,14 +348,20 @@ def _quantity(field: Field, value: str, start: int) -> float:
         raise FilterError(
             f"“{found[2]}” is no unit of “{field.name}”: it takes {known}", start + len(found[1])
         )
-    return float(found[1].replace(",", "")) * units[found[2].lower()]
+    return _number(found[1]) * units[found[2].lower()]
 
 
 def _literal(value: str) -> Scalar:
     if value in _LITERALS:
         return _LITERALS[value]
     found = _NUMBER.fullmatch(value)
-    return float(found[1].replace(",", "")) if found is not None and not found[2] else value
+    return _number(found[1]) if found is not None and not found[2] else value
+
+
+def _number(written: str) -> int | float:
+    """Whole numbers stay whole: ids beyond 2**53 are no floats."""
+    digits = written.replace(",", "")
+    return int(digits) if len(digits) <= MAX_DIGITS and digits.lstrip("+-").isdecimal() else float(digits)
 
 
 def _listed(words: list[str] | tuple[str, ...]) -> str:

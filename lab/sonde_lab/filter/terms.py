@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from sonde_lab.filter.fields import Field
 from sonde_protocol.errors import SondeError
 
-Scalar = str | float | bool | None
+Scalar = str | int | float | bool | None
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number; truth is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class FilterError(SondeError):

@@ -69,8 +69,8 @@ def _flag(flag: str) -> str:
 def _value(value: Scalar, holds: Holds | None = None, words: dict[str, int] | None = None) -> str:
     if holds is Holds.WORD and words:
         return next(word for word, meant in words.items() if meant == value)
-    if isinstance(value, float):
-        whole = value.is_integer() and abs(value) < _WHOLE
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        whole = isinstance(value, int) or (value.is_integer() and abs(value) < _WHOLE)
         return f"{number(int(value) if whole else value)}{_UNITS.get(holds, '') if holds else ''}"
     return (
         f"“{one_line(value, 60)}”"

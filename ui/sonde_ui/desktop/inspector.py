@@ -22,7 +22,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.column_card import ColumnCard
 from sonde_ui.desktop.widgets.column_header import HEIGHT
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
-from sonde_ui.desktop.widgets.saved_filters import NameCard
+from sonde_ui.desktop.widgets.saved_filters import MAX_SAVED, NameCard
 from sonde_ui.desktop.windows.colour_rules_dialog import ColourRulesDialog
 from sonde_ui.desktop.windows.main_window import MainWindow
 
@@ -144,8 +144,12 @@ class Inspector(QObject):
             return
         if self._name_card is None:
             self._name_card = NameCard(self._window)
-            self._name_card.named.connect(self._bar.saved.keep)
+            self._name_card.named.connect(self._keep_filter)
         self._name_card.ask(self._bar.saved.more)
+
+    def _keep_filter(self, name: str) -> None:
+        if not self._bar.saved.keep(name):
+            self.said.emit(f"There are {MAX_SAVED} saved filters already: remove one first, or use its name.")
 
     def _on_saved(self, saved: list[SavedFilter]) -> None:
         self._settings.saved_filters = [

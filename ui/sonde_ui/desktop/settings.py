@@ -22,7 +22,7 @@ from msgspec import Meta
 
 log = logging.getLogger(__name__)
 FILE_NAME = "window.toml"
-LONGEST_FILTER, LONGEST_NAME = 1_000, 40
+LONGEST_FILTER, LONGEST_NAME, LONGEST_TABLE = 1_000, 40, 40_000
 Sizes = Annotated[list[Annotated[int, Meta(ge=0, le=20_000)]], Meta(max_length=16)]
 
 
@@ -66,7 +66,7 @@ class Settings(msgspec.Struct):
     endpoint: Annotated[str, Meta(max_length=200)] = ""  # name of the last one; "": the embedded gateway
     players: Annotated[int, Meta(ge=0, le=500)] = 6
     capture: bool = True  # into the folder of captures, from the start on
-    traffic: Annotated[str, Meta(max_length=10_000)] = ""  # the table's own columns, folding and pills
+    traffic: Annotated[str, Meta(max_length=LONGEST_TABLE)] = ""  # the table's own columns, folding and pills
     decoders: list[Annotated[str, Meta(max_length=5_000)]] = []  # permissions for decoders of one's own
     layouts: dict[str, Layout] = {}
     colour_rules: Annotated[list[Rule], Meta(max_length=32)] = []
@@ -121,6 +121,10 @@ class SettingsFile:
         for field, (for_now, remembered) in self._overrides.items():
             if values[field] == for_now:
                 values[field] = remembered
+        try:
+            msgspec.convert(values, Settings)  # what could not be read again would cost all the others
+        except msgspec.ValidationError as error:
+            return f"{self.path} stays as it was: {_reason(error)}"
         text = to_toml(values)
         if text == self._written:
             return None

@@ -62,10 +62,6 @@ QPushButton[kind="primary"] { background: $selection; border-color: $accent; }
 QPushButton[kind="quiet"], QToolButton[kind="quiet"] { background: transparent; border-color: transparent; }
 QPushButton[kind="quiet"]:hover, QToolButton[kind="quiet"]:hover { background: $hover; }
 QPushButton[kind="quiet"]:focus, QToolButton[kind="quiet"]:focus { border-color: $accent; }
-QPushButton[kind="link"] {
-    background: transparent; border: none; color: $accent_text; padding: 0 4px; min-height: 22px; max-height: 22px;
-}
-QPushButton[kind="link"]:hover, QPushButton[kind="link"]:focus { text-decoration: underline; }
 QPushButton[fit="icon"] { padding: 0; }
 QPushButton[fit="left"] { padding: 0 8px; text-align: left; }
 QPushButton[kind="act"] { color: $injected; border-color: $injected_line; }

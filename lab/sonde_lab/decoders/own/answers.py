@@ -17,6 +17,7 @@ MAX_CHANNEL: Final = 128
 MAX_SUMMARY: Final = 240
 MAX_PROBLEM: Final = 300
 MAX_TRACE_LINES: Final = 12
+MAX_NAMES: Final = 32  # of subprotocols and of upstreams that a decoder calls its own
 _LENGTH_BYTES: Final = 4
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -92,12 +93,16 @@ class Frames:
 
 
 def read_hello(body: bytes) -> Hello:
-    """The first message of a decoder's process.
+    """The first message of a decoder's process, cut to what is shown and compared.
 
     Raises:
         Garbled: it is none.
     """
-    return _read(body, Hello)
+    hello = _read(body, Hello)
+    hello.subprotocols = [each[:MAX_CHANNEL] for each in hello.subprotocols[:MAX_NAMES]]
+    hello.upstreams = [each[:MAX_CHANNEL] for each in hello.upstreams[:MAX_NAMES]]
+    hello.problem, hello.trace = hello.problem[:MAX_PROBLEM], _cut_trace(hello.trace)
+    return hello
 
 
 def read_answer(body: bytes) -> Answer:
@@ -109,8 +114,12 @@ def read_answer(body: bytes) -> Answer:
     answer = _read(body, Answer)
     answer.op, answer.channel = answer.op[:MAX_WORD], answer.channel[:MAX_CHANNEL]
     answer.summary, answer.problem = answer.summary[:MAX_SUMMARY], answer.problem[:MAX_PROBLEM]
-    answer.trace = answer.trace[:MAX_TRACE_LINES]
+    answer.trace = _cut_trace(answer.trace)
     return answer
+
+
+def _cut_trace(lines: list[str]) -> list[str]:
+    return [line[:MAX_PROBLEM] for line in lines[:MAX_TRACE_LINES]]
 
 
 def _read(body: bytes, kind: type[T]) -> T:

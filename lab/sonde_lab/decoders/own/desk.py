@@ -26,6 +26,7 @@ from sonde_lab.decoders.own.sources import (
     installed,
     named_file,
     state_of,
+    target_of,
 )
 from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
@@ -116,7 +117,7 @@ class OwnDecoders:
 
     def forbid(self, source: Source) -> None:
         """Take a permission back, and stop the decoder."""
-        self.allowed = {each for each in self.allowed if not each.endswith(f" {source.target}")}
+        self.allowed = {each for each in self.allowed if target_of(each) != source.target}
         self._named = [each for each in self._named if each.target != source.target]
         self._end(source.target)
 
@@ -159,7 +160,7 @@ class OwnDecoders:
     def _listed(self, source: Source) -> Listed:
         running = next((each for each in self._running if each.source == source), None)
         if running is None:
-            was_allowed = source.is_named or any(each.endswith(f" {source.target}") for each in self.allowed)
+            was_allowed = source.is_named or source.target in map(target_of, self.allowed)
             words = (
                 "Changed since it was allowed: allow it again"
                 if was_allowed
@@ -171,6 +172,7 @@ class OwnDecoders:
             State.RUNNING: _reads(running.hello),
             State.FAILED: running.why,
             State.OFF: running.why,
+            State.STOPPED: "Stopped",
         }
         return Listed(source, True, one_line(states[running.state], 300))
 
@@ -279,6 +281,8 @@ class OwnDecoders:
         if answer.problem:
             ring.annotate(row_id, flags=int(Flag.UNDECODED))
             return
+        if row_id in ring.ids and ring.value("flags", row_id) & Flag.UNDECODED:  # it had failed before
+            ring.annotate(row_id, without=int(Flag.UNDECODED))
         words = answer.summary or (short(answer.value) if answer.has_value else "")
         is_ours = not ring.text(
             "protocol", row_id

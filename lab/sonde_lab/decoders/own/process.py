@@ -47,6 +47,7 @@ class State(enum.StrEnum):
     RUNNING = "running"
     FAILED = "failed"  # it could not be loaded
     OFF = "off"  # it was killed too often
+    STOPPED = "stopped"  # nobody wants it any more
 
 
 class _Ended(Exception):
@@ -99,7 +100,8 @@ class DecoderProcess:
         return answer.is_mine and not answer.problem
 
     async def stop(self) -> None:
-        """End the process."""
+        """End the process, for good."""
+        self.state, self.why = State.STOPPED, "The decoder is not used any more"
         if self._child is not None:
             await self._child.stop(STOP_PATIENCE_S)
 
@@ -167,6 +169,10 @@ class DecoderProcess:
             if self._child is not None:
                 self._child.kill()
             return None
+        if self.state is State.STOPPED:  # meanwhile
+            if self._child is not None:
+                await self._child.end_now()
+            return None
         self.state = State.RUNNING
         return self._child
 
@@ -205,15 +211,16 @@ class DecoderProcess:
         self.kills += 1
         self._in_a_row = 0
         if self._child is not None:
-            self._child.kill()
-            await self._child.ended()
-        if self.kills >= MAX_KILLS:
+            await self._child.end_now()
+        if self.kills >= MAX_KILLS and self.is_usable:
             self.state = State.OFF
             self.why = f"Switched off, since {why} for the third time" if self.kills == MAX_KILLS else why
             self._on_off(self.why)
         return Answer(problem=f"The decoder was stopped: {why}")
 
     def _fail(self, why: str) -> None:
+        if self.state is State.STOPPED:
+            return
         self.state = State.FAILED
         self.why = f"The decoder cannot be loaded: {why}"
         self._on_off(self.why)

@@ -16,7 +16,6 @@ from typing import Final
 GROUP: Final = "sonde.decoders"
 MAX_FILES: Final = 100
 MAX_FILE_BYTES: Final = 1 << 20
-_DIGITS: Final = 16
 
 
 @dataclass(slots=True, frozen=True)
@@ -102,7 +101,12 @@ def _of_file(path: Path, *, is_named: bool) -> Source:
 
 def digest_of(code: bytes) -> str:
     """What a permission is bound to."""
-    return hashlib.sha256(code).hexdigest()[:_DIGITS]
+    return hashlib.sha256(code).hexdigest()
+
+
+def target_of(permission: str) -> str:
+    """Which decoder a permission is for."""
+    return permission.partition(" ")[2]
 
 
 def _of_entry(entry: EntryPoint) -> Source:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from sonde_client import ConnectionStatus
 from sonde_lab.changes import ProxiedRow, SessionRow, TapRow
-from sonde_lab.filter.expression import quoted
+from sonde_lab.filter.expression import quoted, quoted_text
 from sonde_protocol.codes import Role
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.models import figures
@@ -148,7 +148,7 @@ def session_link(row: SessionRow, show_node: bool, is_fresh: bool, tap: TapRow |
         shape=(Shape.RING if detached else Shape.DOT) if is_fresh else Shape.HOLLOW,
         tone=("warn" if detached else "ok") if is_fresh else "dim",
         figure=str(figures.rounded_latency(row.rtt_ms)) if row.rtt_ms is not None else figures.NOTHING,
-        filter_text=quoted(row.user) if tap is None or not tap.conn else f"conn:{quoted(tap.conn)}",
+        filter_text=quoted_text(row.user) if tap is None or not tap.conn else f"conn:{quoted(tap.conn)}",
         tooltip=tool_tip(_session_tip(row)),
         subject=row.session,
         can_tap=True,

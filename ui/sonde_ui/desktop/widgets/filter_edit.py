@@ -70,12 +70,19 @@ class FilterEdit(QLineEdit):
         """Esc empties the line, and leaves it when it is empty; Return leaves it."""
         if self._offered is not None and self._choosing(self._offered, event.key()):
             return
-        if event.key() == Qt.Key.Key_Escape and self.text():
-            self.clear()
-        elif event.key() in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if event.key() == Qt.Key.Key_Escape:
+            self.escape(event)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.left.emit()
         else:
             super().keyPressEvent(event)
+
+    def escape(self, _event: QKeyEvent) -> None:
+        """Esc, with no offers in the way."""
+        if self.text():
+            self.clear()
+        else:
+            self.left.emit()
 
     def has_offers_at(self, place: QPoint) -> bool:
         """Whether a place of the screen is on the offers that are shown."""

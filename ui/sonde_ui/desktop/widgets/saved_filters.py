@@ -94,7 +94,7 @@ class SavedFilters(QWidget):
         """Every saved filter, and saving the one in the line."""
         menu = self._menu()
         save = menu.addAction("Save this filter…", self.save_asked.emit)
-        save.setEnabled(bool(self._text) and len(self.saved) < MAX_SAVED)
+        save.setEnabled(bool(self._text))
         if self.saved:
             menu.addSeparator()
         for each in self.saved:
@@ -119,12 +119,15 @@ class SavedFilters(QWidget):
         """Forget a saved filter."""
         self.changed.emit([each for each in self.saved if each != saved])
 
-    def keep(self, name: str) -> None:
-        """Save the filter in force under a name; the same name again is replaced."""
+    def keep(self, name: str) -> bool:
+        """Save the filter in force under a name; the same name again is replaced. False: there is no room."""
         name = one_line(name.strip(), NAME_CHARACTERS)
+        others = [each for each in self.saved if each.name != name]
+        if len(others) >= MAX_SAVED:
+            return False
         if name and self._text:
-            others = [each for each in self.saved if each.name != name]
-            self.changed.emit([*others, SavedFilter(name, self._text)][:MAX_SAVED])
+            self.changed.emit([*others, SavedFilter(name, self._text)])
+        return True
 
     def _menu(self) -> QMenu:
         menu = QMenu(self)

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import pairwise
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -33,6 +34,14 @@ _INTRO = (
 )
 
 
+class RuleEdit(FilterEdit):
+    """A filter that stays: Esc is the dialog's."""
+
+    def escape(self, event: QKeyEvent) -> None:
+        """Let the dialog close."""
+        event.ignore()
+
+
 class RuleLine(QWidget):
     """One rule: on or off, its colour, its filter, and its place in the order."""
 
@@ -48,7 +57,7 @@ class RuleLine(QWidget):
         self.on.setAccessibleName("Rule is on")
         self.on.setToolTip("Off keeps the rule and colours nothing")
         self.colour = push_button("", kind="quiet")
-        self.edit = FilterEdit(offering)
+        self.edit = RuleEdit(offering)
         self.edit.setAccessibleName("Rows that get the colour")
         self.edit.setPlaceholderText("op:error, user:ada, d.hp<=0 …")
         self.edit.setText(rule.filter)

@@ -20,7 +20,7 @@ from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
-from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.settings import LONGEST_TABLE, Settings
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.views import Views
@@ -211,7 +211,9 @@ class Desk(QObject):
     def remember(self) -> None:
         """Write what a person changed about the window into the settings."""
         self.commands.remember_layout()
-        self._settings.traffic = self.views.traffic.save_state().decode()
+        table = self.views.traffic.save_state().decode()
+        if len(table) <= LONGEST_TABLE:
+            self._settings.traffic = table
         self.window.remember()
 
     def _on_changes(self, changes: Changes) -> None:
