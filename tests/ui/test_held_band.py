@@ -153,6 +153,19 @@ def test_steps_lead_from_change_to_change_of_the_rows_line(
     assert "Neither state nor presence of room:arena changed after" in desk.held_band.next.toolTip()
 
 
+def test_a_change_can_be_asked_for_before_the_timeline_has_taken_in_what_came(
+    desk: Desk, bench: ShellWorkbench
+) -> None:
+    first = Script().frame("snapshot", seq=5, epoch="e", d={"x": 0}, hash=None)
+    first.seq = 5
+    bench.add([first, *storm(5)])
+    desk.cursor.hold_now()
+    assert not bench.timeline.is_ready
+    assert desk.held_band.previous.isEnabled()
+    QTest.mouseClick(desk.held_band.previous, Qt.MouseButton.LeftButton)
+    assert desk.cursor.row_id == 0
+
+
 def test_steps_lead_from_the_moment_to_marks_faults_and_closes(held: Desk) -> None:
     visited = {}
     for where in ("previous_fault", "next_close", "previous_close", "next_mark"):

@@ -29,6 +29,7 @@ LANDMARKS: Final = {
     "next_close": (Landmark.CLOSE, 1),
     "previous_close": (Landmark.CLOSE, -1),
 }
+CATCH_UP_S: Final = 0.01  # for the timeline, where somebody asks for a change before it has taken in all rows
 CHANGES: Final = {"next_change": 1, "previous_change": -1}
 WORDS: Final = {
     Landmark.MARK: "marked or commented row",
@@ -81,9 +82,11 @@ class CursorCommands:
 
     def step(self, where: str) -> None:
         """Hold at the next or the previous of something, as `LANDMARKS` and `CHANGES` name it."""
+        if where in CHANGES:
+            self._workbench.timeline.follow(CATCH_UP_S)
         row_id = self._change(CHANGES[where]) if where in CHANGES else self._landmark(where)
         if row_id is None:
-            self._say(self.why_not(where) or "There is none.")
+            self._say(self.why_not(where) or "Rows are still being taken in: try again in a moment.")
         else:
             self.show_row(row_id)
 
@@ -92,9 +95,9 @@ class CursorCommands:
         return None if line is None else self._workbench.timeline.step(line, self._here(), step)
 
     def _line(self) -> Line | None:
-        """Whose changes are stepped through."""
+        """Whose changes are stepped through: of the row that was pointed at, where it was one."""
         bench = self._workbench
-        row_id = None if self._views is None else self._views.cursor.row_id
+        row_id = None if bench.moment is None else bench.moment.row_id
         return line_at(bench.timeline, bench.ring, row_id, bench.current)
 
     def _landmark(self, where: str) -> int | None:
@@ -172,11 +175,13 @@ class CursorCommands:
         return f"There is no {WORDS[what]} {'after' if step > 0 else 'before'} this moment."
 
     def _why_no_change(self, step: int) -> str | None:
+        if not self._workbench.timeline.is_ready:
+            return None  # asking would take long, and what is not taken in yet may tell: the act itself asks
         line = self._line()
         if line is None:
             return "No row tells of state or presence."
-        if not self._workbench.timeline.is_ready or self._change(step) is not None:
-            return None  # while rows are still being taken in, asking would take long: the act itself asks
+        if self._change(step) is not None:
+            return None
         after = "after" if step > 0 else "before"
         return f"Neither state nor presence of {one_line(line.channel, 40)} changed {after} this moment."
 

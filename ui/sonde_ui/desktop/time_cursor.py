@@ -77,10 +77,10 @@ class TimeCursor(QObject):
             self.hold(float(self._workbench.ring.value("at", row_id)), row_id)
 
     def hold_now(self) -> None:
-        """Look at what is now, and go on looking at it: the newest row, or this moment where there is none."""
+        """Look at what is now, and go on looking at it: the time of the newest row, at which nobody pointed."""
         ring = self._workbench.ring
         if len(ring):
-            self.hold_at_row(ring.next_id - 1)
+            self.hold(float(ring.value("at", ring.next_id - 1)))
         elif self.has_live:
             self.hold(time.monotonic())
 
@@ -89,7 +89,7 @@ class TimeCursor(QObject):
         if self.has_live:
             self._move(None)
         else:
-            self.hold_now()
+            self.hold_at_row(self._workbench.ring.next_id - 1)
 
     def _move(self, moment: Moment | None) -> None:
         if moment == self._workbench.moment:
