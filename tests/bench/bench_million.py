@@ -24,7 +24,7 @@ ROWS, CHUNK = 1_000_000, 50_000
 FRAMES_PER_S = 5_000
 KEY_EVERY_S = 0.13  # a little more than the bar waits for the next letter, so that each of them is a filter
 FILTERS = ("hello 77", "dir:in -op:delta", "rtt>200ms", "/chat.*77/", "d.nothing:1")
-P99_MS, WORST_MS, FIRST_MS, WHOLE_MS, STEP_MS = 16.0, 50.0, 100.0, 500.0, 50.0
+P99_MS, WORST_MS, FIRST_MS, WHOLE_MS, STEP_MS, MOVE_MS = 16.0, 50.0, 100.0, 500.0, 50.0, 16.0
 
 
 def filled() -> Ring:
@@ -102,13 +102,20 @@ def timed(rig: Rig, acts: list[Callable[[], object]]) -> float:
 def scroll_and_open(rig: Rig) -> None:
     """Jump through the table, select rows, and open a large one."""
     traffic = rig.desk.views.traffic
-    traffic.hold()
+    traffic.pointer.hold_here()
     rows = traffic.model.rowCount()
     places = [rows * share // 100 for share in range(0, 100, 4)]
     scrolled = timed(rig, [lambda row=row: traffic.table.show_at_top(row) for row in places])
     show(f"scroll anywhere in {rows:,} rows, slowest of {len(places)}", scrolled, "ms", STEP_MS)
     chosen = timed(rig, [lambda row=row: traffic.table.select_row(row) for row in places])
     show("select a row and show its detail, slowest", chosen, "ms", STEP_MS)
+    moved = timed(rig, [lambda row=row: rig.desk.cursor.hold_at_row(row) for row in places[1:]])
+    show("move the time cursor to a row anywhere, all views and painting, slowest", moved, "ms", MOVE_MS)
+    began = time.thread_time()
+    for row in places[1:]:
+        rig.desk.cursor.hold_at_row(row + 7)
+    each = (time.thread_time() - began) * 1000 / len(places[1:])
+    show("move the time cursor, the window's thread alone, mean", each, "ms", MOVE_MS)
     item = b'{"id":%d,"name":"player number %d","at":{"x":1.25,"y":-7.5},"tags":["a","b"]}'
     payload = b'{"op":"event","d":[' + b",".join(item % (n, n) for n in range(13_500)) + b"]}"
     large = Record(1e6, 1e6, "you", 1, Direction.IN, Kind.FRAME, 1, "event", "", len(payload), payload)

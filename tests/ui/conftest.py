@@ -16,6 +16,7 @@ from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, load_fonts, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.windows.desk import Desk
 from sonde_ui.desktop.windows.main_window import MainWindow
 from support.shell import ShellWorkbench
@@ -56,6 +57,12 @@ def bridge(dressed: QApplication, bench: ShellWorkbench) -> Iterator[Bridge]:
     bridge = Bridge(bench)
     yield bridge
     bridge.stop()
+
+
+@pytest.fixture
+def cursor(bridge: Bridge, bench: ShellWorkbench) -> TimeCursor:
+    """The window's one cursor, where there is no window."""
+    return TimeCursor(bench, bridge, bridge)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from sonde_lab.changes import Act
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -94,7 +95,8 @@ def drop(bench: script.ScriptedWorkbench) -> None:
 
 def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, TrafficView]:
     """The main docks, as in the mock picture."""
-    traffic, detail = TrafficView(bench, bridge), DetailView(bench, bridge)
+    cursor = TimeCursor(bench, bridge, bridge)
+    traffic, detail = TrafficView(bench, bridge, cursor), DetailView(bench, bridge)
     traffic.selected.connect(detail.show_row)
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
     left = split(
@@ -110,11 +112,12 @@ def others(bench: script.ScriptedWorkbench, bridge: Bridge) -> QWidget:
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
     tree, plan = StateView(bench, bridge), StateView(bench, bridge)
     plan.show_map()
-    composer = ComposerView(bench, bridge)
+    cursor = TimeCursor(bench, bridge, bridge)
+    composer = ComposerView(bench, bridge, cursor)
     composer.set_text('{\n  "op": "publish",\n  "ch": "room:arena"\n  "type": "chat"\n}')
     left = split(vertical, [450, 450], titled(tree), titled(composer))
     middle = split(vertical, [450, 450], titled(plan), titled(NoticesView(bench, bridge)))
-    top = split(horizontal, [480, 480, 480], left, middle, titled(FaultsView(bench, bridge)))
+    top = split(horizontal, [480, 480, 480], left, middle, titled(FaultsView(bench, bridge, cursor)))
     bench.refusals = {
         Act.RESTART_GATEWAY: "the endpoint is remote; only the embedded gateway can be restarted."
     }

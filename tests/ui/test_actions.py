@@ -134,12 +134,12 @@ def test_keys_of_the_table_work_in_the_table(
     qtbot.waitUntil(lambda: traffic.model.rowCount() > 20)
     table.setFocus()
     QTest.keyClick(table, Qt.Key.Key_Space)
-    assert not traffic.is_live
+    assert not desk.cursor.is_live
     QTest.keyClick(table, Qt.Key.Key_F)
-    assert traffic.is_live
+    assert desk.cursor.is_live
     QTest.keyClick(table, Qt.Key.Key_K)
     QTest.keyClick(table, Qt.Key.Key_End)
-    assert traffic.is_live
+    assert desk.cursor.is_live
     QTest.keyClick(table, Qt.Key.Key_Slash)
     assert desk.filter_bar.edit.hasFocus()
 
@@ -149,7 +149,7 @@ def test_letters_space_and_slash_stay_text_in_the_filter(desk: Desk) -> None:
     edit.setFocus()
     QTest.keyClicks(edit, "f /j k")
     assert edit.text() == "f /j k"
-    assert desk.views.traffic.is_live
+    assert desk.cursor.is_live
 
 
 def test_letters_space_and_slash_stay_text_in_the_composer(desk: Desk) -> None:
@@ -166,7 +166,7 @@ def test_escape_goes_back_to_live_from_any_panel(desk: Desk, bench: ShellWorkben
     bench.add(story(8))
     bridge.drain()
     desk.views.traffic.refresh()
-    desk.views.traffic.hold()
+    desk.views.traffic.pointer.hold_here()
     desk.views.presence.setFocus()
     QTest.keyClick(desk.window, Qt.Key.Key_Escape)
-    assert desk.views.traffic.is_live
+    assert desk.cursor.is_live

@@ -99,7 +99,7 @@ async def test_every_view_says_what_a_capture_is_not(
     for name, sentence in EMPTY.items():
         assert said_in(desk.views.by_name()[name], sentence), name
     assert desk.views.composer.result.text() == bench.refusals[Act.SEND]
-    pieces = (desk.top_bar.toggle, desk.top_bar.acts, desk.top_bar.players, desk.top_bar.mark)
+    pieces = (desk.top_bar.toggle, desk.top_bar.acts, desk.top_bar.players)
     assert not any(piece.isVisible() for piece in pieces)
     bench.endpoint = EMBEDDED
     bench.pending.endpoint_changed = True
@@ -131,14 +131,14 @@ async def test_a_capture_is_read_from_its_first_row_and_live_traffic_is_followed
     traffic.refresh()
     assert said_in(traffic, "The capture has no rows.")
     bench.add([row("event", at=float(number)) for number in range(300)])
+    bridge.drain()
     traffic.refresh()
-    assert (traffic.table.top_row(), traffic.is_live, traffic._band.isVisible()) == (0, False, False)
+    assert (traffic.table.top_row(), desk.cursor.row_id, desk.cursor.is_live) == (0, 0, False)
     bench.endpoint = EMBEDDED
     bench.pending.endpoint_changed = True
     bridge.drain()
-    assert traffic.is_live
-    traffic.hold()
-    assert traffic._band.isVisible()
+    assert desk.cursor.is_live
+    assert traffic.table.following
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sonde_lab.composing import compose
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.composition import History, check, templates
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from support.scripted_workbench import ScriptedWorkbench
 
@@ -21,8 +22,8 @@ GOOD = '{"op": "publish", "ch": "room:arena", "type": "chat", "d": {"text": "hi"
 
 
 @pytest.fixture
-def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> ComposerView:
-    view = ComposerView(bench, bridge)
+def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> ComposerView:
+    view = ComposerView(bench, bridge, cursor)
     qtbot.addWidget(view)
     view.resize(420, 300)
     with qtbot.waitExposed(view):

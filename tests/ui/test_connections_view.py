@@ -13,6 +13,7 @@ from sonde_lab.changes import Act, TapRow
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.connections_model import ACCESSIBLE, Link
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_delegate import tap_place
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
@@ -132,9 +133,9 @@ async def test_choices_of_the_list_reach_the_workbench(desk: Desk, bench: ShellW
 
 
 def test_composer_names_the_sender_where_it_could_be_another(
-    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge
+    qtbot: QtBot, bench: ShellWorkbench, bridge: Bridge, cursor: TimeCursor
 ) -> None:
-    composer = ComposerView(bench, bridge)
+    composer = ComposerView(bench, bridge, cursor)
     qtbot.addWidget(composer)
     three_clients(bench, bridge)
     assert composer.send_button.text() == "Send as you"

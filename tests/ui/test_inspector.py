@@ -28,7 +28,7 @@ from sonde_ui.desktop.tokens import (
 )
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from sonde_ui.desktop.windows.desk import Desk
-from support.scripted_workbench import storm, story
+from support.scripted_workbench import story
 from support.shell import ShellWorkbench
 
 
@@ -137,22 +137,6 @@ def test_a_hostile_memory_of_columns_changes_nothing(view: TrafficView, fields: 
     state = json.loads(before) | {"fields": fields}
     assert not view.restore_state(json.dumps(state).encode())
     assert view.save_state() == before
-
-
-def test_a_new_ring_keeps_columns_and_colours(
-    desk: Desk, view: TrafficView, bench: ShellWorkbench, bridge: Bridge
-) -> None:
-    desk.inspector.add_column(column_of("seq"))
-    desk.inspector.colour_like("op:event", "teal")
-    bench.ring = type(bench.ring)()
-    bench.add(storm(3))
-    bridge.drain()
-    view.refresh()
-    assert view.model.columnCount() == len(HEADERS) + 1
-    assert view.model.colouring.colours([0]) == ["teal"]
-
-
-# ------------------------------------------------------------------ colours
 
 
 def ground(view: TrafficView, row_id: int, x: int = 300) -> QColor:

@@ -42,6 +42,10 @@ class Person:
         traffic = self.desk.views.traffic
         traffic.show_all()
         traffic.table.select_row(2)
+        row_id = self.desk.cursor.row_id
+        assert row_id is not None
+        self.bench.unmark(row_id)
+        traffic.refresh()
         traffic.table.setFocus()
         self.bench.asked.clear()
 
@@ -96,16 +100,16 @@ def is_composing(person: Person) -> bool:
 EFFECTS: dict[str, Callable[[Person], bool]] = {
     "Ctrl+F": lambda person: person.desk.filter_bar.edit.hasFocus(),
     "/": lambda person: person.desk.filter_bar.edit.hasFocus(),
-    "End": lambda person: person.desk.views.traffic.is_live,
-    "F": lambda person: person.desk.views.traffic.is_live,
-    "Space": lambda person: person.desk.views.traffic.is_live,  # selecting the third row had held it
-    "Esc": lambda person: person.desk.views.traffic.is_live,
+    "End": lambda person: person.desk.cursor.is_live,
+    "F": lambda person: person.desk.cursor.is_live,
+    "Space": lambda person: person.desk.cursor.is_live,  # selecting the third row had held it
+    "Esc": lambda person: person.desk.cursor.is_live,
     "Ctrl+L": lambda person: person.desk.views.traffic.model.rowCount() == 0,
     "F8": lambda person: person.row == 3,
     "F7": lambda person: person.row == 1,
     "J": lambda person: person.row == 3,
     "K": lambda person: person.row == 1,
-    "Ctrl+M": lambda person: (Act.MARK, "") in person.bench.asked,
+    "Ctrl+M": lambda person: bool(flags_of(person) & Flag.MARKED),  # held: the row that is looked at
     "M": lambda person: bool(flags_of(person) & Flag.MARKED),
     "C": lambda person: person.desk.window.focusWidget().accessibleName() == "Comment",  # type: ignore[union-attr]
     "Ctrl+T": lambda person: person.desk.views.traffic.model.timing.reference is not None,
@@ -334,7 +338,7 @@ def test_escape_leaves_a_card_and_the_focus_is_where_it_was(person: Person) -> N
         assert not table.hasFocus()
         person.press("Esc")
         assert table.hasFocus()
-        assert not person.desk.views.traffic.is_live  # that Esc was the card's
+        assert not person.desk.cursor.is_live  # that Esc was the card's
 
 
 def test_tab_stays_in_a_card(person: Person) -> None:

@@ -77,11 +77,11 @@ def test_what_is_not_possible_is_listed_and_does_nothing(desk: Desk, bench: Shel
 
 
 def test_escape_closes_it_and_leaves_the_table_held(desk: Desk) -> None:
-    desk.views.traffic.set_follow(False)
+    desk.cursor.hold(1.0)
     desk.palette_card.open()
     QTest.keyClick(desk.palette_card.query, Qt.Key.Key_Escape)
     assert not desk.palette_card.isVisible()
-    assert not desk.views.traffic.is_live
+    assert not desk.cursor.is_live
 
 
 def test_f1_lists_every_key(desk: Desk) -> None:

@@ -157,10 +157,13 @@ def test_evidence_that_is_filtered_away_is_said(desk: Desk, view: TrafficView) -
     view.refresh()
     view.select_row_id(CLOSE)
     said: list[str] = []
-    view.acts.said.connect(said.append)
+    desk.commands.said.connect(said.append)
     view.acts.explain()
     view.acts._why_card.links()[0].click()
-    assert said == ["Row #28 is hidden by the filter, or has left memory."]
+    assert said == [
+        "#28 is hidden by the filter, and shown in the detail only; the line in the table is its place."
+    ]
+    assert desk.cursor.row_id == 27
 
 
 def test_the_way_back_leads_through_what_was_selected(desk: Desk, view: TrafficView) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from dataclasses import replace
 
@@ -30,6 +31,7 @@ from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
 from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -202,9 +204,11 @@ def test_the_strip_shows_five_promises_in_words_too(
 # ------------------------------------------------------------------ faults
 
 
-def test_an_act_that_is_not_possible_says_why(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> None:
+def test_an_act_that_is_not_possible_says_why(
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor
+) -> None:
     bench.refusals[Act.KICK] = "the token has no admin role."
-    view = FaultsView(bench, bridge)
+    view = FaultsView(bench, bridge, cursor)
     shown(qtbot, view)
     card = view.cards[Act.KICK]
     assert not card.button.isEnabled()
@@ -217,10 +221,15 @@ def test_an_act_that_is_not_possible_says_why(qtbot: QtBot, bench: ScriptedWorkb
 
 @pytest.mark.parametrize("kind", list(EndpointKind))
 def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_some(
-    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, window_loop: WindowLoop, kind: EndpointKind
+    qtbot: QtBot,
+    bench: ScriptedWorkbench,
+    bridge: Bridge,
+    cursor: TimeCursor,
+    window_loop: WindowLoop,
+    kind: EndpointKind,
 ) -> None:
     bench.endpoint.kind = kind
-    view = FaultsView(bench, bridge)
+    view = FaultsView(bench, bridge, cursor)
     shown(qtbot, view, 340, 1_000)
     offered = {act: card for act, card in view.cards.items() if card.isVisible()}
 
@@ -243,14 +252,22 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 VIEWS = (
     TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
 )  # fmt: skip
+
+
+def made(kind: type[QWidget], bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> QWidget:
+    """A view as the window makes it: those that show or act in time take the cursor."""
+    takes_cursor = "cursor" in inspect.signature(kind.__init__).parameters
+    return kind(bench, bridge, cursor) if takes_cursor else kind(bench, bridge)
+
+
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_part_that_can_be_focused_has_a_name(
-    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge, cursor)
     shown(qtbot, view, 700, 400)
     nameless = [
         part
@@ -266,9 +283,9 @@ def test_every_part_that_can_be_focused_has_a_name(
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_a_view_that_is_closed_leaves_nothing_connected(
-    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge, cursor)
     with qtbot.waitExposed(view):
         view.show()
     view.close()

@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from sonde_lab.changes import Changes
 from sonde_lab.moments import Moment
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.time_cursor import TimeCursor
 from support.shell import ShellWorkbench
-
-
-@pytest.fixture
-def cursor(bridge: Bridge, bench: ShellWorkbench) -> TimeCursor:
-    return TimeCursor(bench, bridge, bridge)  # type: ignore[arg-type]
 
 
 def test_it_is_live_until_somebody_holds_a_moment(cursor: TimeCursor, bench: ShellWorkbench) -> None:

@@ -16,6 +16,7 @@ from sonde_lab.ring import Ring
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ROW, ThemeChoice, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from support.scripted_workbench import Script, ScriptedWorkbench, storm, story
 from support.shell import ShellWorkbench
@@ -28,9 +29,9 @@ def bench() -> ShellWorkbench:
 
 
 @pytest.fixture
-def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> TrafficView:
+def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> TrafficView:
     """The view, on screen, with forty screens of rows."""
-    view = TrafficView(bench, bridge)
+    view = TrafficView(bench, bridge, cursor)
     qtbot.addWidget(view)
     view.resize(1_100, 400)
     bench.add(storm(600))
@@ -73,45 +74,30 @@ def test_the_newest_row_stays_in_sight(view: TrafficView, bench: ScriptedWorkben
     for _ in range(5):
         more(view, bench)
         assert at_end(view)
-    assert view.is_live
+    assert view._cursor.is_live
 
 
-def test_following_yields_to_the_wheel_and_says_how_much_came(
-    view: TrafficView, bench: ScriptedWorkbench
-) -> None:
+def test_following_yields_to_the_wheel(view: TrafficView, bench: ScriptedWorkbench) -> None:
     wheel(view, 3)
-    assert not view.is_live
+    assert not view._cursor.is_live
     before = top_id(view)
     more(view, bench, 37)
-    view._on_tick(view._held_at + 41)
     assert top_id(view) == before
-    assert view._band.isVisible()
-    assert view._band._new.text() == "37 new ▼"
-    assert view._band._age.text().startswith("41 s ago")
-
-
-def test_the_chip_brings_the_tail_back(qtbot: QtBot, view: TrafficView, bench: ScriptedWorkbench) -> None:
-    wheel(view, 3)
-    more(view, bench)
-    view._on_tick(view._held_at + 1)
-    qtbot.mouseClick(view._band._new, Qt.MouseButton.LeftButton)
-    assert view.is_live
-    assert at_end(view)
-    assert not view._band.isVisible()
+    assert view._cursor.new_rows == 37
 
 
 def test_scrolling_back_to_the_end_follows_again(view: TrafficView) -> None:
     wheel(view, 3)
     wheel(view, -10)
-    assert view.is_live
+    assert view._cursor.is_live
 
 
-@pytest.mark.parametrize("key", [Qt.Key.Key_End, Qt.Key.Key_F, Qt.Key.Key_Escape, Qt.Key.Key_Space])
+@pytest.mark.parametrize("key", [Qt.Key.Key_End, Qt.Key.Key_F, Qt.Key.Key_Space])
 def test_keys_of_the_table_lead_back_to_live(qtbot: QtBot, view: TrafficView, key: Qt.Key) -> None:
     qtbot.keyClick(view.table, Qt.Key.Key_Space)
-    assert not view.is_live
+    assert not view._cursor.is_live
     qtbot.keyClick(view.table, key)
-    assert view.is_live
+    assert view._cursor.is_live
 
 
 def test_holding_holds_what_is_shown_while_old_rows_leave(
@@ -127,20 +113,20 @@ def test_holding_holds_what_is_shown_while_old_rows_leave(
 def test_arrow_up_yields_and_home_goes_to_the_first_row(qtbot: QtBot, view: TrafficView) -> None:
     qtbot.keyClick(view.table, Qt.Key.Key_Home)
     assert view.table.currentIndex().row() == 0
-    assert not view.is_live
+    assert not view._cursor.is_live
 
 
 def test_a_table_that_shows_everything_cannot_be_scrolled_out_of_live(
-    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge
+    qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor
 ) -> None:
-    small = TrafficView(bench, bridge)
+    small = TrafficView(bench, bridge, cursor)
     qtbot.addWidget(small)
     small.resize(900, 400)
     bench.add(storm(3))
     with qtbot.waitExposed(small):
         small.show()
     wheel(small, 3)
-    assert small.is_live
+    assert small._cursor.is_live
 
 
 def test_slash_asks_for_the_filter_and_letters_do_nothing_else(qtbot: QtBot, view: TrafficView) -> None:
@@ -163,13 +149,18 @@ def test_a_filter_shows_its_rows_and_keeps_the_selected_one(view: TrafficView) -
 
 
 @pytest.fixture
-def slices(monkeypatch: pytest.MonkeyPatch, view: TrafficView) -> TrafficView:
-    """The view, which looks at 50 rows at a time."""
-    monkeypatch.setattr("sonde_ui.desktop.widgets.traffic_view.AT_ONCE", 50)
-    view.view = View(view._workbench.ring, at_once=50)
-    view.model.rebind(view._workbench.ring, view.view, view.model.summaries)
-    view.refresh()
-    return view
+def slices(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, view: TrafficView, bridge: Bridge, cursor: TimeCursor
+) -> TrafficView:
+    """A view over the same rows, which looks at 50 rows at a time."""
+    view.hide()
+    monkeypatch.setattr("sonde_ui.desktop.widgets.traffic_intake.AT_ONCE", 50)
+    slices = TrafficView(view._workbench, bridge, cursor)
+    qtbot.addWidget(slices)
+    slices.resize(1_100, 400)
+    with qtbot.waitExposed(slices):
+        slices.show()
+    return slices
 
 
 def shown_ids(view: TrafficView) -> list[int]:
@@ -212,10 +203,10 @@ def test_what_was_in_sight_and_selected_stays_so_however_late_it_is_looked_at(
     qtbot: QtBot, slices: TrafficView
 ) -> None:
     qtbot.waitUntil(lambda: shown_ids(slices) == expected_ids(slices, ""))
-    slices.hold()
+    slices.pointer.hold_here()
     slices.table.select_row(20)
     slices.table.show_at_top(15)
-    before, selected = top_id(slices), slices._selected_id
+    before, selected = top_id(slices), slices.pointer._selected_id
     slices.set_filter("-op:nothing")
     slices.refresh()
     assert slices.model.row_of(before) is None
@@ -224,10 +215,12 @@ def test_what_was_in_sight_and_selected_stays_so_however_late_it_is_looked_at(
     assert slices.model.cells(slices.table.currentIndex().row()).row_id == selected
 
 
-def test_a_row_that_is_not_looked_at_yet_can_be_jumped_to(slices: TrafficView) -> None:
+def test_a_row_that_is_not_looked_at_yet_can_be_jumped_to(qtbot: QtBot, slices: TrafficView) -> None:
     slices.set_filter("dir:in")
     wanted = expected_ids(slices, "dir:in")[3]
     assert slices.select_row_id(wanted)
+    qtbot.waitUntil(lambda: slices.table.currentIndex().isValid())
+    assert slices.model.cells(slices.table.currentIndex().row()).row_id == wanted
 
 
 def test_a_filter_that_hides_everything_offers_the_way_back(qtbot: QtBot, view: TrafficView) -> None:
@@ -363,12 +356,12 @@ def test_the_row_menu_leaves_out_what_the_cell_says_and_keeps_the_filter(
 
 
 def test_columns_widths_and_pills_are_remembered(
-    qtbot: QtBot, view: TrafficView, bench: ScriptedWorkbench, bridge: Bridge
+    qtbot: QtBot, view: TrafficView, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor
 ) -> None:
     view.table.columns.hide(Column.RTT, True)
     view.table.horizontalHeader().resizeSection(Column.TYPE, 222)
     view.set_fold(False)
-    other = TrafficView(bench, bridge)
+    other = TrafficView(bench, bridge, cursor)
     qtbot.addWidget(other)
     other.resize(1_400, 400)
     other.show()

@@ -6,16 +6,19 @@ Owns their state: whether each is possible now (and why not, in words), and whet
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from operator import attrgetter
-from typing import Protocol
+from typing import Final, Protocol
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from sonde_lab.changes import Act
-from sonde_ui.desktop.actions import ACTIONS, MENUS, Action, keys_of
+from sonde_ui.desktop.actions import ACTIONS, BY_ID, MENUS, Action, keys_of
 from sonde_ui.desktop.theme import icon, themes
+
+_OF_MOMENT: Final = tuple(action for action in ACTIONS if action.needs)
 
 
 class Allows(Protocol):
@@ -31,6 +34,14 @@ class Handles(Protocol):
 
     def is_on(self, name: str) -> bool:
         """Whether what an action calls `name` is on."""
+        ...
+
+    def why_not(self, name: str) -> str | None:
+        """Why what an action needs is not possible, in words, or `None`."""
+        ...
+
+    def note(self, act: Act | None, name: str) -> str:
+        """What the tooltip of an act, or of what needs `name`, adds at this moment."""
         ...
 
 
@@ -91,20 +102,31 @@ class ActionSet(QObject):
     def refresh(self) -> None:
         """Ask again what is possible and what is on. Cheap: called once a batch and before a menu shows."""
         for action in ACTIONS:
-            built = self.by_id[action.id]
-            why_not = self._workbench.can(action.act) if action.act else None
-            built.setEnabled(why_not is None)
-            tip = tooltip(action, why_not)
-            if built.toolTip() != tip:
-                built.setToolTip(tip)
-                built.setStatusTip(why_not or action.tip)
-            if action.checked:
-                built.setChecked(self._commands.is_on(action.checked))
+            self._refresh(action)
+
+    def refresh_moment(self) -> None:
+        """Ask again what depends on the moment that is looked at: it may move sixty times a second."""
+        for action in _OF_MOMENT:
+            self._refresh(action)
+
+    def _refresh(self, action: Action) -> None:
+        built = self.by_id[action.id]
+        why_not = self._why_not(action)
+        built.setEnabled(why_not is None)
+        tip = tooltip(action, why_not, self._commands.note(action.act, action.needs))
+        if built.toolTip() != tip:
+            built.setToolTip(tip)
+            built.setStatusTip(why_not or action.tip)
+        if action.checked:
+            built.setChecked(self._commands.is_on(action.checked))
 
     def why_not(self, action_id: str) -> str | None:
         """Why an action is not possible now, in words."""
-        action = next(action for action in ACTIONS if action.id == action_id)
-        return self._workbench.can(action.act) if action.act else None
+        return self._why_not(BY_ID[action_id])
+
+    def _why_not(self, action: Action) -> str | None:
+        why_not = self._workbench.can(action.act) if action.act else None
+        return self._commands.why_not(action.needs) if action.needs and why_not is None else why_not
 
     def _dress(self) -> None:
         for action in ACTIONS:
@@ -112,15 +134,15 @@ class ActionSet(QObject):
                 self.by_id[action.id].setIcon(icon(action.icon, "injected" if action.danger else "dim"))
 
 
-def tooltip(action: Action, why_not: str | None) -> str:
-    """What the action does, its keys, and why it is not possible now."""
+def tooltip(action: Action, why_not: str | None, note: str = "") -> str:
+    """What the action does, its keys, what is to be known now, and why it is not possible now."""
     keys = " or ".join(_native(key) for key in keys_of(action)[:2])
     head = f"{action.text} ({keys})" if keys else action.text
     lines = [head, action.tip]
-    if why_not:
-        lines.append(f"Not now: {why_not}")
+    lines.append(f"Not now: {why_not}" if why_not else note)
     return "\n".join(line for line in lines if line)
 
 
+@cache
 def _native(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)

@@ -20,7 +20,8 @@ class Action:
         id: stable name. menu: path of the menu it stands in ("View/Theme"). handler: method of `Commands`, or of
         one of its parts ("exchange.save"). argument: handed to it. keys: heard everywhere in the window.
         table_keys: heard by the traffic table itself, because single letters, Space and / must stay text
-        everywhere else. act: what the workbench must allow. checked: what `Commands.is_on` is asked to know
+        everywhere else. act: what the workbench must allow. needs: what `Commands.why_not` is asked to know
+        whether it is possible. checked: what `Commands.is_on` is asked to know
         whether it is on.
         danger: it cuts something off and is drawn as an act, with a diamond. starts_group: a line above it.
     """
@@ -34,6 +35,7 @@ class Action:
     table_keys: tuple[str, ...] = ()
     icon: str = ""
     act: Act | None = None
+    needs: str = ""
     checked: str = ""
     tip: str = ""
     danger: bool = False
@@ -82,11 +84,11 @@ _CONNECTION = (
 _TRAFFIC = (
     Action("traffic.filter", "Traffic", "Filter", "focus_filter", keys=("Ctrl+F",), table_keys=("/",), icon="filter", tip="Show only rows that words and fields ask for"),
     Action("traffic.clear_filter", "Traffic", "Clear filter", "clear_filter", keys=("Ctrl+Shift+F",), icon="close", tip="Show all rows again"),
-    Action("traffic.hold", "Traffic", "Hold or go live", "toggle_hold", table_keys=("Space",), icon="pause", tip="Stop the table where it is; capture goes on", starts_group=True),
-    Action("traffic.live", "Traffic", "Back to live", "back_to_live", keys=("Esc",), icon="play", tip="Let the table move on"),
-    Action("traffic.follow", "Traffic", "Follow the newest row", "follow", table_keys=("End", "F"), icon="follow", tip="Jump to the end and stay there"),
+    Action("traffic.hold", "Traffic", "Hold or go live", "cursor.toggle_hold", table_keys=("Space",), icon="pause", needs="hold", tip="Let every panel show this moment; capture goes on", starts_group=True),
+    Action("traffic.live", "Traffic", "Back to live", "cursor.release", keys=("Esc",), icon="play", needs="release", tip="Let every panel show what is now"),
+    Action("traffic.follow", "Traffic", "Follow the newest row", "cursor.release", table_keys=("End", "F"), icon="follow", tip="Jump to the end and stay there; in a capture, go to its last row"),
     Action("traffic.clear", "Traffic", "Clear view", "clear_view", keys=("Ctrl+L",), icon="clear", tip="Begin with an empty table; nothing captured is lost"),
-    Action("traffic.mark", "Traffic", "Mark", "mark", keys=("Ctrl+M",), icon="mark", act=Act.MARK, tip="Put a gold mark into the traffic at this moment", starts_group=True),
+    Action("traffic.mark", "Traffic", "Mark", "cursor.mark", keys=("Ctrl+M",), icon="mark", needs="mark", tip="Put a gold mark into the traffic at this moment; while held, on the row that is looked at", starts_group=True),
     Action("traffic.mark_row", "Traffic/Selected row", "Mark the row, or take its mark off", "table.toggle_mark", table_keys=("M",), icon="mark", tip="Put a gold mark on the selected row"),
     Action("traffic.comment", "Traffic/Selected row", "Comment…", "table.comment", table_keys=("C",), icon="comment", tip="Write one line about the selected row"),
     Action("traffic.reference", "Traffic/Selected row", "Time reference", "table.toggle_reference", keys=("Ctrl+T",), icon="latency", tip="Count times from the selected row; once more, from the start"),
@@ -97,8 +99,14 @@ _TRAFFIC = (
     Action("traffic.previous", "Traffic/Go to", "Previous row", "previous_row", keys=("F7",), table_keys=("K",), icon="chevron-up", tip="Select the previous row, from any panel"),
     Action("traffic.next_in_conversation", "Traffic/Go to", "Next in this conversation", "next_in_conversation", table_keys=("Ctrl+.",), icon="chevron-down", tip="The next row of the same command, or else of the same channel"),
     Action("traffic.previous_in_conversation", "Traffic/Go to", "Previous in this conversation", "previous_in_conversation", table_keys=("Ctrl+,",), icon="chevron-up", tip="The previous row of the same command, or else of the same channel"),
-    Action("traffic.next_mark", "Traffic/Go to", "Next mark", "table.next_mark", keys=("Shift+F8",), icon="mark", tip="The next row that is marked or commented", starts_group=True),
-    Action("traffic.previous_mark", "Traffic/Go to", "Previous mark", "table.previous_mark", keys=("Shift+F7",), icon="mark", tip="The previous row that is marked or commented"),
+    Action("time.next_change", "Traffic/Go to", "Next change", "cursor.step", "next_change", keys=("Ctrl+F8",), icon="state", needs="next_change", tip="The next moment at which state or presence changed", starts_group=True),
+    Action("time.previous_change", "Traffic/Go to", "Previous change", "cursor.step", "previous_change", keys=("Ctrl+F7",), icon="state", needs="previous_change", tip="The moment before at which state or presence changed"),
+    Action("traffic.next_mark", "Traffic/Go to", "Next mark", "cursor.step", "next_mark", keys=("Shift+F8",), icon="mark", needs="next_mark", tip="The next row that is marked or commented"),
+    Action("traffic.previous_mark", "Traffic/Go to", "Previous mark", "cursor.step", "previous_mark", keys=("Shift+F7",), icon="mark", needs="previous_mark", tip="The previous row that is marked or commented"),
+    Action("time.next_fault", "Traffic/Go to", "Next fault", "cursor.step", "next_fault", keys=("F9",), icon="act", needs="next_fault", tip="The next moment at which somebody made trouble on purpose"),
+    Action("time.previous_fault", "Traffic/Go to", "Previous fault", "cursor.step", "previous_fault", keys=("Shift+F9",), icon="act", needs="previous_fault", tip="The moment before at which somebody made trouble on purpose"),
+    Action("time.next_close", "Traffic/Go to", "Next close", "cursor.step", "next_close", keys=("Ctrl+Shift+F8",), icon="disconnect", needs="next_close", tip="The next end of a connection"),
+    Action("time.previous_close", "Traffic/Go to", "Previous close", "cursor.step", "previous_close", keys=("Ctrl+Shift+F7",), icon="disconnect", needs="previous_close", tip="The end of a connection before"),
     Action("traffic.back", "Traffic/Go to", "Back", "table.go_back", keys=("Alt+Left",), icon="chevron-up", tip="The row that was selected before", starts_group=True),
     Action("traffic.forward", "Traffic/Go to", "Forward", "table.go_forward", keys=("Alt+Right",), icon="chevron-down", tip="The row that one came back from"),
     Action("traffic.received", "Traffic/Rows", "Received", "toggle_rows", "received", icon="traffic", checked="rows:received", tip="Show what was received"),

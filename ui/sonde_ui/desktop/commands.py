@@ -17,6 +17,7 @@ from sonde_lab.endpoints import CLUSTER, EMBEDDED, SAVED, Endpoint
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.capture_commands import CaptureCommands
 from sonde_ui.desktop.client_commands import ClientCommands
+from sonde_ui.desktop.cursor_commands import CursorCommands
 from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.exchange_commands import ExchangeCommands
@@ -70,6 +71,7 @@ class Commands(QObject):
         self.table = TableCommands()
         self.focus = FocusCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
+        self.cursor = CursorCommands(self.said.emit, workbench)
         self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)
         self.files.said.connect(self.said)
@@ -82,6 +84,7 @@ class Commands(QObject):
         """The pieces that handlers act on; until then these handlers do nothing."""
         self._views, self._host, self._filter = views, host, filter_bar
         self.detail.take_hold_of(views, host)
+        self.cursor.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
 
     # ------------------------------------------------------------ connection
@@ -161,10 +164,6 @@ class Commands(QObject):
         """Let own dials fail for ten seconds."""
         self._workbench.refuse()
 
-    def mark(self) -> None:
-        """Put a mark into the traffic."""
-        self._workbench.mark()
-
     # ------------------------------------------------------------ traffic
 
     def focus_filter(self) -> None:
@@ -177,20 +176,6 @@ class Commands(QObject):
         """Show all rows again."""
         if self._filter is not None:
             self._filter.set_text("")
-
-    def toggle_hold(self) -> None:
-        """Hold when live, go live when held."""
-        if self._views is not None:
-            self._views.traffic.toggle_hold()
-
-    def back_to_live(self) -> None:
-        """Let the table move on."""
-        if self._views is not None:
-            self._views.traffic.go_live()
-
-    def follow(self) -> None:
-        """Jump to the newest row and stay there."""
-        self.back_to_live()
 
     def clear_view(self) -> None:
         """Begin with an empty table."""
@@ -350,6 +335,14 @@ class Commands(QObject):
                 return settings.theme == what
             case _:
                 return bool(getattr(settings, kind))
+
+    def why_not(self, name: str) -> str | None:
+        """Why what an action needs is not possible now, in words; `None` when it is."""
+        return self.cursor.why_not(name)
+
+    def note(self, act: Act | None, name: str) -> str:
+        """What the tooltip of an act, or of what needs `name`, adds at this moment."""
+        return self.cursor.note(act, name)
 
     @property
     def fold(self) -> bool:

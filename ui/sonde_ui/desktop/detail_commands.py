@@ -1,5 +1,5 @@
-"""What can be done with the selected row in the detail: copying its message, comparing, going to another row; and
-which decoders read it.
+"""What can be done with the selected row in the detail: copying its message, comparing; and which decoders
+read it.
 
 Owns the way from these acts to the views. Refuses to know how a value is written or compared.
 """
@@ -14,6 +14,7 @@ from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.copy_menu import COPIES
+from sonde_ui.desktop.widgets.row_acts import NOTHING_SELECTED
 from sonde_ui.desktop.windows.decoders_dialog import DecodersDialog
 from sonde_ui.desktop.windows.view_host import ViewHost
 
@@ -36,8 +37,8 @@ class DetailCommands:
 
     def copy_as(self, name: str) -> None:
         """The selected row's message to the clipboard, as "json", "python" or "hex"."""
-        if self._views is not None:
-            self._views.detail.copy_as(_BY_NAME[name])
+        if self._views is not None and not self._views.detail.copy_as(_BY_NAME[name]):
+            self._say(NOTHING_SELECTED)
 
     def compare_with_selected(self) -> None:
         """Pin the selected row."""
@@ -66,11 +67,3 @@ class DetailCommands:
     def _named(self, row_id: int) -> str:
         """A row's number as the table shows it."""
         return f"#{figures.count(self._workbench.ring.label(row_id))}"
-
-    def go_to_row(self, row_id: int) -> None:
-        """Select a row of the ring in the table; one that the filter hides is shown in the detail at least."""
-        if self._views is None:
-            return
-        if not self._views.traffic.select_row_id(row_id):
-            self._views.detail.show_row(row_id)
-            self._say(f"{self._named(row_id)} is hidden by the filter, and shown in the detail only")

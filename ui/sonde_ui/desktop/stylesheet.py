@@ -31,6 +31,7 @@ QWidget[surface="panel"], QWidget[surface="line-left"], QWidget[surface="line-to
 QWidget[surface="line-bottom"], QWidget[surface="line-right"] { background: $panel; border: 0 solid $line; }
 QWidget[surface="raised"] { background: $raised; }
 QWidget[surface="line"] { background: $line; }
+QWidget[surface="held"] { background: $panel; border: 0 solid $accent; border-top-width: ${px}px; }
 QWidget[surface="line-left"] { border-left-width: ${px}px; }
 QWidget[surface="line-right"] { border-right-width: ${px}px; }
 QWidget[surface="line-top"] { border-top-width: ${px}px; }

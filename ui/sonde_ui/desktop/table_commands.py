@@ -27,16 +27,6 @@ class TableCommands:
         if self._acts is not None:
             self._acts.comment()
 
-    def next_mark(self) -> None:
-        """Select the next marked row."""
-        if self._acts is not None:
-            self._acts.next_mark()
-
-    def previous_mark(self) -> None:
-        """Select the previous marked row."""
-        if self._acts is not None:
-            self._acts.previous_mark()
-
     def go_back(self) -> None:
         """Select the row that was selected before."""
         if self._acts is not None:

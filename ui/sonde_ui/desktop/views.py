@@ -32,7 +32,7 @@ class Views:
 
     def __init__(self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor) -> None:
         self.cursor = cursor
-        self.traffic = TrafficView(workbench, bridge)
+        self.traffic = TrafficView(workbench, bridge, cursor)
         self.pills: QuickFilters = self.traffic.quick_filters()
         self.detail = DetailView(workbench, bridge)
         self.connections = ConnectionsView(workbench, bridge)
@@ -40,8 +40,8 @@ class Views:
         self.presence = PresenceView(workbench, bridge)
         self.latency = LatencyView(workbench, bridge)
         self.state = StateView(workbench, bridge)
-        self.composer = ComposerView(workbench, bridge)
-        self.faults = FaultsView(workbench, bridge)
+        self.composer = ComposerView(workbench, bridge, cursor)
+        self.faults = FaultsView(workbench, bridge, cursor)
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)

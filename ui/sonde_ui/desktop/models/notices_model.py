@@ -37,6 +37,7 @@ class NoticeRow:
     conn: str
     count: int
     body: str  # detail and advice whole, with their line ends
+    at: float  # monotonic s
 
     @property
     def key(self) -> str:
@@ -64,6 +65,7 @@ def notice_row(notice: Notice) -> NoticeRow:
         conn=one_line(notice.conn, 40),
         count=notice.count,
         body=many_lines("\n".join(part[:BODY_LIMIT] for part in (notice.detail, notice.advice) if part)),
+        at=notice.at,
     )
 
 

@@ -7,7 +7,7 @@ rows there are, this model only tells Qt what came, went and changed, in one ste
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -66,20 +66,6 @@ class TrafficModel(QAbstractTableModel):
         self.timing = Timing()
         self.fields = ColumnTexts(ring)
         self.colouring = Colouring(ring)
-
-    # -------------------------------------------------------------- content
-
-    def rebind(self, ring: Ring, view: View, summaries: Summaries) -> None:
-        """Show another ring from the start."""
-        self.beginResetModel()
-        self.ring, self.view, self.summaries = ring, view, summaries
-        self._rows = self._skip = self._cleared_before = 0
-        self._began_at = None
-        self._cells.clear()
-        self.timing.forget_reference()
-        self.fields = ColumnTexts(ring, self.fields.columns)
-        self.colouring = Colouring(ring, self.colouring.rules)
-        self.endResetModel()
 
     # -------------------------------------------------------------- columns of fields, colours, times
 
@@ -239,6 +225,14 @@ class TrafficModel(QAbstractTableModel):
         """Where the row that shows `row_id` stands now."""
         at = self.view.index_of(row_id)
         return None if at is None or at < self._skip else at - self._skip
+
+    def row_until(self, row_id: int) -> int:
+        """The last row that had begun when `row_id` came; -1 when all are younger."""
+        exact = self.row_of(row_id)
+        if exact is not None:
+            return exact
+        shown = range(self._skip, self._skip + self._rows)
+        return bisect_right(shown, row_id, key=lambda at: self.view.row(at).row_id) - 1
 
     def nearest_row(self, row_id: int) -> int | None:
         """The row that shows `row_id`, or else the next one after where it would stand."""

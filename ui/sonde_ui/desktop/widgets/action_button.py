@@ -43,6 +43,12 @@ class ActionButton(QPushButton):
         action.changed.connect(self._mirror)
         self._mirror()
 
+    def show_text(self, text: str) -> None:
+        """Say something shorter than the action's text, or something else."""
+        if text != self._text:
+            self._text = text
+            self._mirror()
+
     def _trigger(self) -> None:
         self._action.trigger()
         self._mirror()  # a checkable button has moved by itself; the action says what is true

@@ -20,6 +20,8 @@ from sonde_ui.desktop.models.composition import Check, History, check, templates
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import themes
+from sonde_ui.desktop.time_cursor import TimeCursor
+from sonde_ui.desktop.widgets.acts_now import ActsNow
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.message_editor import MessageEditor
 from sonde_ui.desktop.widgets.pieces import push_button
@@ -34,7 +36,9 @@ class ComposerView(QWidget):
     title = "Composer"
     figures_changed = Signal(str)
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._workbench = workbench
         self._tasks = Tasks(self)
@@ -44,6 +48,7 @@ class ComposerView(QWidget):
         self.editor = MessageEditor()
         self.verdict = ElidedLabel(tone="dim")
         self.result = ElidedLabel(tone="dim")
+        self.acts_now = ActsNow("Sends", cursor)
         self.templates = push_button("Templates", name="Start from a template")
         self.send_button = push_button("Send", kind="primary", name="Send the message", tip="Ctrl+Enter")
         self._timer = QTimer(self, singleShot=True, interval=CHECK_AFTER_MS)
@@ -64,6 +69,7 @@ class ComposerView(QWidget):
         column.setSpacing(8)
         column.addWidget(self.editor, 1)
         column.addWidget(self.verdict)
+        column.addWidget(self.acts_now)
         column.addLayout(buttons)
         self.setFocusProxy(self.editor)
 

@@ -155,15 +155,19 @@ class DetailView(QWidget):
         if self._record is not None:
             QGuiApplication.clipboard().setText(many_lines(self._record.payload.decode("utf-8", "replace")))
 
-    def copy_as(self, copy: CopyAs) -> None:
-        """The whole message on the clipboard, as `copy` writes it: its value, or where it has none its text."""
+    def copy_as(self, copy: CopyAs) -> bool:
+        """The whole message on the clipboard, as `copy` writes it: its value, or where it has none its text.
+
+        False where no row is shown.
+        """
         record = self._record
         if record is None:
-            return
+            return False
         reading = read_decoded(record, self._workbench.decoders.known(self._row_id))
         text = record.payload.decode("utf-8", "replace")
         is_hex = copy.write is hex_text
         copy_value(copy, record.payload if is_hex else text if reading.problem else reading.value)
+        return True
 
     def compare_with(self, row_id: int) -> None:
         """Pin a row: those that are selected from now on are compared with it."""

@@ -48,6 +48,7 @@ NUMBER_WIDTH: Final = 56
 PLACE_SHARE: Final = 0.4  # of the width that paths may take
 SELECTED: Final = QStyle.StateFlag.State_Selected
 TINT: Final = 0.10
+GONE: Final = "This row has left memory: the oldest go when it is full. Select another."
 
 
 class Against(enum.Enum):
@@ -188,15 +189,13 @@ class DiffView(QWidget):
     def show_row(self, row_id: int) -> None:
         """Compare a row of the ring with what was chosen; where that does not fit the row, with the one before."""
         self._row_id = row_id
-        self._offer()
-        self._compare()
+        self._compare_anew()
 
     def choose(self, against: Against) -> None:
         """Compare with something else, also from the next row on."""
         self._wanted = against
         if self._row_id >= 0:
-            self._offer()
-            self._compare()
+            self._compare_anew()
 
     def pin(self, row_id: int) -> None:
         """Compare the rows that are selected from now on with this one."""
@@ -211,11 +210,20 @@ class DiffView(QWidget):
 
     # -------------------------------------------------------------- comparing
 
+    def _compare_anew(self) -> None:
+        if self._row_id in self._ring().ids:
+            self._offer()
+            self._compare()
+            return
+        self._other_id = None
+        self._say("", None)
+        self._show(Comparison(problem=GONE))
+
     def _against(self) -> Against:
         """What this row is compared with: what was chosen, where it fits."""
         fits = {
             Against.PREVIOUS: True,
-            Against.STATE: is_state(self._ring(), self._row_id),
+            Against.STATE: self._row_id in self._ring().ids and is_state(self._ring(), self._row_id),
             Against.PINNED: self.pinned is not None,
         }
         return self._wanted if fits[self._wanted] else Against.PREVIOUS

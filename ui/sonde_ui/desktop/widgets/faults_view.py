@@ -21,6 +21,8 @@ from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.icons import tinted_pixmap
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import Theme, font_ui, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
+from sonde_ui.desktop.widgets.acts_now import ActsNow
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 
 CHECK_EVERY_TICKS: Final = 3
@@ -101,12 +103,15 @@ class FaultsView(QWidget):
     title = "Faults"
     figures_changed = Signal(str)
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._workbench = workbench
         self._tasks = Tasks(self)
         self._ticks = 0
         self.cards = {fault.act: FaultCard(fault) for fault in FAULTS}
+        self.acts_now = ActsNow("Acts", cursor)
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()
         self._tasks.failed.connect(self._say)
@@ -122,6 +127,7 @@ class FaultsView(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
+        column.addWidget(self.acts_now)
         for card in self.cards.values():
             column.addWidget(card)
         column.addWidget(self._said)

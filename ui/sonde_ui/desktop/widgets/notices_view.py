@@ -33,6 +33,7 @@ class NoticesView(QWidget):
     title = "Notices"
     figures_changed = Signal(str)  # "2 failures"
     badge_changed = Signal(int)  # failures that are listed
+    time_chosen = Signal(float)  # a notice was pointed at: when it came (monotonic s)
 
     def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,6 +46,8 @@ class NoticesView(QWidget):
         bridge.changed.connect(self._on_changes)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self.model.dataChanged.connect(lambda *_changed: self._on_current(self.list.currentIndex()))
+        self.list.clicked.connect(self._on_pointed)
+        self.list.activated.connect(self._on_pointed)
         self.copy.clicked.connect(self.copy_current)
         self.clear_all.clicked.connect(self.clear)
 
@@ -119,3 +122,8 @@ class NoticesView(QWidget):
         self.copy.setVisible(row is not None)
         if row is not None and self.whole.toPlainText() != row.as_text():
             self.whole.setPlainText(row.as_text())
+
+    def _on_pointed(self, index: QModelIndex) -> None:
+        row = self.model.item(index.row())
+        if row is not None:
+            self.time_chosen.emit(row.at)

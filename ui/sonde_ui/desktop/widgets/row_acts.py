@@ -6,13 +6,11 @@ workbench's, reasons the lab's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QPoint, Signal
 
 from sonde_lab.conversations import filter_of
-from sonde_lab.marks import marks_from
 from sonde_lab.records import Flag
 from sonde_lab.verdict import why
 from sonde_lab.workbench import Workbench
@@ -34,6 +32,7 @@ class RowActs(QObject):
     """Acts of one traffic view on its selected row; `said` tells why one did nothing."""
 
     said = Signal(str)
+    row_asked = Signal(int)  # the row that a reason rests on is to be shown
 
     def __init__(self, view: TrafficView, workbench: Workbench) -> None:
         super().__init__(view)
@@ -48,13 +47,14 @@ class RowActs(QObject):
         view.table.row_act_asked.connect(self._on_asked)
 
     def _on_selected(self, row_id: int) -> None:
-        if not self._is_walking:
+        if not self._is_walking and not self._view.pointer.follows:
             self._history.visit(row_id)
 
     def _on_asked(self, act: str) -> None:
         {"mark": self.toggle_mark, "comment": self.comment, "why": self.explain}[act]()
 
-    def _selected(self) -> RowCells | None:
+    def selected(self) -> RowCells | None:
+        """The selected row; without one, that is said."""
         cells = self._view.model.cells(self._view.table.currentIndex().row())
         if cells is None:
             self.said.emit(NOTHING_SELECTED)
@@ -64,7 +64,7 @@ class RowActs(QObject):
 
     def toggle_mark(self) -> None:
         """Mark the selected row, or take its mark off."""
-        cells = self._selected()
+        cells = self.selected()
         if cells is None:
             return
         if self.is_marked(cells):
@@ -79,7 +79,7 @@ class RowActs(QObject):
 
     def comment(self) -> None:
         """Ask for one line about the selected row."""
-        cells = self._selected()
+        cells = self.selected()
         if cells is None:
             return
         if self._comment_card is None:
@@ -92,25 +92,6 @@ class RowActs(QObject):
     def _on_comment(self, row_id: int, text: str) -> None:
         self._workbench.comment(row_id, text)
         self._view.select_row_id(row_id)
-
-    def next_mark(self) -> None:
-        """Select the next row that is marked or commented."""
-        self._step_mark(1)
-
-    def previous_mark(self) -> None:
-        """Select the one before."""
-        self._step_mark(-1)
-
-    def _step_mark(self, step: int) -> None:
-        ring = self._workbench.ring
-        cells = self._view.model.cells(self._view.table.currentIndex().row())
-        far = ring.first_id - 1 if step > 0 else ring.next_id
-        start = far if cells is None else cells.last_id if step > 0 else cells.row_id
-        if not self._select_first(marks_from(ring, start, step)):
-            self.said.emit(f"No marked row {'below' if step > 0 else 'above'}.")
-
-    def _select_first(self, rows: Iterator[int]) -> bool:
-        return any(self._view.select_row_id(row) for row in rows)
 
     # -------------------------------------------------------------- the way back
 
@@ -132,15 +113,17 @@ class RowActs(QObject):
         self.said.emit("Nothing was selected before that." if step < 0 else "That is the latest.")
 
     def forget(self) -> None:
-        """Another ring: row numbers mean other rows."""
+        """Another endpoint: its rows are others, and times count from their start."""
         self._history.clear()
         self._filter_before = ""
+        self._view.model.timing.forget_reference()
+        self._retime()
 
     # -------------------------------------------------------------- times
 
     def toggle_reference(self) -> None:
         """Count times from the selected row; on the reference itself, count from the start again."""
-        cells = self._selected()
+        cells = self.selected()
         if cells is None:
             return
         timing, ring = self._view.model.timing, self._workbench.ring
@@ -179,18 +162,20 @@ class RowActs(QObject):
 
     def follow_conversation(self) -> None:
         """Show the selected row's conversation alone; once more, the filter before."""
-        term = self.conversation_term()
+        cells, term = self.selected(), self.conversation_term()
+        if cells is None:
+            return
         if self.follows_conversation:
             self._view.filter_suggested.emit(self._filter_before)
         elif term:
             self._filter_before = self._view.filter_text
             self._view.filter_suggested.emit(term)
         else:
-            self.said.emit(NOTHING_SELECTED)
+            self.said.emit(f"Row #{cells.number} belongs to no connection, command or channel.")
 
     def explain(self) -> None:
         """Say why the connection of the selected close row ended."""
-        cells = self._selected()
+        cells = self.selected()
         if cells is None:
             return
         if not cells.is_close:
@@ -198,15 +183,9 @@ class RowActs(QObject):
             return
         if self._why_card is None:
             self._why_card = WhyCard(self._view.window())
-            self._why_card.row_asked.connect(self._show_evidence)
+            self._why_card.row_asked.connect(self.row_asked)
         self._why_card.show_verdict(why(self._workbench.ring, cells.last_id), self._workbench.ring.label)
         self._open_at_row(self._why_card, self._view.table.viewport().width() - self._why_card.width())
-
-    def _show_evidence(self, row_id: int) -> None:
-        if not self._view.select_row_id(row_id):
-            self.said.emit(
-                f"Row #{self._workbench.ring.label(row_id):,} is hidden by the filter, or has left memory."
-            )
 
     def _open_at_row(self, card: Popover, x: int) -> None:
         table = self._view.table

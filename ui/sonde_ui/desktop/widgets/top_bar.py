@@ -14,12 +14,14 @@ from sonde_ui.desktop.actions import ACTIONS
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_words import has_clients, is_capture
 from sonde_ui.desktop.theme import GRID, font_ui, icon, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.action_button import ActionButton
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.identity import Identity
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 
 _HEIGHT = 46
+_ACTS_TIP = "Cut something off on purpose and watch it heal"
 _AT_REST = (ConnectionState.IDLE, ConnectionState.STOPPED)
 
 
@@ -34,10 +36,12 @@ class TopBar(QWidget):
         combo: EndpointCombo,
         status: StatusWidget,
         identity: Identity,
+        cursor: TimeCursor,
     ) -> None:
         super().__init__()
         self._workbench = workbench
         self._actions = actions
+        self._cursor = cursor
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setProperty("surface", "line-bottom")
         self.setFixedHeight(_HEIGHT)
@@ -47,7 +51,7 @@ class TopBar(QWidget):
         self.players = ActionButton(actions["players.toggle"], text="Players", icon=True)
         self.theme = ActionButton(actions["view.next_theme"], text="", icon=True)
         self.mark = ActionButton(actions["traffic.mark"], icon=True)
-        self._of_a_connection = (self.toggle, self.acts, self.mark)
+        self._of_a_connection = (self.toggle, self.acts)
         self._of_own_clients = (self.players, identity)
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
@@ -58,6 +62,7 @@ class TopBar(QWidget):
         for piece in (self.acts, self.players, self.mark, self.theme, identity):
             row.addWidget(piece)
         bridge.changed.connect(self._on_changes)
+        cursor.moved.connect(self._on_moved)
         themes.changed.connect(self._dress)
         self._dress()
 
@@ -66,7 +71,7 @@ class TopBar(QWidget):
         button.setProperty("kind", "act")
         button.setFont(font_ui(13, 500))
         button.setAccessibleName("Acts: drop, kick, restart, refuse")
-        button.setToolTip("Cut something off on purpose and watch it heal")
+        button.setToolTip(_ACTS_TIP)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         menu = QMenu(button)
         menu.setToolTipsVisible(True)
@@ -88,6 +93,13 @@ class TopBar(QWidget):
         status = changes.statuses.get(self._workbench.current)
         if status is not None:
             self._show_toggle(status)
+
+    def _on_moved(self) -> None:
+        """While held, what acts says that it acts now, and the mark which row it is for."""
+        is_held = not self._cursor.is_live
+        note = f"\nThey act now, not at {self._cursor.time_of_day()}." if is_held else ""
+        self.acts.setToolTip(_ACTS_TIP + note)
+        self.mark.show_text("Mark row" if is_held else "Mark")
 
     def _show_toggle(self, status: ConnectionStatus) -> None:
         name = "connect" if status.state in _AT_REST else "disconnect"

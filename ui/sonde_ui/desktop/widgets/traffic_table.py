@@ -1,7 +1,8 @@
-"""The table widget of the traffic: follows the tail until a person scrolls, and knows the table's own keys.
+"""The table widget of the traffic: keeps the tail in sight when told to, and knows the table's own keys.
 
-Owns following and the keys that belong to the table only (Space, F, End, /, M, C, W, Ctrl+. and Ctrl+,): as window
-shortcuts they would steal typing from the filter and the composer.
+Owns what a person does in it (scrolls away, comes to the end, points at a row) and the keys that belong to the table
+only (Space, F, End, /, M, C, W, Ctrl+. and Ctrl+,): as window shortcuts they would steal typing from the filter and
+the composer. Whether it follows says the window's cursor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QHeaderView, QTableView
 from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.models.traffic_model import TrafficModel
 from sonde_ui.desktop.theme import ROW, Theme, themes
+from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.column_header import HEIGHT, ColumnHeader
 from sonde_ui.desktop.widgets.table_columns import TableColumns
 from sonde_ui.desktop.widgets.traffic_painter import WHY_ROOM, Line, Strip, TrafficPainter
@@ -23,21 +25,15 @@ CONTROL_KEY: Final = Qt.KeyboardModifier.ControlModifier
 NO_KEY: Final = Qt.KeyboardModifier.NoModifier
 STEPS: Final = {Qt.Key.Key_J: 1, Qt.Key.Key_K: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}
 ROW_KEYS: Final = {Qt.Key.Key_M: "mark", Qt.Key.Key_C: "comment", Qt.Key.Key_W: "why"}
-MOVES: Final = frozenset(
-    {
-        Qt.Key.Key_PageUp,
-        Qt.Key.Key_PageDown,
-        Qt.Key.Key_Home,
-        Qt.Key.Key_Left,
-        Qt.Key.Key_Right,
-    }
-)
+MARKER: Final = 2  # thickness of the line under the row of the cursor
 
 
 class TrafficTable(QTableView):
     """Rows of 24 pixels; one may be selected."""
 
-    follow_changed = Signal(bool)
+    scrolled_away = Signal()  # from the tail, by hand
+    tail_reached = Signal()  # by hand, while it did not follow
+    row_pointed = Signal(int)  # a row was selected on purpose, be it once more
     hold_toggled = Signal()
     live_asked = Signal()
     filter_asked = Signal()
@@ -48,6 +44,7 @@ class TrafficTable(QTableView):
     def __init__(self, model: TrafficModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._following = True
+        self._marker: int | None = None  # the row under which the cursor stands; -1: above all of them
         self._rights: list[bool] = []
         self.setModel(model)
         self.setAccessibleName("Traffic")
@@ -98,15 +95,42 @@ class TrafficTable(QTableView):
         ]
         painter = QPainter(self.viewport())
         self._painter.paint(painter, lines, strips, self._right_end(), self._current_client)
+        self._paint_marker(painter)
         painter.end()
         rights = [strip.is_right for strip in strips]
         if rights != self._rights:  # the first value of a column was a number
             self._rights = rights
             columns.viewport().update()
 
+    def _paint_marker(self, painter: QPainter) -> None:
+        """The line that parts what had happened at the moment of the cursor from what came after it."""
+        if self._marker is None:
+            return
+        bottom = (self._marker + 1) * ROW - self.verticalScrollBar().value()
+        top = max(0, bottom - MARKER) if self._marker < 0 else bottom - MARKER
+        painter.fillRect(0, top, self._right_end(), MARKER, themes.current().accent)
+
+    def show_marker(self, row: int | None) -> None:
+        """Draw the cursor's line under a row (-1: above all of them), or nowhere."""
+        if row != self._marker:
+            self._marker = row
+            self.viewport().update()
+
+    @property
+    def marker(self) -> int | None:
+        """The row under which the cursor's line is drawn."""
+        return self._marker
+
     def _right_end(self) -> int:
         """Where the last column ends."""
         return self.horizontalHeader().length() - self.horizontalHeader().offset()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A press on a row points at it, also where it is selected already."""
+        super().mousePressEvent(event)
+        row = self.rowAt(int(event.position().y()))
+        if row >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.row_pointed.emit(row)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """A click on the "Why?" of a close asks for the reason."""
@@ -169,11 +193,9 @@ class TrafficTable(QTableView):
 
     def set_following(self, on: bool) -> None:
         """Follow the tail, or stay here."""
+        self._following = on
         if on:
             self.scrollToBottom()
-        if on != self._following:
-            self._following = on
-            self.follow_changed.emit(on)
 
     def keep_place(self, rows_gone: int) -> None:
         """After rows came and went: at the tail when following, else at the rows that were in sight."""
@@ -193,14 +215,21 @@ class TrafficTable(QTableView):
         self.executeDelayedItemsLayout()
         self.verticalScrollBar().setValue(row * ROW)
 
+    def bottom_row(self) -> int:
+        """The last row in sight; -1 without rows."""
+        bottom = self.verticalScrollBar().sliderPosition() + self.viewport().height() - 1
+        last: int = self._rows.rowCount() - 1
+        return min(last, bottom // ROW)
+
     def _scrolled_by_hand(self, _action: int) -> None:
         bar = self.verticalScrollBar()
-        self._yield_or_follow(bar.sliderPosition() >= bar.maximum())
-
-    def _yield_or_follow(self, is_at_end: bool) -> None:
-        if is_at_end != self._following and self.verticalScrollBar().maximum() > 0:
-            self._following = is_at_end
-            self.follow_changed.emit(is_at_end)
+        is_at_end = bar.sliderPosition() >= bar.maximum()
+        if is_at_end == self._following or bar.maximum() <= 0:
+            return
+        if is_at_end:
+            self.tail_reached.emit()
+        else:
+            self.scrolled_away.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The tail stays in sight when the table changes its size."""
@@ -217,9 +246,6 @@ class TrafficTable(QTableView):
             event.accept()
             return
         super().keyPressEvent(event)
-        if event.key() in MOVES:
-            bar = self.verticalScrollBar()
-            self._yield_or_follow(bar.value() >= bar.maximum())
 
     def _own_key(self, event: QKeyEvent) -> bool:
         key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
@@ -231,10 +257,10 @@ class TrafficTable(QTableView):
             return False
         elif key == Qt.Key.Key_Space:
             self.hold_toggled.emit()
-        elif key in (Qt.Key.Key_End, Qt.Key.Key_F) or (key == Qt.Key.Key_Escape and not self._following):
+        elif key in (Qt.Key.Key_End, Qt.Key.Key_F):
             self.live_asked.emit()
         elif key == Qt.Key.Key_Home:
-            self._select_row(0)
+            self.select_row(0)
         elif key in STEPS:
             self.step(STEPS[Qt.Key(key)])
         elif key in ROW_KEYS:
@@ -257,38 +283,43 @@ class TrafficTable(QTableView):
         super().rowsAboutToBeRemoved(parent, start, end)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        """Focus alone selects nothing; Qt would make the first row current."""
-        had_current = self.currentIndex().isValid()
-        rows = self.selectionModel()
-        blocked = rows.blockSignals(not had_current)
-        super().focusInEvent(event)
-        if not had_current:
-            rows.clearCurrentIndex()
-        rows.blockSignals(blocked)
+        """Focus alone selects nothing."""
+        focus_without_choice(self, event, super().focusInEvent)
 
     def step(self, rows: int) -> None:
-        """Select the row that many further down (up when negative)."""
-        total = self.model().rowCount()
-        if total:
-            at = self.currentIndex()
-            bottom = self.rowAt(
-                self.viewport().height() - ROW
-            )  # the last row in sight, where nothing is selected
-            start = at.row() + rows if at.isValid() else bottom if bottom >= 0 else total - 1
-            self._select_row(min(max(0, start), total - 1))
+        """Select the row that many further down (up when negative): from the selected one, else from the cursor."""
+        total = self._rows.rowCount()
+        if not total:
+            return
+        at = self.currentIndex()
+        if at.isValid():
+            start = at.row() + rows
+        elif self._marker is not None:
+            start = self._marker + (rows if rows > 0 else rows + 1)
+        else:  # the last row in sight
+            bottom = self.rowAt(self.viewport().height() - ROW)
+            start = bottom if bottom >= 0 else total - 1
+        self.select_row(min(max(0, start), total - 1))
 
     def select_row(self, row: int) -> None:
-        """Select a row and bring it into sight."""
-        self._select_row(row)
+        """Select a row on purpose and bring it into sight."""
+        if self.bring(row):
+            self.row_pointed.emit(row)
 
-    def _select_row(self, row: int) -> None:
-        if not 0 <= row < self.model().rowCount():
-            return
-        index = self.model().index(row, Column.SUMMARY)
+    def bring(self, row: int) -> bool:
+        """Select a row and bring it into sight; False when there is no such row."""
+        if not 0 <= row < self._rows.rowCount():
+            return False
+        index = self._rows.index(row, Column.SUMMARY)
         self.setCurrentIndex(index)
         self.scrollTo(index)
-        bar = self.verticalScrollBar()
-        self._yield_or_follow(bar.value() >= bar.maximum())
+        return True
+
+    def bring_near(self, row: int) -> None:
+        """Bring a row into sight, with those around it where it was far off; nothing is selected."""
+        if not self.top_row() < row < self.bottom_row():
+            self.executeDelayedItemsLayout()
+            self.verticalScrollBar().setValue(row * ROW - self.viewport().height() // 2)
 
     def clear_current(self) -> None:
         """Select nothing."""

@@ -1,7 +1,7 @@
 """The traffic: every frame and happening as a table that follows, holds, folds and filters.
 
-Owns the two modes, Live and Held, and the pace at which the table takes in rows (about 15 times a second).
-Capture never stops for it: holding holds what is shown, not what is kept.
+Owns what belongs to the table: filter, pills, folding, empty states, what can be copied. How rows come in is
+`traffic_intake`, how the table and the window's time cursor move each other `table_cursor`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from PySide6.QtCore import QModelIndex, QTimer, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
-from sonde_lab.changes import Changes, GatewayState
+from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.colouring import ColourRule
-from sonde_lab.folding import Toggles, View
+from sonde_lab.folding import Toggles
 from sonde_lab.records import Flag
 from sonde_lab.summary import Summaries
 from sonde_lab.workbench import Workbench
@@ -27,17 +27,16 @@ from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import many_lines
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
 from sonde_ui.desktop.models.traffic_model import TrafficModel
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.conversation import neighbour
 from sonde_ui.desktop.widgets.empty_state import EmptyState
-from sonde_ui.desktop.widgets.held_band import HEIGHT, HeldBand
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
-from sonde_ui.desktop.widgets.row_acts import RowActs
+from sonde_ui.desktop.widgets.row_acts import NOTHING_SELECTED, RowActs
+from sonde_ui.desktop.widgets.table_cursor import TableCursor
+from sonde_ui.desktop.widgets.traffic_intake import TrafficIntake, view_of
 from sonde_ui.desktop.widgets.traffic_menus import TrafficMenus
 from sonde_ui.desktop.widgets.traffic_table import TrafficTable
 
-FLUSH_MS: Final = 66
-AT_ONCE: Final = 10_000  # rows looked at before the first of them are shown; the others follow in slices
-SLICE_S: Final = 0.006
 COUNT_EVERY_S: Final = 0.5
 _COUNTED: Final = {
     "control": Flag.CONTROL | Flag.HEARTBEAT,
@@ -47,15 +46,16 @@ _COUNTED: Final = {
 
 
 class TrafficView(QWidget):
-    """The table with its band, pills, menus and empty states."""
+    """The table with its pills, menus and empty states."""
 
     title = "Traffic"
     figures_changed = Signal(str)  # "8,214 of 9,903"
     filter_state_changed = Signal(object)  # FilterError, or None when the filter is understood
     filter_suggested = Signal(str)  # text for the filter bar
     filter_focus_asked = Signal()  # "/" was pressed in the table
-    mode_changed = Signal(bool)  # True: live
-    selected = Signal(int)  # row id in the ring, of the newest record of the row
+    selected = Signal(
+        int
+    )  # row id in the ring: of the newest record of a row, or of the one that was gone to
     fold_changed = Signal(bool)
     connect_asked = Signal()
     compare_asked = Signal(int)  # row id: others are to be compared with it
@@ -65,44 +65,33 @@ class TrafficView(QWidget):
     file_asked = Signal()
     report_asked = Signal()
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._workbench = workbench
-        self._bind_ring()
+        self._cursor = cursor
+        ring = workbench.ring
+        self.view = view_of(ring)
+        self.model = TrafficModel(ring, self.view, Summaries(ring), self)
         self.table = TrafficTable(self.model)
-        self._band = HeldBand()
-        self._band.hide()
+        self.pointer = TableCursor(cursor, self.table, self.model)
+        self.intake = TrafficIntake(self.table, self.model, self.pointer.select_again)
         self._empty = EmptyState("traffic", "")
         self._pills = QuickFilters()
-        self._held_at: float | None = None
-        self._new_rows = 0
-        self._selected_id: int | None = None
         self._counted_at = 0.0
         self._filter_text = ""
         self._is_capture = False
-        self._slice_rows = 0
-        self._sought_top: int | None = None  # row id that is to be the first in sight, once it is looked at
         self._gateway = GatewayState.NONE
         self._lay_out()
-        self._timer = QTimer(self, singleShot=True, interval=FLUSH_MS)
-        self._timer.timeout.connect(self.refresh)
-        self._looking = QTimer(self, interval=0)
-        self._looking.timeout.connect(self._look_back)
         self._connect(bridge)
         self.refresh()
 
-    def _bind_ring(self) -> None:
-        ring = self._workbench.ring
-        self.view = View(ring, at_once=AT_ONCE)
-        self.model = TrafficModel(ring, self.view, Summaries(ring), self)
-
     def _lay_out(self) -> None:
-        page = QWidget()
+        page = QWidget()  # as a page itself, the focus proxy would keep Tab from going on
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.table, 1)
-        column.addWidget(self._band)
+        column.addWidget(self.table)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(page)
         self._stack.addWidget(self._empty)
@@ -110,17 +99,13 @@ class TrafficView(QWidget):
 
     def _connect(self, bridge: Bridge) -> None:
         bridge.changed.connect(self._on_changes)
-        bridge.ticked.connect(self._on_tick)
-        self.table.follow_changed.connect(self._on_follow)
-        self.table.hold_toggled.connect(self.toggle_hold)
-        self.table.live_asked.connect(self.go_live)
         self.table.filter_asked.connect(self.filter_focus_asked)
         self.table.conversation_step.connect(self._step_conversation)
+        self.pointer.selected.connect(self.selected)
+        self.pointer.brought.connect(self.intake.forget_place)
+        self.intake.taken.connect(self._on_taken)
         self.acts = RowActs(self, self._workbench)
         self.menus = TrafficMenus(self)
-        self.table.selectionModel().currentRowChanged.connect(self._on_current)
-        self.table.selected_row_left.connect(self._on_row_left)
-        self._band.back_asked.connect(self.go_live)
         self._empty.acted.connect(self._on_empty_act)
         self._pills.changed.connect(self._on_pills)
 
@@ -165,40 +150,11 @@ class TrafficView(QWidget):
         """Whether runs are folded."""
         return self.view.fold
 
-    @property
-    def is_live(self) -> bool:
-        """Whether the newest rows are shown."""
-        return self._held_at is None
-
-    def set_follow(self, on: bool) -> None:
-        """Follow the tail, or hold."""
-        if on:
-            self.go_live()
-        else:
-            self.hold()
-
-    def hold(self) -> None:
-        """Keep what is shown; capture goes on."""
-        if self._held_at is None:
-            bar = self.table.verticalScrollBar()
-            at_end = bar.value()
-            self.table.set_following(False)
-            if at_end == bar.maximum():
-                bar.setValue(at_end + HEIGHT)  # the band takes the room of the last rows, not the first
-
-    def go_live(self) -> None:
-        """Back to the newest rows."""
-        self.table.set_following(True)
-
-    def toggle_hold(self) -> None:
-        """Hold when live, go live when held."""
-        self.set_follow(not self.is_live)
-
     def clear_view(self) -> None:
         """Begin with an empty table; what was captured stays in memory and can be shown again."""
-        self._selected_id = None
+        self.pointer.forget()
         self.model.clear_shown()
-        self.go_live()
+        self._cursor.release()
         self.refresh()
 
     def show_all(self) -> None:
@@ -207,16 +163,12 @@ class TrafficView(QWidget):
         self.refresh()
 
     def select_row_id(self, row_id: int) -> bool:
-        """Select the row that shows a record; False when it is gone or filtered away."""
+        """Hold at a record and select the row that shows it, as soon as it is looked at; False when no row will."""
         self.refresh()
-        if self.view.backlog:
-            self.view.look_back(self.view.backlog)
-            self.refresh()
-        row = self.model.row_of(row_id)
-        if row is None:
-            return False
-        self.table.select_row(row)
-        return True
+        is_shown = row_id >= self.model.cleared_before and self.view.shown(range(row_id, row_id + 1))
+        if is_shown:
+            self.pointer.go_to(row_id)
+        return bool(is_shown)
 
     def next_row(self) -> None:
         """Select the next row."""
@@ -236,20 +188,22 @@ class TrafficView(QWidget):
 
     def compare_with_this(self) -> None:
         """Pin the selected row, so that others are compared with it."""
-        cells = self.model.cells(self.table.currentIndex().row())
+        cells = self.acts.selected()
         if cells is not None:
             self.compare_asked.emit(cells.last_id)
 
     def copy_row(self) -> None:
         """Put the selected row on the clipboard, columns parted by tabs."""
-        cells = self.model.cells(self.table.currentIndex().row())
+        cells = self.acts.selected()
         if cells is not None:
             QGuiApplication.clipboard().setText("\t".join(map(cells.text, self.table.columns.sections())))
 
     def copy_payload(self) -> None:
         """Put the selected row's payload on the clipboard, as text."""
         record = self.model.record(self.table.currentIndex().row())
-        if record is not None:
+        if record is None:
+            self.acts.said.emit(NOTHING_SELECTED)
+        else:
             QGuiApplication.clipboard().setText(many_lines(record.payload.decode("utf-8", "replace")))
 
     def save_state(self) -> bytes:
@@ -280,40 +234,18 @@ class TrafficView(QWidget):
 
     def schedule(self) -> None:
         """Take in what came, soon."""
-        if not self._timer.isActive():
-            self._timer.start()
+        self.intake.schedule()
 
     def refresh(self) -> None:
         """Take in what came, now."""
-        top_id = self._top_id() if self._sought_top is None else self._sought_top
-        change = self.model.refresh()
-        if change.reset or self._sought_top is not None:
-            self._after_reset(top_id)
-        else:
-            self.table.keep_place(change.evicted_front - change.prepended)
-            if change.prepended:  # a run at the front may have gone into one that came: rows there moved
-                self._select_again()
-        if self._held_at is not None:
-            self._new_rows += change.appended
-        if self.view.backlog and not self._looking.isActive():
-            self._slice_rows = AT_ONCE // 2  # the filter before may have been a cheaper one
-            self._looking.start()
+        self.intake.refresh()
+
+    def _on_taken(self) -> None:
+        self.pointer.on_taken()
         self._show_figures()
         self._show_emptiness()
 
-    def _look_back(self) -> None:
-        """Look at older rows for a few milliseconds. Another filter, or a closed table, ends it."""
-        began = time.perf_counter()
-        self.view.look_back(self._slice_rows)
-        took_s = time.perf_counter() - began
-        self._slice_rows = max(500, min(AT_ONCE * 4, round(self._slice_rows * SLICE_S / max(took_s, 1e-5))))
-        if not self.view.backlog:
-            self._looking.stop()
-        self.schedule()
-
     def _on_changes(self, changes: Changes) -> None:
-        if changes.endpoint_changed or self.model.ring is not self._workbench.ring:
-            self._follow_new_ring()
         if changes.endpoint_changed:
             self._take_up_endpoint()
         self._gateway = changes.gateway.state
@@ -321,28 +253,12 @@ class TrafficView(QWidget):
         if self.isVisible():
             self.schedule()
 
-    def _follow_new_ring(self) -> None:
-        """Another endpoint may bring another ring; the table's own settings stay."""
-        if self.model.ring is self._workbench.ring:
-            return
-        toggles, fold, text = self._pills.state(), self.view.fold, self._filter_text
-        ring = self._workbench.ring
-        self.view = View(ring, at_once=AT_ONCE)
-        self.view.fold = fold
-        self.view.set_filter(text)
-        self.view.set_toggles(Toggles(**toggles))
-        self.model.rebind(ring, self.view, Summaries(ring))
-        self.acts.forget()
-
     def _take_up_endpoint(self) -> None:
-        """A capture is read from its first row; live traffic is followed."""
-        was_capture, self._is_capture = self._is_capture, is_capture(self._workbench.endpoint)
-        if self._is_capture:
-            self.table.set_following(False)
-            self.table.show_at_top(0)
-            self._on_follow(False)
-        elif was_capture:
-            self.go_live()
+        """What was selected, referred to and gone back to is of the endpoint before."""
+        self._is_capture = is_capture(self._workbench.endpoint)
+        self.table.clear_current()
+        self.pointer.forget()
+        self.acts.forget()
 
     def showEvent(self, event: QShowEvent) -> None:
         """A table that was closed catches up at once."""
@@ -352,37 +268,7 @@ class TrafficView(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """A closed table takes in nothing."""
         super().hideEvent(event)
-        self._timer.stop()
-        self._looking.stop()
-
-    def _top_id(self) -> int | None:
-        cells = self.model.cells(self.table.top_row()) if not self.table.following else None
-        return cells.row_id if cells else None
-
-    def _after_reset(self, top_id: int | None) -> None:
-        """Another set of rows: the selected record stays selected, what was in sight stays in sight."""
-        self._select_again()
-        self._sought_top = None
-        if self.table.following:
-            self.table.scrollToBottom()
-            return
-        row = self.model.nearest_row(top_id) if top_id is not None else None
-        if row is not None:
-            self.table.show_at_top(row)
-        if top_id is not None and top_id < self.model.ring.first_id + self.view.backlog:
-            self._sought_top = top_id
-
-    def _select_again(self) -> None:
-        if self._selected_id is not None:
-            row = self.model.row_of(self._selected_id)
-            if row is not None:
-                blocked = self.table.selectionModel().blockSignals(True)
-                self.table.selectRow(row)
-                self.table.selectionModel().blockSignals(blocked)
-                self.table.viewport().update()
-
-    def _on_row_left(self) -> None:
-        self._selected_id = None
+        self.intake.stop()
 
     def _show_figures(self) -> None:
         shown, total = self.view.records_shown, len(self._workbench.ring)
@@ -396,18 +282,7 @@ class TrafficView(QWidget):
             for pill, meant in _COUNTED.items():
                 self._pills.set_count(pill, int(((flags & int(meant)) != 0).sum()))
 
-    # -------------------------------------------------------------- modes
-
-    def _on_follow(self, follows: bool) -> None:
-        self._held_at = None if follows else time.monotonic()
-        self._new_rows = 0
-        self._band.show_state(0.0, 0)
-        self._band.setVisible(not follows and not self._is_capture)
-        self.mode_changed.emit(follows)
-
-    def _on_tick(self, now: float) -> None:
-        if self._held_at is not None:
-            self._band.show_state(now - self._held_at, self._new_rows)
+    # -------------------------------------------------------------- nothing to show
 
     def _show_emptiness(self) -> None:
         if self.model.rowCount() or self.view.backlog:
@@ -425,7 +300,8 @@ class TrafficView(QWidget):
         elif self._workbench.endpoint is None:
             self._empty.say("traffic", "No endpoint is open, so there is nothing to see yet.", "Connect")
         else:
-            self._empty.say("traffic", "No frame was sent or received yet.", "Connect")
+            can_connect = self._workbench.can(Act.CONNECT) is None
+            self._empty.say("traffic", "No frame was sent or received yet.", "Connect" if can_connect else "")
         self._stack.setCurrentIndex(1)
 
     def _on_empty_act(self) -> None:
@@ -446,12 +322,6 @@ class TrafficView(QWidget):
 
     # -------------------------------------------------------------- selection
 
-    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        cells = self.model.cells(current.row()) if current.isValid() else None
-        if cells is not None:
-            self._selected_id = cells.row_id
-            self.selected.emit(cells.last_id)
-
     def _step_conversation(self, step: int) -> None:
         cells = self.model.cells(self.table.currentIndex().row())
         if cells is None:
@@ -463,3 +333,4 @@ class TrafficView(QWidget):
             if row is not None and row != self.table.currentIndex().row():
                 self.table.select_row(row)
                 return
+        self.acts.said.emit(f"No other row of this conversation is shown {'below' if step > 0 else 'above'}.")

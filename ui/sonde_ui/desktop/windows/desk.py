@@ -27,6 +27,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.focus_ring import FocusRing
+from sonde_ui.desktop.widgets.held_band import HeldBand
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
 from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.status_bar import StatusBar
@@ -64,6 +65,7 @@ class Desk(QObject):
         self._bridge = bridge
         self._settings = settings
         self._ticks = 0
+        self._is_live = True  # when the actions were asked last
         self.tasks = tasks
         self.commands = Commands(workbench, tasks, book, settings, self)
         self.actions_table = ActionSet(self.commands, workbench, window)
@@ -74,6 +76,7 @@ class Desk(QObject):
             self.views.pills, lambda text, cursor: completions(text, cursor, workbench.ring)
         )
         self.status_bar = StatusBar(workbench, bridge)
+        self.held_band = HeldBand(workbench, bridge, self.cursor, self.actions_table)
         self.status = self._make_status()
         self.top_bar = self._make_top_bar(book)
         self.commands.take_hold_of(self.views, self.host, self.filter_bar)
@@ -105,7 +108,9 @@ class Desk(QObject):
         combo.chosen.connect(self.commands.open_endpoint)
         combo.new_asked.connect(self.commands.new_endpoint)
         combo.file_asked.connect(self.commands.files.ask)
-        return TopBar(self._workbench, self._bridge, self.actions_table, combo, self.status, identity)
+        return TopBar(
+            self._workbench, self._bridge, self.actions_table, combo, self.status, identity, self.cursor
+        )
 
     def _page(self) -> QWidget:
         page = QWidget()
@@ -115,6 +120,7 @@ class Desk(QObject):
         column.addWidget(self.top_bar)
         column.addWidget(self.filter_bar)
         column.addWidget(self.host, 1)
+        column.addWidget(self.held_band)
         column.addWidget(rule())
         column.addWidget(self.views.promises)
         column.addWidget(self.status_bar)
@@ -129,6 +135,7 @@ class Desk(QObject):
         traffic, bar = self.views.traffic, self.filter_bar
         bar.filter_changed.connect(traffic.set_filter)
         bar.left.connect(traffic.table.setFocus)
+        self.held_band.left.connect(traffic.table.setFocus)
         traffic.filter_state_changed.connect(bar.show_state)
         traffic.figures_changed.connect(bar.show_figures)
         traffic.figures_changed.connect(self.status_bar.show_rows)
@@ -147,25 +154,23 @@ class Desk(QObject):
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
-        self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
+        self.views.notices.time_chosen.connect(self.commands.cursor.show_time)
         traffic.compare_asked.connect(self.commands.detail.compare_with)
         views = self.views
         for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
-        self.views.expert.row_chosen.connect(self._show_row)
-        self.views.reconnects.row_chosen.connect(self._show_row)
         self.views.reconnects.drop_asked.connect(self.commands.drop)
         bar.filter_changed.connect(self.views.latest.set_filter)
-        self.views.latest.row_chosen.connect(self.views.detail.show_row)
+        for asked in (
+            views.expert.row_chosen,
+            views.latest.row_chosen,
+            views.detail.row_asked,
+            views.reconnects.row_chosen,
+            traffic.acts.row_asked,
+        ):
+            asked.connect(self.commands.cursor.show_row)
         self.views.latest.filter_suggested.connect(self._filter_traffic)
         self.views.latest.figures_changed.connect(self._show_kinds)
-
-    def _show_row(self, row_id: int) -> None:
-        """Select a record in the traffic; one that is filtered away there is at least shown in full."""
-        if self.host.is_open("traffic") and not self.views.traffic.isVisible():
-            self.host.show_view("traffic")
-        if not self.views.traffic.select_row_id(row_id):
-            self.views.detail.show_row(row_id)
 
     def _show_reconnect(self, number: int) -> None:
         """Show the panel, and one reconnect in it where a number is given."""
@@ -185,6 +190,7 @@ class Desk(QObject):
 
     def _connect_commands(self) -> None:
         self._bridge.changed.connect(self._on_changes)
+        self.cursor.moved.connect(self._on_moment)
         self._bridge.ticked.connect(self._on_tick)
         self.commands.changed.connect(self._refresh_actions)
         self.host.changed.connect(self._on_panels)
@@ -231,6 +237,13 @@ class Desk(QObject):
         self._ticks += 1
         if self._ticks % _REFRESH_EVERY_TICKS == 0:  # some acts become possible by time alone
             self._refresh_actions()
+
+    def _on_moment(self) -> None:
+        if self.cursor.is_live == self._is_live:
+            self.actions_table.refresh_moment()
+            return
+        self._is_live = self.cursor.is_live
+        self._refresh_actions()
 
     def _on_panels(self) -> None:
         self._refresh_actions()
