@@ -122,6 +122,11 @@ class Timeline:
             self._to_prepare.pop().prepare(self._ring, first)
 
     @property
+    def budget(self) -> Budget:
+        """What the keyframes hold."""
+        return self._budget
+
+    @property
     def is_ready(self) -> bool:
         """Whether every row is taken in, so that any answer comes at once."""
         return self._seen >= self._ring.next_id and not self._behind
