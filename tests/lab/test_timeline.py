@@ -155,6 +155,15 @@ def test_following_in_slices_ends_and_answers_the_same() -> None:
     ]
 
 
+def test_it_is_told_whether_an_answer_comes_at_once() -> None:
+    timeline = timeline_of(snapshot(0, {"n": 0}), delta(1, {"n": 1}), row("ping"), delta(2, {"n": 2}))
+    assert not timeline.is_at_hand(ARENA, 0)
+    timeline.state_at(ARENA, 1)
+    assert [timeline.is_at_hand(ARENA, row_id) for row_id in range(4)] == [True, True, True, False]
+    timeline.follow(60.0)
+    assert timeline.is_at_hand(ARENA, 3)
+
+
 def test_a_cleared_ring_is_forgotten() -> None:
     timeline = timeline_of(snapshot(0, {"n": 0}))
     timeline.follow(1.0)
