@@ -122,6 +122,11 @@ class Timeline:
             self._to_prepare.pop().prepare(self._ring, first)
 
     @property
+    def budget(self) -> Budget:
+        """What the keyframes hold."""
+        return self._budget
+
+    @property
     def is_ready(self) -> bool:
         """Whether every row is taken in, so that any answer comes at once."""
         return self._seen >= self._ring.next_id and not self._behind
@@ -204,6 +209,15 @@ class Timeline:
             Line(text(conn), text(channel), track.has_state, track.has_roster)
             for (conn, channel), track in self._tracks.items()
         )
+
+    def is_at_hand(self, line: Line, row_id: int) -> bool:
+        """Whether an answer about a row comes at once; else all rows up to it are taken in first, however many."""
+        self._look()
+        conn, channel = self._ring.names.number(line.conn), self._ring.names.number(line.channel)
+        if min(row_id, self._ring.next_id - 1) >= self._seen or conn is None or channel is None:
+            return self.is_ready
+        track = self._tracks.get((conn, channel))
+        return track is None or not any(len(lane.rows.between(lane.folded, row_id)) for lane in track.lanes)
 
     def state_at(self, line: Line, row_id: int) -> StateThen:
         """The document as it stood after a row."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import pytest
@@ -13,39 +12,9 @@ from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.timeline import MISSING, Changed, Line, Timeline, What
 from support.records import row
+from support.timeline_rows import delta, diff, frame, member, roster, snapshot
 
 ARENA = Line("you", "room:arena")
-
-
-def frame(
-    op: str, seq: int = -1, /, at: float = 0.0, row_of: dict[str, Any] | None = None, **wire: Any
-) -> Record:
-    """A frame of the room as it is received; `row_of` are fields of the row."""
-    told = {"op": op, "ch": "room:arena", **({"seq": seq} if seq >= 0 else {}), **wire}
-    fields = {"payload": json.dumps(told).encode(), "channel": "room:arena", "seq": seq, **(row_of or {})}
-    return row(op, at, **fields)
-
-
-def snapshot(seq: int, d: Any, **more: Any) -> Record:
-    return frame("snapshot", seq, **{"epoch": "e", "d": d, "hash": None, **more})
-
-
-def delta(seq: int, d: Any, **more: Any) -> Record:
-    return frame("delta", seq, d=d, **more)
-
-
-def member(session: str, status: str = "online", **more: Any) -> dict[str, Any]:
-    told = {"session": session, "user": session, "name": session.title(), "device": None, "status": status}
-    return {**told, "activity": None, "meta": None, "since": 1, "rtt_ms": None, "node": "n", **more}
-
-
-def roster(number: int, *members: dict[str, Any], **more: Any) -> Record:
-    return frame("presence", kind="snapshot", number=number, count=len(members), members=members, **more)
-
-
-def diff(number: int, **more: Any) -> Record:
-    told = {"joins": [], "updates": [], "leaves": [], **more}
-    return frame("presence", kind="diff", number=number, count=1, **told)
 
 
 def close(at: float = 0.0, dial: int = 1) -> Record:
@@ -184,6 +153,15 @@ def test_following_in_slices_ends_and_answers_the_same() -> None:
     assert [(line.conn, line.has_state, line.has_roster) for line in timeline.lines()] == [
         ("you", True, False)
     ]
+
+
+def test_it_is_told_whether_an_answer_comes_at_once() -> None:
+    timeline = timeline_of(snapshot(0, {"n": 0}), delta(1, {"n": 1}), row("ping"), delta(2, {"n": 2}))
+    assert not timeline.is_at_hand(ARENA, 0)
+    timeline.state_at(ARENA, 1)
+    assert [timeline.is_at_hand(ARENA, row_id) for row_id in range(4)] == [True, True, True, False]
+    timeline.follow(60.0)
+    assert timeline.is_at_hand(ARENA, 3)
 
 
 def test_a_cleared_ring_is_forgotten() -> None:
