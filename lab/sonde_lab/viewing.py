@@ -17,7 +17,7 @@ from sonde_client import Severity
 from sonde_lab.blocks import ReadyRows
 from sonde_lab.capture.loading import Bounds, Loader
 from sonde_lab.capture.schema import CaptureUnreadable
-from sonde_lab.changes import GatewayState, GatewayStatus
+from sonde_lab.changes import GatewayState, GatewayStatus, RttSample
 from sonde_lab.rowlog import RowLog
 
 TELL_EVERY_S: Final = 0.1
@@ -43,7 +43,13 @@ class Viewing:
         self._loader: Loader | None = None
         self._task: asyncio.Task[None] | None = None
         self._read_rows = self._total = 0
+        self._round_trips: dict[str, list[RttSample]] = {}
         self._told_at = -math.inf
+
+    def take_round_trips(self) -> dict[str, list[RttSample]]:
+        """What was measured when the file was written, by connection: once, when it has been read."""
+        taken, self._round_trips = self._round_trips, {}
+        return taken
 
     @property
     def status(self) -> GatewayStatus:
@@ -69,6 +75,7 @@ class Viewing:
             return
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._round_trips = {}
         self._log.clear()
         self.state = GatewayState.NONE
 
@@ -84,6 +91,7 @@ class Viewing:
                 await loop.run_in_executor(thread, self._open, path, bounds)
                 await self._take_rows(thread)
                 self._take_comments(await loop.run_in_executor(thread, self._comments))
+                self._round_trips = await loop.run_in_executor(thread, self._measured)
             except CaptureUnreadable as error:
                 self._tell_failure(str(error))
             else:
@@ -121,6 +129,9 @@ class Viewing:
                 await asyncio.sleep(0)
         finally:
             coming.cancel()
+
+    def _measured(self) -> dict[str, list[RttSample]]:
+        return {} if self._loader is None else self._loader.round_trips()
 
     def _comments(self) -> list[tuple[int, str]]:
         return [] if self._loader is None else self._loader.comments()

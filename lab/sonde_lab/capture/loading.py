@@ -7,6 +7,7 @@ be has the same value instead, and its row the same flag. It refuses to believe 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from sonde_lab.blocks import SEPARATOR, ReadyRows
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.changes import RttSample
 from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 
 LEAST_ROW_BYTES: Final = 16  # of a file; ids that claim more rows than fit are counted instead
+MAX_ROUND_TRIPS: Final = 36_000  # ten hours at one a second
 _MAX_RTT_MS: Final = 1e12
 _NAMED: Final = ("conn", "op", "channel", "protocol")
 _MALFORMED: Final = int(Flag.MALFORMED)
@@ -149,6 +152,18 @@ class Loader:
             CaptureUnreadable: the file is damaged there.
         """
         return list(self._reader.newest_comments().items())
+
+    def round_trips(self) -> dict[str, list[RttSample]]:
+        """The newest round trips that were measured, by connection, in order of time.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        newest = deque(self._reader.round_trips(), maxlen=MAX_ROUND_TRIPS)
+        found: dict[str, list[RttSample]] = {}
+        for trip in sorted(newest, key=lambda trip: trip.at):
+            found.setdefault(trip.conn, []).append(RttSample(trip.at, trip.rtt_ms))
+        return found
 
     # ------------------------------------------------------------ a block
 
