@@ -1,6 +1,6 @@
-"""How much each channel says: messages and bytes a second, counted as the rows come.
+"""How much each channel says, or each direction: messages and bytes a second, counted as the rows come.
 
-Owns one cell a channel and second, over the last two hours. Pure numpy over the ring's columns: a batch of rows costs
+Owns one cell a group and second, over the last two hours. Pure numpy over the ring's columns: a batch of rows costs
 the same whether it is of one channel or of many. Refuses frames of others that are only tapped.
 """
 
@@ -28,18 +28,23 @@ Floats = NDArray[np.float64]
 
 
 class Stack(NamedTuple):
-    """Rates of channels over the same times, the busiest first. `values` has a line a channel."""
+    """Rates of channels over the same times, the busiest first. `values` has a line a channel.
+
+    `order` tells when each was seen first among its like: what is drawn keeps its colour while others overtake it.
+    """
 
     at: Floats  # the middle of each second, monotonic
     names: tuple[str, ...]
     values: Floats
+    order: tuple[int, ...] = ()
 
 
 class ChannelRates:
-    """Follows one connection of a ring, or all of them."""
+    """Follows one connection of a ring, or all of them. `column`: what rows are grouped by."""
 
-    def __init__(self, ring: Ring) -> None:
+    def __init__(self, ring: Ring, column: str = "channel") -> None:
         self._ring = ring
+        self._column = column
         self._conn: str | None = None
         self.begin(None)
 
@@ -77,7 +82,7 @@ class ChannelRates:
         self._turn(int(seconds.max()))
         self._oldest = min(self._oldest, int(seconds.min()))
         kept = seconds > self._newest - SECONDS
-        channels, sizes = ring.column("channel", ids)[wanted][kept], ring.column("size", ids)[wanted][kept]
+        channels, sizes = ring.column(self._column, ids)[wanted][kept], ring.column("size", ids)[wanted][kept]
         cells = self._slots_of(channels).astype(np.int64) * SECONDS + seconds[kept] % SECONDS
         places, inverse = np.unique(cells, return_inverse=True)
         self._messages.reshape(-1)[places] += np.bincount(inverse)
@@ -103,14 +108,21 @@ class ChannelRates:
             slots = self._slots[channels]
         return slots
 
-    def stack(self, since: float, until: float, most: int = 6, *, in_bytes: bool = False) -> Stack:
-        """The busiest channels between two moments, and the others together. The second under way is left out."""
-        first = max(int(np.floor(since)), self._newest - SECONDS + 1, self._oldest)
-        last = min(int(np.floor(until)), self._newest)
-        last -= last >= int(np.floor(until))  # not over yet
-        if self._newest < 0 or last < first:
+    @property
+    def newest_s(self) -> float:
+        """The end of the newest second that is over, as far as rows tell; 0 without any."""
+        return float(max(0, self._newest))
+
+    def stack(
+        self, since: float, until: float, most: int = 6, *, in_bytes: bool = False, whole: bool = False
+    ) -> Stack:
+        """The busiest channels between two moments, and the others together. The second under way is left out.
+
+        `whole`: every second, however many; else neighbours are joined until few are left.
+        """
+        seconds = self._seconds(since, until)
+        if not len(seconds):
             return Stack(np.zeros(0), (), np.zeros((0, 0)))
-        seconds: NDArray[np.int64] = np.arange(first, last + 1)
         table = (self._bytes if in_bytes else self._messages)[:, seconds % SECONDS]
         sums = table.sum(axis=1)
         order = [slot for slot in np.argsort(-sums, kind="stable").tolist() if slot != _REST and sums[slot]]
@@ -120,16 +132,35 @@ class ChannelRates:
         if rest.any():
             lines.append(rest)
             names.append(THE_REST)
-        at, values = _thinned(seconds.astype(np.float64) + 0.5, np.array(lines).reshape(len(lines), len(seconds)))
-        return Stack(at, tuple(names), values)
+        points = SECONDS if whole else MOST_POINTS
+        at, values = _thinned(seconds + 0.5, np.array(lines).reshape(len(lines), len(seconds)), points)
+        return Stack(at, tuple(names), values, tuple(top))
+
+    def totals(
+        self, number: int, since: float, until: float, *, whole: bool = False
+    ) -> tuple[Floats, Floats, Floats]:
+        """Of one group by its number in the column: times, messages a second, bytes a second."""
+        seconds = self._seconds(since, until)
+        slot = int(self._slots[number])
+        pair = np.array([cells[slot, seconds % SECONDS] for cells in (self._messages, self._bytes)])
+        points = SECONDS if whole else MOST_POINTS
+        at, values = _thinned(seconds + 0.5, pair * (slot != _UNKNOWN), points)
+        return at, values[0], values[1]
+
+    def _seconds(self, since: float, until: float) -> NDArray[np.int64]:
+        """Whole seconds of a stretch that are kept; the one under way is left out."""
+        if self._newest < 0:
+            return np.zeros(0, np.int64)
+        first = max(int(np.floor(since)), self._newest - SECONDS + 1, self._oldest)
+        return np.arange(first, min(int(np.floor(until)), self._newest + 1))
 
     def _name(self, slot: int) -> str:
         return self._ring.names.text(self._channels[slot]) or NO_CHANNEL
 
 
-def _thinned(at: Floats, values: Floats) -> tuple[Floats, Floats]:
+def _thinned(at: NDArray[Any], values: Floats, points: int) -> tuple[Floats, Floats]:
     """Neighbouring seconds joined to their mean until few enough are left."""
-    share = -(-len(at) // MOST_POINTS)
+    share = -(-len(at) // points)
     if share <= 1:
         return at, values
     edges = np.arange(0, len(at), share)

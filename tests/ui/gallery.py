@@ -19,6 +19,7 @@ from sonde_lab.changes import Act
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -100,7 +101,7 @@ def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, T
     left = split(
         vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge))
     )
-    latency = titled(LatencyView(bench, bridge))
+    latency = titled(LatencyView(bench, bridge, TimeCursor(bench, bridge)))
     centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
     return split(horizontal, [264, 1176], left, centre), traffic
 

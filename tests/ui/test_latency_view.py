@@ -16,6 +16,7 @@ from sonde_lab.records import Flag, Kind
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import ThemeChoice, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from support.scripted_workbench import (
     Script,
     ScriptedWorkbench,
@@ -28,7 +29,7 @@ from support.scripted_workbench import (
 
 @pytest.fixture
 def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> LatencyView:
-    view = LatencyView(bench, bridge)
+    view = LatencyView(bench, bridge, TimeCursor(bench, bridge))
     qtbot.addWidget(view)
     view.resize(700, 260)
     with qtbot.waitExposed(view):
@@ -55,7 +56,7 @@ def test_samples_are_drawn_and_told_in_figures(
     with qtbot.waitSignal(view.figures_changed) as told:
         bridge.drain()
     view.draw(now)
-    assert told.args[0].startswith("p50 ")
+    assert told.args[0].startswith("now ")
     assert told.args[0].endswith(" ms")
     at, values = view.latency_plot._line.getData()
     assert len(at) == len(values) >= 58
@@ -102,7 +103,7 @@ def test_drops_resumes_and_injected_stretches_are_annotated(
     boxes = [
         item.label.sceneBoundingRect() for item in view.latency_plot._mark_items if item.label.isVisible()
     ]
-    assert len(boxes) == len(labels)
+    assert len(boxes) == len(view.latency_plot._mark_items)
     for one, other in combinations(boxes, 2):
         same_row = abs(one.top() - other.top()) < 8
         assert not (same_row and one.left() < other.right() and other.left() < one.right()), "labels overlap"
@@ -143,7 +144,8 @@ def test_rates_stand_above_the_plot_in_words(
     bench.pending.throughput = Throughput(now, 184.0, 12.0, 31_000.0, 900.0)
     bridge.drain()
     view.draw(now)
-    assert view._rate_words.text() == "▼ 184  ▲ 12 msg/s · 31 KB/s"
+    told = [word.text for word in view.seconds["Rates"].canvas.caption.words]
+    assert told == ["▼ 184", "▲ 12", "msg/s · 31 KB/s"]
 
 
 def test_a_hidden_plot_draws_nothing(view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge) -> None:

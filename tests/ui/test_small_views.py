@@ -30,6 +30,7 @@ from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
 from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -243,14 +244,21 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 VIEWS = (
     TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
 )  # fmt: skip
+TIMED = (LatencyView,)
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
+
+
+def made(kind: type[QWidget], bench: ScriptedWorkbench, bridge: Bridge) -> QWidget:
+    """A view; those that show time get a cursor."""
+    more = (TimeCursor(bench, bridge),) if kind in TIMED else ()
+    return kind(bench, bridge, *more)
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_part_that_can_be_focused_has_a_name(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     shown(qtbot, view, 700, 400)
     nameless = [
         part
@@ -268,7 +276,7 @@ def test_every_part_that_can_be_focused_has_a_name(
 def test_a_view_that_is_closed_leaves_nothing_connected(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     with qtbot.waitExposed(view):
         view.show()
     view.close()
