@@ -39,6 +39,9 @@ class Stack(NamedTuple):
     order: tuple[int, ...] = ()
 
 
+_NO_STACK: Final = Stack(np.zeros(0), (), np.zeros((0, 0)))
+
+
 class ChannelRates:
     """Follows one connection of a ring, or all of them. `column`: what rows are grouped by."""
 
@@ -57,6 +60,7 @@ class ChannelRates:
         self._messages: NDArray[Any] = np.zeros((MOST_CHANNELS + 1, SECONDS))
         self._bytes: NDArray[Any] = np.zeros((MOST_CHANNELS + 1, SECONDS))
         self._oldest = self._newest = -1  # second
+        self._kept: tuple[tuple[int, ...], Stack] | None = None
 
     def follow(self) -> bool:
         """Take in some of the rows that came since; True when none is left."""
@@ -69,6 +73,7 @@ class ChannelRates:
         return self._next_id >= ring.next_id
 
     def _count(self, ids: range) -> None:
+        self._kept = None if self._is_late(ids) else self._kept
         ring = self._ring
         wanted = (ring.column("kind", ids) == Kind.FRAME) & (
             (ring.column("flags", ids) & int(Flag.TAPPED)) == 0
@@ -87,6 +92,10 @@ class ChannelRates:
         places, inverse = np.unique(cells, return_inverse=True)
         self._messages.reshape(-1)[places] += np.bincount(inverse)
         self._bytes.reshape(-1)[places] += np.bincount(inverse, weights=sizes)
+
+    def _is_late(self, ids: range) -> bool:
+        """Whether rows change a second that was told already."""
+        return bool((self._ring.column("at", ids) < self._newest).any())
 
     def _turn(self, newest: int) -> None:
         """Empty the cells of seconds that begin now."""
@@ -118,11 +127,17 @@ class ChannelRates:
     ) -> Stack:
         """The busiest channels between two moments, and the others together. The second under way is left out.
 
-        `whole`: every second, however many; else neighbours are joined until few are left.
+        The same object again while nothing has changed. `whole`: every second, however many; else neighbours are joined until few are left.
         """
         seconds = self._seconds(since, until)
         if not len(seconds):
-            return Stack(np.zeros(0), (), np.zeros((0, 0)))
+            return _NO_STACK
+        key = (int(seconds[0]), int(seconds[-1]), self._newest, most, in_bytes, whole)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._stacked(seconds, most, in_bytes=in_bytes, whole=whole)
+        return self._kept[1]
+
+    def _stacked(self, seconds: NDArray[np.int64], most: int, *, in_bytes: bool, whole: bool) -> Stack:
         table = (self._bytes if in_bytes else self._messages)[:, seconds % SECONDS]
         sums = table.sum(axis=1)
         order = [slot for slot in np.argsort(-sums, kind="stable").tolist() if slot != _REST and sums[slot]]

@@ -172,8 +172,8 @@ def test_the_oldest_are_forgotten_and_memory_stays_bounded(monkeypatch: pytest.M
 def test_busy_samples_are_told_apart_one_by_one() -> None:
     series = RttSeries()
     series.extend([RttSample(1.0, 10.0), RttSample(2.0, 400.0, is_busy=True), RttSample(3.0, 11.0)])
-    at, rtt_ms, is_busy = series.dots(0.0, 9.0)
-    assert (at.tolist(), rtt_ms.tolist(), is_busy.tolist()) == (
+    dots = series.dots(0.0, 9.0)
+    assert (dots.at.tolist(), dots.rtt_ms.tolist(), dots.is_busy.tolist()) == (
         [1.0, 2.0, 3.0],
         [10.0, 400.0, 11.0],
         [False, True, False],
@@ -184,7 +184,7 @@ def test_busy_samples_are_told_apart_one_by_one() -> None:
 def test_of_too_many_samples_only_the_busy_ones_are_drawn_one_by_one() -> None:
     series = RttSeries()
     series.extend(RttSample(at / 10, 10.0, is_busy=at % 100 == 0) for at in range(2 * module.MOST_DOTS))
-    assert series.dots(0.0, 1e6)[2].all()
+    assert series.dots(0.0, 1e6).is_busy.all()
 
 
 @pytest.mark.parametrize("highest", [0.0, 0.3, 1.2, 12.0, 49.0, 75.0, 480.0, 61_000.0])

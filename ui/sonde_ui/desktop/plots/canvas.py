@@ -52,6 +52,7 @@ class Canvas(QWidget):
         self._base = 0.0
         self._window_s = 60.0
         self._edge = 0.0
+        self._origins: dict[Any, float] = {}  # the right edge when an item was given its data
         self._grip_x: float | None = None  # where a drag that moves the plot was last
         self.setAccessibleName(name)
         self.plot: Any = pg.PlotWidget(self, enableMenu=False)
@@ -97,9 +98,20 @@ class Canvas(QWidget):
     def set_window(self, seconds: float, edge: float = 0.0) -> None:
         """How far back the plot reaches, and which moment is its right edge."""
         self._edge = edge
+        for item, origin in self._origins.items():
+            item.setPos(origin - edge, 0.0)
         if seconds != self._window_s:
             self._window_s = seconds
             self._place()
+
+    def anchor(self, *items: Any) -> None:
+        """These items have new data whose times are relative to the right edge as it is now.
+
+        From then on they slide with it: data is given anew when it is another, not for each frame.
+        """
+        for item in items:
+            self._origins[item] = self._edge
+            item.setPos(0.0, 0.0)
 
     def set_scale(self, step: float, base: float = 0.0) -> None:
         """The distance of the grid lines, and the value of the lowest."""
@@ -147,7 +159,7 @@ class Canvas(QWidget):
         for label in self._labels:
             label.setFont(_label_font())
             label.setColor(theme.dim)
-        self._cursor.setPen(pen(theme.text, 1.2))
+        self._cursor.setPen(pen(theme.text, 1.0))
         self._hair.setPen(pen(theme.faint, 1.0))
         self._drawn = []
 
@@ -180,7 +192,8 @@ class Canvas(QWidget):
         return 0
 
     @property
-    def _seconds_a_pixel(self) -> float:
+    def seconds_a_pixel(self) -> float:
+        """Less than that is not seen."""
         return float(self.plot.getViewBox().viewPixelSize()[0])
 
     # -------------------------------------------------------------- mouse
@@ -203,7 +216,7 @@ class Canvas(QWidget):
         x = event.position().x()
         if self._grip_x is not None:
             moved, self._grip_x = x - self._grip_x, x
-            self.pan_asked.emit(-moved * self._seconds_a_pixel)
+            self.pan_asked.emit(-moved * self.seconds_a_pixel)
         elif event.buttons() & Qt.MouseButton.LeftButton:
             self.pointed.emit(self.time_at(x))
         self.hovered.emit(self.time_at(x), event.position().toPoint())
@@ -244,7 +257,7 @@ class Canvas(QWidget):
             self._drawn = wanted
         rows = min(LABEL_ROWS, max(1, (self._drawn_px + HEADROOM_PX) // LABEL_LINE_PX))
         taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
-        taken[0].append((-self.label_room_taken_px * self._seconds_a_pixel, 0.0))
+        taken[0].append((-self.label_room_taken_px * self.seconds_a_pixel, 0.0))
         for item, mark in zip(reversed(self._mark_items), reversed(visible), strict=True):
             item.move(mark, now, taken)
 

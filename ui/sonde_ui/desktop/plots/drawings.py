@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from PySide6.QtCore import QRect, Qt
@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from sonde_lab.channel_rates import Stack
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.plots.canvas import LABEL_PX, SMOOTH_UP_TO, Canvas, pen, pg
-from sonde_ui.desktop.plots.series import Curve, Histogram, Spread
+from sonde_ui.desktop.plots.series import Curve, Dots, Histogram, Spread
 from sonde_ui.desktop.plots.tables import Floats
 from sonde_ui.desktop.theme import Theme, font_ui, mix, rule_bars, themes
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, with_alpha
@@ -30,6 +30,7 @@ SWATCH_PX: Final = 7
 MOST_LAYERS: Final = 7
 _LAYER_NAMES: Final = ("blue", "teal", "amber", "pink")
 CAPTION_PX: Final = 15
+CAPTION_FROM_PX: Final = 64  # beside the uppermost grid line's label
 NAME_LIMIT: Final = 24
 
 
@@ -92,7 +93,7 @@ class CaptionedCanvas(Canvas):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The words keep their place."""
         super().resizeEvent(event)
-        self.caption.setGeometry(12, 4, max(1, self.width() - 24), CAPTION_PX)
+        self.caption.setGeometry(CAPTION_FROM_PX, 4, max(1, self.width() - CAPTION_FROM_PX - 12), CAPTION_PX)
 
     @property
     def label_room_taken_px(self) -> int:
@@ -112,6 +113,9 @@ class LatencyCanvas(CaptionedCanvas):
             pg.FillBetweenItem(self._p95, self._p99),
             pg.FillBetweenItem(self._line, self._p95),
         ]
+        self._curve: Curve | None = None
+        self._dotted: tuple[Dots, float] | None = None
+        self._ticked: tuple[tuple[float, ...], float] | None = None
         self._dots = pg.ScatterPlotItem(size=DOT_PX, pxMode=True)
         self._busy = pg.ScatterPlotItem(size=BUSY_DOT_PX, pxMode=True)
         self._misses = pg.ScatterPlotItem(size=MISS_PX, pxMode=True, symbol=_tick())
@@ -121,41 +125,52 @@ class LatencyCanvas(CaptionedCanvas):
     def dress(self, theme: Theme) -> None:
         """Accent for the line, tints of it for the bands."""
         super().dress(theme)
-        strengths = (0.12, 0.26) if theme.is_dark else (0.10, 0.20)
+        strengths = (0.18, 0.34) if theme.is_dark else (0.14, 0.26)
         for band, strength in zip(self._bands, strengths, strict=True):
             band.setBrush(with_alpha(theme.accent, strength))
         self._line.setPen(pen(theme.accent, 1.4))
-        self._p95.setPen(pen(with_alpha(theme.accent, 0.55), 1.0))
-        self._p99.setPen(pen(with_alpha(theme.accent, 0.3), 1.0))
         clear = QPen(Qt.PenStyle.NoPen)
+        self._p95.setPen(clear)  # the edges of the bands are lines enough, and cost no more
+        self._p99.setPen(clear)
         self._dots.setPen(clear)
         self._dots.setBrush(with_alpha(theme.accent, 0.75))
         self._busy.setPen(pen(theme.dim, 1.0))
         self._busy.setBrush(QColor(0, 0, 0, 0))
         self._misses.setPen(pen(theme.bad, 1.6))
 
-    def show_words(self, text: str) -> None:
-        """What is to be known of the shown samples."""
-        self.caption.say((Word(text),) if text else ())
+    def show_words(self, texts: Sequence[str]) -> None:
+        """What is to be known of the shown samples; the last of it first gives way."""
+        self.caption.say([Word(text) for text in texts])
 
     def show_curve(self, curve: Curve, edge: float) -> None:
         """Draw the percentiles."""
-        at = curve.at - edge
-        is_smooth = len(at) <= SMOOTH_UP_TO
+        if curve is self._curve:
+            return
+        self._curve, at = curve, curve.at - edge
         for item, values in ((self._p99, curve.p99), (self._p95, curve.p95), (self._line, curve.p50)):
-            item.setData(at, values, antialias=is_smooth)
+            item.setData(at, values, antialias=len(at) <= SMOOTH_UP_TO)
+        self.anchor(self._p99, self._p95, self._line, *self._bands)
 
-    def show_dots(self, at: Floats, rtt_ms: Floats, is_busy: Any, edge: float) -> None:
+    def show_dots(self, dots: Dots, edge: float) -> None:
         """Draw samples one by one."""
+        if (dots, self.top) == self._dotted:
+            return
+        self._dotted = dots, self.top
+        at, rtt_ms, is_busy = dots.at, dots.rtt_ms, dots.is_busy
         self._dots.setData(at[~is_busy] - edge, rtt_ms[~is_busy])
         top = self.top - self._step * 0.1  # a stall of seconds must not press everything else flat
         self._busy.setData(at[is_busy] - edge, np.minimum(rtt_ms[is_busy], top))
+        self.anchor(self._dots, self._busy)
 
     def show_missed(self, missed: Sequence[float], edge: float) -> None:
         """Ticks on the lowest line where a ping was sent that got no answer."""
-        seen = np.array([at - edge for at in missed if edge - self._window_s <= at <= edge])
+        if (tuple(missed), self.top) == self._ticked:
+            return
+        self._ticked = tuple(missed), self.top
+        seen = np.array([at - edge for at in missed])
         height = float(self.plot.getViewBox().viewPixelSize()[1]) * MISS_PX / 2
         self._misses.setData(seen, np.full(len(seen), height))
+        self.anchor(self._misses)
 
 
 class LinesCanvas(CaptionedCanvas):
@@ -164,6 +179,7 @@ class LinesCanvas(CaptionedCanvas):
     def __init__(self, name: str, unit: str, tones: Sequence[str], lines: int = 1) -> None:
         super().__init__(name, unit, lines)
         self._tones = tuple(tones)
+        self._source: object = None
         self._low, self._high = (pg.PlotCurveItem(connect="finite") for _ in range(2))
         self._band = pg.FillBetweenItem(self._low, self._high)
         self.lines = [pg.PlotCurveItem(connect="finite", antialias=True) for _ in self._tones]
@@ -180,10 +196,18 @@ class LinesCanvas(CaptionedCanvas):
         self._band.setBrush(with_alpha(theme.color(self._tones[0]), 0.2))
 
     def show_lines(
-        self, at: Floats, values: Sequence[Floats], edge: float, band: tuple[Floats, Floats] | None = None
+        self,
+        at: Floats,
+        values: Sequence[Floats],
+        edge: float,
+        band: tuple[Floats, Floats] | None = None,
+        source: object = None,
     ) -> None:
-        """Draw; `band`: from where to where around the first line."""
-        relative = at - edge
+        """Draw; `band`: from where to where around the first line. The same `source` again is drawn already."""
+        if source is self._source and source is not None:
+            return
+        self._source, relative = source, at - edge
+        self.anchor(self._low, self._high, self._band, *self.lines)
         for line, each in zip(self.lines, values, strict=True):
             line.setData(relative, each)
         if band is not None:
@@ -203,12 +227,17 @@ class StackCanvas(CaptionedCanvas):
         for item in (*self._tops, *self._areas):
             item.setZValue(1)
             self.add(item)
+        self._stack: Stack | None = None
         for top in self._tops:
             top.setPen(QPen(Qt.PenStyle.NoPen))
 
     def show_stack(self, stack: Stack, edge: float) -> None:
         """Draw, and name the layers in their colours."""
+        if stack is self._stack:
+            return
+        self._stack = stack
         relative, height, colors = stack.at - edge, np.zeros(len(stack.at)), layer_colors(stack)
+        self.anchor(*self._tops, *self._areas)
         self._tops[0].setData(relative, height)
         for place, (top, area) in enumerate(zip(self._tops[1:], self._areas, strict=True)):
             is_used = place < len(stack.names)
@@ -245,6 +274,8 @@ class HistogramCanvas(QWidget):
 
     def show_histogram(self, histogram: Histogram, spread: Spread) -> None:
         """Draw it, once it is another one."""
+        if spread == self.spread:
+            return
         self.histogram, self.spread = histogram, spread
         self.setAccessibleDescription(histogram_in_words(histogram, spread))
         self.update()

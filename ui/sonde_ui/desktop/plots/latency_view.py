@@ -67,6 +67,7 @@ class LatencyView(QWidget):
         self.seconds: dict[str, SecondPlot] = {}
         self._chosen = PLOTS[0]
         self._drawn: tuple[object, ...] | None = None
+        self._until: float | None = None  # the right edge as it was drawn last
         self._before_press: Moment | None = None
         self._lay_out()
         bridge.changed.connect(self._on_changes)
@@ -115,7 +116,7 @@ class LatencyView(QWidget):
 
     def _begin_anew(self) -> None:
         self.span.reset()
-        self._drawn = None
+        self._drawn = self._until = None
         self._empty.say("latency", sentence("latency", self._workbench.endpoint, _NONE))
         self._stack.setCurrentWidget(self._empty)
         self.readout.hide()
@@ -190,10 +191,11 @@ class LatencyView(QWidget):
         newest = measured.newest(now)
         since, until = self.span.window(newest, measured.oldest)
         moment = self._cursor.moment
-        state = (since, until, moment, self._chosen, measured.channels.newest_s, self.size())
+        pixel = max(1e-9, (until - since) / max(1, self.width()))  # what moves less than that looks the same
+        state = (round(until / pixel), round(since / pixel), moment, self._chosen, self.size())
         if state == self._drawn:
             return
-        self._drawn = state
+        self._drawn, self._until = state, until
         measured.marks.settle(newest, self._workbench.ring)
         self._draw_latency(since, until)
         self._draw_second(since, until)
@@ -262,9 +264,9 @@ class LatencyView(QWidget):
             return
         curve, dots = series.curve(since, until), series.dots(since, until)
         plot.set_window(until - since, until)
-        plot.set_scale(scale_step(words.highest(curve.p99, dots[1][~dots[2]])))
+        plot.set_scale(scale_step(words.highest(curve.p99, dots.rtt_ms[~dots.is_busy])))
         plot.show_curve(curve, until)
-        plot.show_dots(*dots, until)
+        plot.show_dots(dots, until)
         plot.show_missed(self.measured.marks.missed, until)
         plot.show_marks(self.measured.marks.all, until)
 
@@ -290,7 +292,7 @@ class LatencyView(QWidget):
         if moment is None:
             self.span.follow()
         else:
-            self.span.stay(newest)
+            self.span.stay(self._until or newest)  # as it was drawn: what was clicked stays under the pointer
             self.span.show(moment.at, newest, self.measured.oldest)
         self._redraw()
 

@@ -72,7 +72,7 @@ class RatesPlot(LinePlot):
         """Two lines."""
         cells = self.measured.throughput(since - 1.0, until)
         self.canvas.set_scale(_step(cells[1:3]))
-        self.lines.show_lines(cells[0], list(cells[1:3]), until)
+        self.lines.show_lines(cells[0], list(cells[1:3]), until, source=cells)
         if cells.shape[1]:
             _, in_msgs, out_msgs, in_bytes, out_bytes = cells[:, -1].tolist()
             per_s = figures.size(round(in_bytes + out_bytes))
@@ -139,7 +139,7 @@ class GaugePlot(LinePlot):
             self._say(Word(self.not_yet if is_own else self.not_told))
             return
         self._scale(lines, cells)
-        self.lines.show_lines(cells[0], list(lines), until, self._band(cells))
+        self.lines.show_lines(cells[0], list(lines), until, self._band(cells), cells)
         newest = self._gauges(until)
         self._say(*(self._words(newest) if newest is not None else ()))
 
@@ -248,7 +248,7 @@ class JitterPlot(LinePlot):
         """One line."""
         curve = self.measured.series.curve(since, until)
         self.canvas.set_scale(_step(curve.jitter))
-        self.lines.show_lines(curve.at, [curve.jitter], until)
+        self.lines.show_lines(curve.at, [curve.jitter], until, source=curve)
         known = curve.jitter[~np.isnan(curve.jitter)]
         self._say(
             Word(f"{known[-1]:.1f} ms", "accent") if len(known) else Word("No sample in this stretch"),

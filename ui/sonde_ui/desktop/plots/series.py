@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -60,6 +61,15 @@ class Reading(NamedTuple):
     jitter: float
 
 
+@dataclass(slots=True, frozen=True, eq=False)
+class Dots:
+    """Samples one by one; the same object again while they are the same."""
+
+    at: Floats
+    rtt_ms: Floats
+    is_busy: NDArray[np.bool_]
+
+
 class Histogram(NamedTuple):
     """Counts between `edges`, which are a power of ten apart in equal steps."""
 
@@ -77,12 +87,13 @@ class RttSeries:
         self._all = TimeTable(3)  # at, round trip, busy
         self._fair = TimeTable(3)  # at, round trip, running jitter: those that count
         self._kept: tuple[tuple[int, ...], Curve] | None = None
+        self._kept_dots: tuple[tuple[int, ...], Dots] | None = None
 
     def clear(self) -> None:
         """Forget everything."""
         self._all.clear()
         self._fair.clear()
-        self._kept = None
+        self._kept = self._kept_dots = None
 
     def __len__(self) -> int:
         return len(self._all)
@@ -150,15 +161,21 @@ class RttSeries:
         values = np.sort(np.where(is_recent, rtt[members], np.inf), axis=1)
         return [_quantile(values, is_recent.sum(axis=1), share) for share in _QUANTILES]
 
-    def dots(self, since: float, until: float) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-        """Samples one by one: times, round trips, which were measured while busy. Of too many, the busy ones only."""
-        inside = self._all.places(since, until)
+    def dots(self, since: float, until: float) -> Dots:
+        """Samples one by one; of too many, those only that were measured while busy."""
+        inside, dropped = self._all.places(since, until), self._all.dropped
+        key = (inside.start + dropped, inside.stop + dropped)
+        if self._kept_dots is None or self._kept_dots[0] != key:
+            self._kept_dots = key, self._chosen_dots(inside)
+        return self._kept_dots[1]
+
+    def _chosen_dots(self, inside: range) -> Dots:
         at, rtt, busy = self._all.cells[:, inside.start : inside.stop]
         is_busy = busy > 0
         if len(at) > MOST_DOTS:
             chosen = np.flatnonzero(is_busy)[-MOST_DOTS:]
-            return at[chosen], rtt[chosen], is_busy[chosen]
-        return at.copy(), rtt.copy(), is_busy
+            return Dots(at[chosen], rtt[chosen], is_busy[chosen])
+        return Dots(at.copy(), rtt.copy(), is_busy)
 
     def reading(self, at: float) -> Reading | None:
         """What was known at a moment; `None` where nothing had been measured for a while."""

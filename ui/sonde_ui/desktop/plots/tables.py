@@ -20,6 +20,7 @@ class TimeTable:
         self._cells: NDArray[Any] = np.zeros((width, 256))
         self._capacity = capacity
         self._count = 0
+        self._kept: tuple[tuple[int, int], NDArray[Any]] | None = None
         self.dropped = 0  # rows that have gone: what keeps a place adds this
 
     def __len__(self) -> int:
@@ -43,6 +44,7 @@ class TimeTable:
     def clear(self) -> None:
         """Forget everything."""
         self._count = 0
+        self._kept = None
 
     def add(self, row: Sequence[float]) -> None:
         """One more row; a time before the last one is taken for the last one."""
@@ -72,9 +74,19 @@ class TimeTable:
         return range(int(np.searchsorted(at, since)), int(np.searchsorted(at, until, side="right")))
 
     def between(self, since: float, until: float) -> NDArray[Any]:
-        """Columns of a stretch, one row more at each side, neighbours joined to their mean until few are left."""
+        """Columns of a stretch, one row more at each side, neighbours joined to their mean until few are left.
+
+        The same object again while they are the same.
+        """
         inside = self.places(since, until)
-        cells = self._cells[:, max(0, inside.start - 1) : min(self._count, inside.stop + 1)]
+        begin, end = max(0, inside.start - 1), min(self._count, inside.stop + 1)
+        key = (begin + self.dropped, end + self.dropped)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, self._joined(begin, end)
+        return self._kept[1]
+
+    def _joined(self, begin: int, end: int) -> NDArray[Any]:
+        cells = self._cells[:, begin:end]
         share = -(-cells.shape[1] // MOST_POINTS)
         if share <= 1:
             return cells.copy()

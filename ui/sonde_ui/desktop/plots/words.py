@@ -48,11 +48,11 @@ def left_out(figures: Spread) -> str:
     return f"{count:,} {'sample' if count == 1 else 'samples'} left out: the window itself was busy"
 
 
-def beside(figures: Spread, *, of_rows: bool) -> str:
+def beside(figures: Spread, *, of_rows: bool) -> list[str]:
     """What is to be known of the shown samples; mostly nothing."""
     said = ["of answers in the rows, not of pings"] if of_rows else []
-    busy = left_out(figures)
-    return " · ".join([*said, busy] if busy else said)
+    busy, _, why = left_out(figures).partition(": ")
+    return [*said, f"{busy}:", why] if busy else said
 
 
 def readout(clock: str, reading: Reading | None, second: str, marks: Sequence[Mark], at: float) -> str:
