@@ -325,6 +325,18 @@ def test_samples_of_a_busy_window_are_hollow_and_said_and_in_no_figure(
     assert "1 sample left out" in view.latency_plot.accessibleDescription()
 
 
+def test_where_every_sample_is_left_out_the_title_says_so_and_all_are_in_sight(
+    qtbot: QtBot, view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    now = time.monotonic()
+    bench.pending.rtt = [RttSample(now - 5 + at, 80.0, is_busy=True) for at in range(5)]
+    with qtbot.waitSignal(view.figures_changed) as told:
+        bridge.drain()
+    assert told.args[0] == "5 samples left out: the window itself was busy"
+    view.draw(now)
+    assert view.latency_plot._busy.getData()[1].tolist() == [80.0] * 5
+
+
 @pytest.mark.parametrize("name", PLOTS)
 def test_each_second_plot_is_drawn_alone_and_says_its_figures(
     view: LatencyView, filled: float, name: str

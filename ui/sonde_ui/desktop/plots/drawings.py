@@ -158,7 +158,7 @@ class LatencyCanvas(CaptionedCanvas):
         self._dotted = dots, self.top
         at, rtt_ms, is_busy = dots.at, dots.rtt_ms, dots.is_busy
         self._dots.setData(at[~is_busy] - edge, rtt_ms[~is_busy])
-        top = self.top - self._step * 0.1  # a stall of seconds must not press everything else flat
+        top = self._base + self._step * len(self._labels)  # a stall of seconds must not press everything flat
         self._busy.setData(at[is_busy] - edge, np.minimum(rtt_ms[is_busy], top))
         self.anchor(self._dots, self._busy)
 

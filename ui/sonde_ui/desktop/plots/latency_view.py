@@ -264,7 +264,10 @@ class LatencyView(QWidget):
             return
         curve, dots = series.curve(since, until), series.dots(since, until)
         plot.set_window(until - since, until)
-        plot.set_scale(scale_step(words.highest(curve.p99, dots.rtt_ms[~dots.is_busy])))
+        fair = dots.rtt_ms[~dots.is_busy]
+        plot.set_scale(
+            scale_step(words.highest(curve.p99, fair if len(curve.p99) or len(fair) else dots.rtt_ms))
+        )
         plot.show_curve(curve, until)
         plot.show_dots(dots, until)
         plot.show_missed(self.measured.marks.missed, until)

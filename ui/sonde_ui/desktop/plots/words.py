@@ -27,7 +27,7 @@ def live(newest: Reading | None, figures: Spread) -> str:
     """As `spread`, with the newest round trip before it."""
     told = spread(figures)
     if newest is None or not told:
-        return told
+        return told or left_out(figures)
     return f"now {newest.rtt_ms:.1f} · {told}"
 
 
