@@ -134,6 +134,12 @@ class Client:
         return self._session.clock
 
     @property
+    def queue_depth(self) -> tuple[int, int]:
+        """Commands that wait to be sent, and commands sent whose answer has not come."""
+        queue = self._session.commands.queue
+        return len(queue.unsent), len(queue.unanswered)
+
+    @property
     def on_wire(self) -> OnWire | None:
         """Called with ("in"|"out", bytes, monotonic s, dial) for the very bytes of every socket."""
         return self._driver.on_wire

@@ -46,6 +46,7 @@ class RttSample(NamedTuple):
 
     at: float
     rtt_ms: float
+    is_busy: bool = False  # this program itself was busy during the wait: drawn, but in no figure
 
 
 class Throughput(NamedTuple):
@@ -56,6 +57,19 @@ class Throughput(NamedTuple):
     out_msgs: float
     in_bytes: float
     out_bytes: float
+
+
+class Gauges(NamedTuple):
+    """What else is known of the current client, once a second; NaN for what is not. `at` is monotonic seconds."""
+
+    at: float
+    unsent: float  # commands that wait to be sent
+    unanswered: float  # commands sent, whose answer has not come
+    age_ms: float  # of the entries of that second on their arrival, by the gateway's clock: the median
+    worst_age_ms: float
+    entries: float  # that these two are made of
+    offset_ms: float  # the gateway's clock minus this machine's
+    error_ms: float  # the most that offset and ages can be off by: half the shortest round trip
 
 
 @dataclass(slots=True, frozen=True)
@@ -236,6 +250,10 @@ class Changes:
         default_factory=dict
     )  # of every own client, each sample once
     throughput: Throughput | None = None
+    gauges: Gauges | None = None  # comes with the throughput
+    recorded: dict[str, list[RttSample]] = field(
+        default_factory=dict
+    )  # of a capture, by connection; told once
     notices: list[Notice] = field(default_factory=list)
     promises: Promises = field(default_factory=Promises)
     gateway: GatewayStatus = field(default_factory=GatewayStatus)
@@ -248,6 +266,7 @@ class Changes:
     taps: tuple[TapRow, ...] | None = None  # in the order of their coming; None: as before
     current_changed: bool = False  # another client is current: what this batch tells of it is whole
     earlier_throughput: tuple[Throughput, ...] = ()  # then: what was measured of it before
+    earlier_gauges: tuple[Gauges, ...] = ()
     promises_changed: bool = False
     gateway_changed: bool = False
     endpoint_changed: bool = False  # another endpoint was opened: everything before is of the old one
@@ -267,6 +286,7 @@ class Changes:
             or self.documents
             or self.rtt
             or self.throughput
+            or self.recorded
             or self.notices
             or self.sessions is not None
             or self.fleet is not None

@@ -104,6 +104,7 @@ class Collector:
         self._session_ids.pop(conn, None)
         if watch is not None:
             watch.count_entries()
+            watch.take_rtt()  # what it adds to the sums stays
             watch.stop()
             self._clients_changed = True
 
@@ -129,6 +130,7 @@ class Collector:
         self._take_gateway(changes, players)
         self._take_fleet(changes, current)
         changes.proxied = self._proxying.take_rows(now)
+        changes.recorded = self._viewing.take_round_trips()
         changes.promises = self._promises
         changes.rows = self._log.take_new_rows()
         changes.notices = self._board.take()
@@ -175,6 +177,7 @@ class Collector:
             changes.statuses[watch.conn] = client.status
             changes.rtt = list(watch.past_rtt)
             changes.earlier_throughput = tuple(watch.past_throughput)
+            changes.earlier_gauges = tuple(watch.past_gauges)
             self._types_told = 0
             changes.sent_types = ()
         for ch in presence:
@@ -211,9 +214,9 @@ class Collector:
             return
         for watch in self._watches.values():
             watch.count_entries()
-            measured = watch.measure(now)
+            measured, gauges = watch.measure(now), watch.gauge(now)
             if watch.conn == current:
-                changes.throughput = measured
+                changes.throughput, changes.gauges = measured, gauges
         monitor = self._monitor(current)
         stats = None if monitor is None else monitor.client.store.channel(monitoring.STATS)
         connections = None if stats is None else monitoring.total(stats.document, "connections")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused
 from sonde_lab import monitoring
 from sonde_lab.collecting import Collector
+from sonde_lab.lag import LagWatch
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.rowlog import RowLog
 from sonde_lab.tapping import Tapping
@@ -43,6 +44,7 @@ class Joiner:
         room: str,
         codec: str,
         measure_every_s: float,
+        lag: LagWatch | None = None,
     ) -> None:
         self._log = log
         self._board = board
@@ -53,6 +55,7 @@ class Joiner:
         self._room = room
         self._codec = codec
         self._measure_every_s = measure_every_s
+        self._lag = lag
 
     def join(self, name: str, url: str | Sequence[str], token: str | TokenCall) -> Client:
         """A new client that is on its way to `url`; its rows bear `name`."""
@@ -66,7 +69,7 @@ class Joiner:
             measure_every_s=self._measure_every_s,
             clock=self._now,
         )
-        watch = ClientWatch(name, client, self._log, self._board, self._collector.tally)
+        watch = ClientWatch(name, client, self._log, self._board, self._collector.tally, self._lag)
         watch.recorder.on_tapped = self._tapping.on_tapped
         watch.on_live = lambda: self._spawn(self._take_up(name, client), f"subscribe {name}")
         self._collector.watch(watch)

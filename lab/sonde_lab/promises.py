@@ -31,6 +31,7 @@ class Tally:
     lost: int = 0
     rtt_sum_ms: float = 0.0
     rtts: int = 0
+    rtts_left_out: int = 0  # measured while this program itself was busy: they say nothing of the way
     resumed: int = 0
     identified_anew: int = 0  # back, but with a new session
     not_back: int = 0  # given up after a drop
@@ -152,12 +153,19 @@ def _latency(recent: Tally, total: Tally) -> Promise:
         session=session,
         target=TARGET_LATENCY_MS,
         met=None if judged is None else judged < TARGET_LATENCY_MS,
-        explanation=f"mean of {total.rtts:,} round trips" if total.rtts else "no round trip measured yet",
+        explanation=_of_round_trips(total),
         unit="ms",
         now_text="–" if now is None else f"{now:.1f} ms",
         session_text="–" if session is None else f"{session:.1f} ms",
         target_text=f"{TARGET_LATENCY_MS:g} ms",
     )
+
+
+def _of_round_trips(total: Tally) -> str:
+    left_out = (
+        f"; {total.rtts_left_out:,} left out: the window itself was busy" if total.rtts_left_out else ""
+    )
+    return (f"mean of {total.rtts:,} round trips" if total.rtts else "no round trip measured yet") + left_out
 
 
 def _reconnection(recent: Tally, total: Tally) -> Promise:

@@ -19,7 +19,7 @@ from sonde_lab.blocks import ReadyRows
 from sonde_lab.capture.loading import Bounds, Loader
 from sonde_lab.capture.schema import CaptureUnreadable
 from sonde_lab.capture.taken import Roster, Snapshot
-from sonde_lab.changes import GatewayState, GatewayStatus
+from sonde_lab.changes import GatewayState, GatewayStatus, RttSample
 from sonde_lab.rowlog import RowLog
 
 TELL_EVERY_S: Final = 0.1
@@ -46,7 +46,13 @@ class Viewing:
         self._loader: Loader | None = None
         self._task: asyncio.Task[None] | None = None
         self._read_rows = self._total = 0
+        self._round_trips: dict[str, list[RttSample]] = {}
         self._told_at = -math.inf
+
+    def take_round_trips(self) -> dict[str, list[RttSample]]:
+        """What was measured when the file was written, by connection: once, when it has been read."""
+        taken, self._round_trips = self._round_trips, {}
+        return taken
 
     @property
     def status(self) -> GatewayStatus:
@@ -72,6 +78,7 @@ class Viewing:
             return
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        self._round_trips = {}
         self._log.clear()
         self.state = GatewayState.NONE
 
@@ -88,6 +95,7 @@ class Viewing:
                 self.on_kept(await loop.run_in_executor(thread, self._kept))
                 await self._take_rows(thread)
                 self._take_comments(await loop.run_in_executor(thread, self._comments))
+                self._round_trips = await loop.run_in_executor(thread, self._measured)
             except CaptureUnreadable as error:
                 self._tell_failure(str(error))
             else:
@@ -130,6 +138,9 @@ class Viewing:
         with suppress(CaptureUnreadable):  # the rows may be whole all the same
             return [] if self._loader is None else self._loader.kept()
         return []
+
+    def _measured(self) -> dict[str, list[RttSample]]:
+        return {} if self._loader is None else self._loader.round_trips()
 
     def _comments(self) -> list[tuple[int, str]]:
         return [] if self._loader is None else self._loader.comments()

@@ -5,14 +5,17 @@ Owns the words for a connection's states and ends. Never steers the client.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
-from sonde_client.events import DialEnded, Failed, RttMeasured, StatusChanged
+from sonde_client.events import DialEnded, EntryArrived, Failed, RttMeasured, StatusChanged
 from sonde_lab import dials
-from sonde_lab.changes import RttSample, Throughput
+from sonde_lab.ages import Ages
+from sonde_lab.changes import Gauges, RttSample, Throughput
+from sonde_lab.lag import LagWatch
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
 from sonde_lab.recorder import Recorder
@@ -30,16 +33,31 @@ _TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or 
 
 
 class ClientWatch:
-    """Watches `client` under the name `conn` until `stop`. `on_live` is called each time that it becomes live."""
+    """Watches `client` under the name `conn` until `stop`. `on_live` is called each time that it becomes live.
 
-    def __init__(self, conn: str, client: Client, log: RowLog, board: NoticeBoard, tally: Tally) -> None:
+    `lag` tells when this program itself was busy: round trips and entries that waited for it are in no figure.
+    """
+
+    def __init__(
+        self,
+        conn: str,
+        client: Client,
+        log: RowLog,
+        board: NoticeBoard,
+        tally: Tally,
+        lag: LagWatch | None = None,
+    ) -> None:
         self.conn = conn
         self.client = client
         self.recorder = Recorder(conn, log)
         self.rtt: list[RttSample] = []
         self.past_rtt: deque[RttSample] = deque(maxlen=REMEMBERED)
         self.past_throughput: deque[Throughput] = deque(maxlen=REMEMBERED)
+        self.past_gauges: deque[Gauges] = deque(maxlen=REMEMBERED)
         self.on_live: Callable[[], None] | None = None
+        self._lag = LagWatch() if lag is None else lag
+        self._ages = Ages()
+        self._clock_began_s = log.wall(0.0)  # this machine's clock minus the monotonic one
         self._board = board
         self._tally = tally
         self._state = client.status.state
@@ -54,6 +72,7 @@ class ClientWatch:
             client.on(Failed, self._on_failed),
             client.on(RttMeasured, self._on_rtt),
             client.on(DialEnded, self._on_dial),
+            client.on(EntryArrived, self._on_entry),
         ]
 
     def stop(self) -> None:
@@ -63,9 +82,20 @@ class ClientWatch:
             unsubscribe()
 
     def take_rtt(self) -> list[RttSample]:
-        """Samples since the last call."""
+        """Samples since the last call, judged: only now is it known whether the loop stalled before they were read."""
         taken, self.rtt = self.rtt, []
-        return taken
+        if not taken:
+            return taken
+        touched = self._lag.touched(
+            [each.at - each.rtt_ms / 1000 for each in taken], [each.at for each in taken]
+        )
+        judged = [each._replace(is_busy=busy) for each, busy in zip(taken, touched.tolist(), strict=True)]
+        fair = [each.rtt_ms for each in judged if not each.is_busy]
+        self._tally.rtts += len(fair)
+        self._tally.rtt_sum_ms += sum(fair)
+        self._tally.rtts_left_out += len(judged) - len(fair)
+        self.past_rtt.extend(judged)
+        return judged
 
     def measure(self, now: float) -> Throughput:
         """The rates of the last second; called once a second."""
@@ -73,6 +103,19 @@ class ClientWatch:
         measured = Throughput(now, rates.in_msgs, rates.out_msgs, rates.in_bytes, rates.out_bytes)
         self.past_throughput.append(measured)
         return measured
+
+    def gauge(self, now: float) -> Gauges:
+        """What else is known of the client; called once a second."""
+        clock, (unsent, unanswered) = self.client.clock, self.client.queue_depth
+        age = self._ages.take(clock.offset_s, self._lag)
+        offset_ms = error_ms = math.nan
+        if clock.offset_s is not None and clock.error_s is not None:
+            offset_ms, error_ms = (clock.offset_s - self._clock_began_s) * 1000, clock.error_s * 1000
+        gauges = Gauges(
+            now, unsent, unanswered, age.middle_ms, age.worst_ms, age.entries, offset_ms, error_ms
+        )
+        self.past_gauges.append(gauges)
+        return gauges
 
     def count_entries(self) -> None:
         """Bring the sums of entries up to date."""
@@ -102,12 +145,12 @@ class ClientWatch:
         )
 
     def _on_rtt(self, event: RttMeasured) -> None:
-        self._tally.rtts += 1
-        self._tally.rtt_sum_ms += event.rtt_ms
-        sample = RttSample(event.at, event.rtt_ms)
-        self.past_rtt.append(sample)
         if len(self.rtt) < MAX_RTT_SAMPLES:
-            self.rtt.append(sample)
+            self.rtt.append(RttSample(event.at, event.rtt_ms))
+
+    def _on_entry(self, event: EntryArrived) -> None:
+        if not event.frame.replay:
+            self._ages.add(self.client.now(), event.frame.ts)
 
     def _on_failed(self, event: Failed) -> None:
         failure = event.failure

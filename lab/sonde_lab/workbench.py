@@ -25,6 +25,7 @@ from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, Tok
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
 from sonde_lab.joining import Joiner
+from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
 from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
@@ -74,6 +75,7 @@ class Workbench(Acting):
         self._gateway, self._cluster = self._hosting.gateway, self._hosting.cluster
         self._proxying = Proxying(self._log, clock, self._on_children, self._notice)
         self._viewing = Viewing(self._log, clock, self._on_children, self._notice)
+        self.lag = LagWatch()  # whoever runs the loop beats it
         self._collector = Collector(
             self._log,
             self._board,
@@ -94,6 +96,7 @@ class Workbench(Acting):
             room=config.room,
             codec=config.codec,
             measure_every_s=config.measure_every_s,
+            lag=self.lag,
         )
         self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
         self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)

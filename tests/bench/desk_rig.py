@@ -105,11 +105,14 @@ class Probe:
 class Rig:
     """The window and what feeds it. `run` lets its loop go on for a while."""
 
-    def __init__(self, app: QApplication, desk: Desk, window: MainWindow, bench: ShellWorkbench) -> None:
+    def __init__(
+        self, app: QApplication, desk: Desk, window: MainWindow, bench: ShellWorkbench, bridge: Bridge
+    ) -> None:
         self.app = app
         self.desk = desk
         self.window = window
         self.bench = bench
+        self.bridge = bridge
         self.probe = Probe()
         self.take: Callable[[Sequence[Record]], None] = lambda _rows: None
         self.feeder = Feeder(bench, lambda rows: self.take(rows))
@@ -158,7 +161,7 @@ def desk_on_screen(ring: Ring | None = None) -> Iterator[Rig]:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)  # as the window's session does
-        rig = Rig(app, desk, window, bench)
+        rig = Rig(app, desk, window, bench, bridge)
         try:
             yield rig
         finally:

@@ -26,6 +26,7 @@ from sonde_lab.changes import (
     Throughput,
 )
 from sonde_lab.decoders.own.desk import OwnDecoders
+from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
@@ -70,6 +71,7 @@ class ScriptedWorkbench:
     decoders: OwnDecoders = field(init=False)
     timeline: Timeline = field(init=False)
     moment: Moment | None = None
+    lag: LagWatch = field(default_factory=LagWatch)
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []

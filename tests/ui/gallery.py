@@ -102,7 +102,7 @@ def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, T
     left = split(
         vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge))
     )
-    latency = titled(LatencyView(bench, bridge))
+    latency = titled(LatencyView(bench, bridge, TimeCursor(bench, bridge)))
     centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
     return split(horizontal, [264, 1176], left, centre), traffic
 

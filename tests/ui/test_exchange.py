@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import time
 from collections.abc import Coroutine
@@ -131,9 +132,23 @@ def test_the_latency_is_a_table_of_both_plots(
     bench.pending.throughput = Throughput(now + 0.5, 184.0, 12.0, 31_000.0, 900.0)
     bridge.drain()
     exchange.write_latency(str(tmp_path / "l.csv"))
-    assert (tmp_path / "l.csv").read_text().splitlines() == [
-        "seconds,rtt_ms,in_msgs_per_s,out_msgs_per_s,in_bytes_per_s,out_bytes_per_s",
-        "0,12.5,,,,",
-        "0.5,,184,12,31000,900",
-        "1,14,,,,",
+    rows = list(csv.DictReader((tmp_path / "l.csv").read_text().splitlines()))
+    assert list(rows[0]) == [
+        *(
+            "seconds",
+            "rtt_ms",
+            "left_out",
+            "in_msgs_per_s",
+            "out_msgs_per_s",
+            "in_bytes_per_s",
+            "out_bytes_per_s",
+        ),
+        *("room:arena msgs_per_s", "no channel msgs_per_s"),
     ]
+    told = [list(row.values())[1:7] for row in rows if row["rtt_ms"] or row["in_msgs_per_s"]]
+    assert told == [
+        ["12.5", "0", "", "", "", ""],
+        ["", "", "184", "12", "31000", "900"],
+        ["14", "0", "", "", "", ""],
+    ]
+    assert sum(float(row["room:arena msgs_per_s"] or 0) for row in rows) > 50, "rows are counted by channel"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sonde_client.status import Closed, ResumeReport
-from sonde_lab.records import Flag, Kind
+from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
-from sonde_ui.desktop.plots.marks import LIMIT, Marks
+from sonde_ui.desktop.plots.marks import LIMIT, MISSED_S, Marks
+from support.records import heartbeat, row
 from support.scripted_workbench import Script, live_status, storm, waiting_status
 
 
@@ -77,3 +78,71 @@ def test_plot_of_another_client_shows_what_was_done_to_that_one_and_to_no_other(
     marks.clear(ring)
     marks.look_back(ring, "you2")
     assert [mark.label for mark in marks.all] == ["cut you2"]
+
+
+def test_a_stretch_down_lasts_from_the_close_to_the_next_live_connection() -> None:
+    marks = Marks()
+    marks.status_changed(live_status(connected_at=1.0, last_close=None))
+    marks.all.clear()
+    marks.status_changed(waiting_status())
+    marks.all[:] = [mark for mark in marks.all if mark.tone == "bad"][-1:]
+    down = marks.all[0]
+    marks.settle(down.at + 60)
+    assert down.until is None
+    marks.status_changed(live_status(connected_at=down.at + 61, last_close=None))
+    marks.settle(down.at + 62)
+    assert down.until == down.at + 61
+
+
+def ping(at: float, **fields: object) -> Record:
+    return heartbeat("ping", at=at, direction=Direction.OUT, **fields)
+
+
+def test_a_ping_without_an_answer_is_a_tick_until_the_answer_comes() -> None:
+    marks, ring = Marks(), Ring()
+    ring.extend([ping(10.0), ping(11.0, rtt_ms=4.0)])
+    marks.rows_added(ring, "you")
+    marks.settle(12.0, ring)
+    assert marks.missed == []
+    marks.settle(10.0 + MISSED_S + 0.1, ring)
+    assert marks.missed == [10.0]
+    ring.annotate(0, rtt_ms=7_000.0)
+    marks.settle(20.0, ring)
+    assert marks.missed == []
+
+
+def test_a_ping_whose_socket_ended_first_is_a_tick_at_once() -> None:
+    marks, ring = Marks(), Ring()
+    ring.extend([ping(10.0), row("close", 11.0, kind=Kind.CLOSE, code=1006)])
+    marks.rows_added(ring, "you")
+    marks.settle(11.1, ring)
+    assert marks.missed == [10.0]
+
+
+def test_pings_of_the_gateway_of_others_and_of_the_socket_itself_are_no_ticks() -> None:
+    marks, ring = Marks(), Ring()
+    ring.extend(
+        [
+            heartbeat("ping", at=10.0),
+            ping(10.1, conn="you2"),
+            ping(10.2, flags=int(Flag.HEARTBEAT | Flag.CONTROL)),
+        ]
+    )
+    marks.rows_added(ring, "you")
+    marks.settle(99.0, ring)
+    assert marks.missed == []
+
+
+def test_rows_alone_tell_a_capture_s_stretches_down() -> None:
+    marks, ring = Marks(), Ring()
+    ring.extend(
+        [
+            row("close", 10.0, b"4002 heartbeat lost \xe2\x80\x94 by the server", kind=Kind.CLOSE, code=4002),
+            row("resumed", 14.0),
+        ]
+    )
+    marks.look_back(ring, "you", only_rows=True)
+    assert [(mark.label, mark.at, mark.until) for mark in marks.all] == [
+        ("4002 heartbeat lost", 10.0, 14.0),
+        ("resumed", 14.0, 14.0),
+    ]

@@ -7,6 +7,7 @@ be has the same value instead, and its row the same flag. It refuses to believe 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -19,12 +20,14 @@ from sonde_lab.blocks import SEPARATOR, ReadyRows
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.taken import Roster, Snapshot
+from sonde_lab.changes import RttSample
 from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 
 KEPT_BEFORE_S: Final = 60.0  # what is read of other tables than the rows', about where these begin
 KEPT_AFTER_S: Final = 60.0
 MAX_KEPT: Final = 512  # of each table
 LEAST_ROW_BYTES: Final = 16  # of a file; ids that claim more rows than fit are counted instead
+MAX_ROUND_TRIPS: Final = 36_000  # ten hours at one a second
 _MAX_RTT_MS: Final = 1e12
 _NAMED: Final = ("conn", "op", "channel", "protocol")
 _MALFORMED: Final = int(Flag.MALFORMED)
@@ -169,6 +172,18 @@ class Loader:
         found: list[Roster | Snapshot] = []
         for values in (self._reader.snapshots(MAX_KEPT, after), self._reader.rosters(MAX_KEPT, after)):
             found += takewhile(lambda each: each.at <= at + KEPT_AFTER_S, values)
+        return found
+
+    def round_trips(self) -> dict[str, list[RttSample]]:
+        """The newest round trips that were measured, by connection, in order of time.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        newest = deque(self._reader.round_trips(), maxlen=MAX_ROUND_TRIPS)
+        found: dict[str, list[RttSample]] = {}
+        for trip in sorted(newest, key=lambda trip: trip.at):
+            found.setdefault(trip.conn, []).append(RttSample(trip.at, trip.rtt_ms))
         return found
 
     # ------------------------------------------------------------ a block

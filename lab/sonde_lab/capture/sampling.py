@@ -58,8 +58,11 @@ class Sampler:
         if give is None:
             return
         for conn, samples in changes.measured.items():
-            for at, rtt_ms in samples:
-                give(RoundTrip(at, self._log.wall(at), conn, rtt_ms))
+            for at, rtt_ms, is_busy in samples:
+                if (
+                    not is_busy
+                ):  # the file has no place to say so; the frames of the ping are in it all the same
+                    give(RoundTrip(at, self._log.wall(at), conn, rtt_ms))
         if self._waiting:
             self._hand_on(now, give)
 

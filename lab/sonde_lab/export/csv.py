@@ -70,9 +70,9 @@ class Csv:
 
 
 def series(columns: Mapping[str, Sequence[float]]) -> str:
-    """Columns of numbers of one length as CSV; what is no number is an empty cell."""
+    """Columns of numbers of one length as CSV; what is no number is an empty cell. Names may come from a peer."""
     rows = zip(*columns.values(), strict=True)
-    return _lines([list(columns), *([_figure(value) for value in row] for row in rows)])
+    return _lines([[safe(name) for name in columns], *([_figure(value) for value in row] for row in rows)])
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ EMPTY: Final = MappingProxyType(
         "connections": "A capture is open, so nobody is connected.",
         "nodes": "A capture is open, so no node is known.",
         "presence": "A capture is open, so nobody is here now. Who came and went is in the traffic.",
-        "latency": "A capture is open, so nothing is measured now. Round trips of then are in the column RTT / Ack.",
+        "latency": "This capture holds no round trips: nothing was measured then, and no answer was matched to its question.",
         "reconnects": "No reconnect of an own client is in this capture.",
         "state": "A capture is open, so there is no live state. Snapshots and deltas of then are in the traffic.",
     }
@@ -26,7 +26,7 @@ OF_PROXY: Final = MappingProxyType(
     {
         "nodes": "A proxy knows no nodes.",
         "presence": "A proxy is in no room, so nobody is known here. What passes is in the traffic.",
-        "latency": "A proxy measures nothing of its own. Round trips of what passes are in the column RTT / Ack.",
+        "latency": "A proxy measures nothing of its own: the first answer that passes appears here with its round trip.",
         "reconnects": "A proxy sees the sockets of others, not how their clients come back. Connect a client of your own.",
         "state": "A proxy keeps no state. What passes is in the traffic.",
     }

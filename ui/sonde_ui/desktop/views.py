@@ -38,7 +38,7 @@ class Views:
         self.connections = ConnectionsView(workbench, bridge)
         self.nodes = NodesView(workbench, bridge)
         self.presence = PresenceView(workbench, bridge)
-        self.latency = LatencyView(workbench, bridge)
+        self.latency = LatencyView(workbench, bridge, cursor)
         self.state = StateView(workbench, bridge)
         self.composer = ComposerView(workbench, bridge, cursor)
         self.faults = FaultsView(workbench, bridge, cursor)

@@ -1,7 +1,8 @@
 """A plot in the house's look: no axes, three grid lines, labels inside, events annotated where they happen.
 
 The only module that imports the plot library, which takes a third of a second: it is imported when there is
-something to plot. Owns pixels; the views decide what is drawn.
+something to plot. Owns pixels, and what a person's mouse means in time; the views decide what is drawn and what
+follows. The library's own mouse handling is off.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPen, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sonde_ui.desktop.plots.marks import Mark
-from sonde_ui.desktop.plots.series import Curve
 from sonde_ui.desktop.theme import Theme, font_ui, mix, themes
 from sonde_ui.desktop.widgets.shapes import with_alpha
 
@@ -30,16 +29,31 @@ MOST_MARKS: Final = 24
 LABEL_ROWS: Final = 4
 LABEL_LINE_PX: Final = 13
 SMOOTH_UP_TO: Final = 2_000
+WHEEL_STEP: Final = 120  # Qt's unit of a wheel's click
 
 
 class Canvas(QWidget):
-    """Time runs from `-window_s` to 0 (now); values from 0 to a little over three grid steps."""
+    """Time runs from `-window_s` to 0, the right edge; values from `base` to a little over three grid steps above.
+
+    What is drawn and what the mouse tells are monotonic seconds; `set_window` says which of them is the right edge.
+    """
+
+    pressed = Signal()  # before a moment is pointed at
+    pointed = Signal(float)  # a person pressed or drags at this time
+    hovered = Signal(object, object)  # time, or None when the pointer has left; where it is (QPoint)
+    zoom_asked = Signal(float, float)  # steps of the wheel, closer positive; the time under the pointer
+    pan_asked = Signal(float)  # seconds, later positive
+    reset_asked = Signal()
 
     def __init__(self, name: str, unit: str, lines: int = 3, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = unit
         self._step = 0.0
+        self._base = 0.0
         self._window_s = 60.0
+        self._edge = 0.0
+        self._origins: dict[Any, float] = {}  # the right edge when an item was given its data
+        self._grip_x: float | None = None  # where a drag that moves the plot was last
         self.setAccessibleName(name)
         self.plot: Any = pg.PlotWidget(self, enableMenu=False)
         self._strip_plot()
@@ -51,6 +65,12 @@ class Canvas(QWidget):
         for item in (*self._grid, *self._labels):
             item.setZValue(-10)
             self.add(item)
+        self._cursor, self._hair = (pg.InfiniteLine(angle=90, movable=False) for _ in range(2))
+        for line in (self._cursor, self._hair):
+            line.setZValue(20)
+            line.hide()
+            self.add(line)
+        self.setMouseTracking(True)
         self._mark_items: list[_MarkItem] = []
         self._drawn: list[tuple[Any, ...]] = []
         self.set_scale(1.0)
@@ -75,21 +95,34 @@ class Canvas(QWidget):
 
     # -------------------------------------------------------------- range
 
-    def set_window(self, seconds: float) -> None:
-        """How far back the plot reaches."""
-        self._window_s = seconds
-        self._place()
+    def set_window(self, seconds: float, edge: float = 0.0) -> None:
+        """How far back the plot reaches, and which moment is its right edge."""
+        self._edge = edge
+        for item, origin in self._origins.items():
+            item.setPos(origin - edge, 0.0)
+        if seconds != self._window_s:
+            self._window_s = seconds
+            self._place()
 
-    def set_scale(self, step: float) -> None:
-        """The distance of the grid lines."""
-        if step != self._step:
-            self._step = step
+    def anchor(self, *items: Any) -> None:
+        """These items have new data whose times are relative to the right edge as it is now.
+
+        From then on they slide with it: data is given anew when it is another, not for each frame.
+        """
+        for item in items:
+            self._origins[item] = self._edge
+            item.setPos(0.0, 0.0)
+
+    def set_scale(self, step: float, base: float = 0.0) -> None:
+        """The distance of the grid lines, and the value of the lowest."""
+        if (step, base) != (self._step, self._base):
+            self._step, self._base = step, base
             self._place()
 
     @property
     def top(self) -> float:
         """The value at the upper edge."""
-        return self._step * len(self._labels) * (1 + HEADROOM_PX / self._drawn_px)
+        return self._base + self._step * len(self._labels) * (1 + HEADROOM_PX / self._drawn_px)
 
     @property
     def _drawn_px(self) -> int:
@@ -103,15 +136,16 @@ class Canvas(QWidget):
         self._drawn = []
 
     def _place(self) -> None:
-        self.plot.setRange(QRectF(-self._window_s, 0, self._window_s, self.top), padding=0)
+        base = self._base
+        self.plot.setRange(QRectF(-self._window_s, base, self._window_s, self.top - base), padding=0)
         for at, line in enumerate(self._grid):
-            line.setPos(at * self._step)
+            line.setPos(base + at * self._step)
         apart_px = max(1.0, self._drawn_px / len(self._labels))
         every = math.ceil(LABEL_EVERY_PX / apart_px)
         for at, label in enumerate(self._labels, start=1):
             label.setVisible((len(self._labels) - at) % every == 0)
-            label.setPos(-self._window_s, at * self._step)
-            label.setText(f"{self._step * at:,.3g} {self._unit}".strip())
+            label.setPos(-self._window_s, base + at * self._step)
+            label.setText(f"{base + self._step * at:,.4g} {self._unit}".strip())
 
     # -------------------------------------------------------------- looks
 
@@ -125,13 +159,97 @@ class Canvas(QWidget):
         for label in self._labels:
             label.setFont(_label_font())
             label.setColor(theme.dim)
+        self._cursor.setPen(pen(theme.text, 1.0))
+        self._hair.setPen(pen(theme.faint, 1.0))
         self._drawn = []
+
+    # -------------------------------------------------------------- moments
+
+    def show_cursor(self, at: float | None) -> None:
+        """The held moment; `None` for none."""
+        self._show_line(self._cursor, at)
+
+    def show_hair(self, at: float | None) -> None:
+        """The moment under the pointer; `None` for none."""
+        self._show_line(self._hair, at)
+
+    def _show_line(self, line: Any, at: float | None) -> None:
+        if at is None or not -self._window_s <= at - self._edge <= 0:
+            line.hide()
+            return
+        line.setPos(at - self._edge)
+        line.show()
+
+    def time_at(self, x: float) -> float:
+        """The moment at a pixel; the nearest that is drawn."""
+        scene = self.plot.mapToScene(QPoint(round(x), 0))
+        relative = float(self.plot.getViewBox().mapSceneToView(QPointF(scene)).x())
+        return self._edge + max(-self._window_s, min(0.0, relative))
+
+    @property
+    def label_room_taken_px(self) -> int:
+        """Pixels from the right, in the first row of labels, that are something else's."""
+        return 0
+
+    @property
+    def seconds_a_pixel(self) -> float:
+        """Less than that is not seen."""
+        return float(self.plot.getViewBox().viewPixelSize()[0])
+
+    # -------------------------------------------------------------- mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Left points at a moment; the middle button, or Shift with left, takes hold of the plot."""
+        is_left = event.button() == Qt.MouseButton.LeftButton
+        has_shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if event.button() == Qt.MouseButton.MiddleButton or (is_left and has_shift):
+            self._grip_x = event.position().x()
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        elif is_left:
+            self.pressed.emit()
+            self.pointed.emit(self.time_at(event.position().x()))
+        else:
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Move the plot, or the moment, or only look."""
+        x = event.position().x()
+        if self._grip_x is not None:
+            moved, self._grip_x = x - self._grip_x, x
+            self.pan_asked.emit(-moved * self.seconds_a_pixel)
+        elif event.buttons() & Qt.MouseButton.LeftButton:
+            self.pointed.emit(self.time_at(x))
+        self.hovered.emit(self.time_at(x), event.position().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go of the plot."""
+        if self._grip_x is not None:
+            self._grip_x = None
+            self.unsetCursor()
+        super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Take zooming and moving back."""
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.reset_asked.emit()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Closer or further away, around the pointer."""
+        steps = event.angleDelta().y() / WHEEL_STEP
+        if steps:
+            self.zoom_asked.emit(steps, self.time_at(event.position().x()))
+        event.accept()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is under the pointer any more."""
+        super().leaveEvent(event)
+        self.hovered.emit(None, None)
 
     # -------------------------------------------------------------- marks
 
     def show_marks(self, marks: Sequence[Mark], now: float) -> None:
         """Dashed lines for moments, violet areas for stretches, each with its words."""
-        seen = [mark for mark in marks if (mark.until or now) >= now - self._window_s]
+        seen = [mark for mark in marks if mark.at <= now and (mark.until or now) >= now - self._window_s]
         visible = sorted(seen, key=lambda mark: mark.at)[-MOST_MARKS:]
         wanted = [(mark.at, mark.label, mark.tone, mark.until == mark.at) for mark in visible]
         if wanted != self._drawn:
@@ -139,6 +257,7 @@ class Canvas(QWidget):
             self._drawn = wanted
         rows = min(LABEL_ROWS, max(1, (self._drawn_px + HEADROOM_PX) // LABEL_LINE_PX))
         taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+        taken[0].append((-self.label_room_taken_px * self.seconds_a_pixel, 0.0))
         for item, mark in zip(reversed(self._mark_items), reversed(visible), strict=True):
             item.move(mark, now, taken)
 
@@ -155,10 +274,10 @@ class _MarkItem:
         color = themes.current().color(mark.tone)
         self._canvas = canvas
         if mark.until == mark.at:
-            self._item: Any = pg.InfiniteLine(angle=90, movable=False, pen=_pen(color, dashed=True))
+            self._item: Any = pg.InfiniteLine(angle=90, movable=False, pen=pen(color, dashed=True))
         else:
             area = pg.LinearRegionItem(
-                movable=False, brush=with_alpha(color, 0.2), pen=_pen(with_alpha(color, 0.0))
+                movable=False, brush=with_alpha(color, 0.2), pen=pen(with_alpha(color, 0.0))
             )
             self._item = area
         self._item.setZValue(-5)
@@ -173,7 +292,7 @@ class _MarkItem:
         if isinstance(self._item, pg.InfiniteLine):
             self._item.setPos(start)
         else:
-            self._item.setRegion((start, (mark.until or now) - now))
+            self._item.setRegion((start, min(0.0, (mark.until or now) - now)))
         pixel_s, pixel = (float(size) for size in self._canvas.plot.getViewBox().viewPixelSize())
         width = self.label.boundingRect().width() * pixel_s
         left = start if start + width <= 0 else start - width  # words end before the edge does
@@ -197,64 +316,13 @@ def _free_row(taken: list[list[tuple[float, float]]], left: float, right: float)
     return None
 
 
-class LatencyCanvas(Canvas):
-    """The p50 line over its p5–p95 band."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Latency over time", "ms", parent=parent)
-        self._low = pg.PlotCurveItem(connect="finite")
-        self._high = pg.PlotCurveItem(connect="finite")
-        self._band = pg.FillBetweenItem(self._low, self._high)
-        self._line = pg.PlotCurveItem(connect="finite", antialias=True)
-        for item in (self._low, self._high, self._band, self._line):
-            self.add(item)
-
-    def dress(self, theme: Theme) -> None:
-        """Accent for the line, a tint of it for the band."""
-        super().dress(theme)
-        clear = QPen(Qt.PenStyle.NoPen)
-        self._low.setPen(clear)
-        self._high.setPen(clear)
-        self._band.setBrush(with_alpha(theme.accent, 0.22 if theme.is_dark else 0.16))
-        self._line.setPen(_pen(theme.accent, 1.4))
-
-    def show_curve(self, curve: Curve, now: float) -> None:
-        """Draw; times are taken relative to now."""
-        at = curve.at - now
-        self._low.setData(at, curve.low)
-        self._high.setData(at, curve.high)
-        self._line.setData(at, curve.middle, antialias=len(at) <= SMOOTH_UP_TO)
-
-
-class RateCanvas(Canvas):
-    """Messages a second, in and out."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Messages per second over time", "/s", lines=1, parent=parent)
-        self._in = pg.PlotCurveItem(connect="finite", antialias=True)
-        self._out = pg.PlotCurveItem(connect="finite", antialias=True)
-        self.add(self._in)
-        self.add(self._out)
-
-    def dress(self, theme: Theme) -> None:
-        """Received and sent have their own colours everywhere."""
-        super().dress(theme)
-        self._in.setPen(_pen(theme.received, 1.2))
-        self._out.setPen(_pen(theme.sent, 1.2))
-
-    def show_rates(self, at: Any, received: Any, sent: Any, now: float) -> None:
-        """Draw; times are taken relative to now."""
-        relative = np.asarray(at) - now
-        self._in.setData(relative, np.asarray(received))
-        self._out.setData(relative, np.asarray(sent))
-
-
-def _pen(color: QColor, width: float = 1.0, dashed: bool = False) -> QPen:
-    pen = QPen(color, width)
-    pen.setCosmetic(True)
+def pen(color: QColor, width: float = 1.0, dashed: bool = False) -> QPen:
+    """A pen that keeps its width whatever the scale."""
+    made = QPen(color, width)
+    made.setCosmetic(True)
     if dashed:
-        pen.setDashPattern([3, 3])
-    return pen
+        made.setDashPattern([3, 3])
+    return made
 
 
 def _label_font() -> QFont:

@@ -1,200 +1,362 @@
-"""Latency and throughput of the current client over the last minute, five minutes, or all of it.
+"""Round trips of the current client over time, what else was measured under them, and the moment that is held.
 
-Owns the choice of the stretch, the figures and the pace (ten frames a second, none while hidden). The plot
-library is imported with the first sample, never before the window was painted.
+Owns the choice of stretch and plot, what the mouse does to both, the figures in words, and the pace (ten frames a
+second, none while hidden or when nothing changed). The plot library is imported with the first sample, never before
+the window was painted.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
-from sonde_lab.changes import Changes, Throughput
+from sonde_lab.changes import Changes
+from sonde_lab.moments import Moment
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_words import sentence
 from sonde_ui.desktop.models import figures
-from sonde_ui.desktop.plots.marks import Marks
+from sonde_ui.desktop.plots import words
+from sonde_ui.desktop.plots.measured import Measured, Source
+from sonde_ui.desktop.plots.plot_bar import HISTOGRAM, PLOTS, PlotBar
 from sonde_ui.desktop.plots.series import RttSeries, scale_step
-from sonde_ui.desktop.theme import font_ui, themes
+from sonde_ui.desktop.plots.span import Span
+from sonde_ui.desktop.theme import font_data, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.pieces import text_label
-from sonde_ui.desktop.widgets.text_tabs import TextTabs
 
 if TYPE_CHECKING:
-    from sonde_ui.desktop.plots.canvas import LatencyCanvas, RateCanvas
+    from sonde_ui.desktop.plots.canvas import Canvas
+    from sonde_ui.desktop.plots.drawings import HistogramCanvas, LatencyCanvas
+    from sonde_ui.desktop.plots.second_plots import SecondPlot
 
 STRETCHES: Final = (("60 s", 60.0), ("5 min", 300.0), ("All", math.inf))
 _NONE: Final = "Nothing measured yet: the first round trip appears within seconds of connecting."
-RATES_KEPT: Final = 7_200
-RATE_HEIGHT: Final = 64
-SHORTEST_ALL_S: Final = 60.0
-TABLE: Final = ("rtt_ms", "in_msgs_per_s", "out_msgs_per_s", "in_bytes_per_s", "out_bytes_per_s")
+SECOND_LEAST, SECOND_MOST, SECOND_SHARE = 64, 180, 0.36  # pixels, and of the height
+NARROW: Final = 460  # below this the histogram stands under the plot, not beside it
+HISTOGRAM_SHARE: Final = 2  # of five parts
+CATCH_UP_S: Final = 0.003  # for rows, in each frame
+POINTER_GAP: Final = 12
 
 
 class LatencyView(QWidget):
-    """Two plots over one another and the words above them."""
+    """Two plots over one another, or a plot and a histogram beside it, and the choices above them."""
 
     title = "Latency"
-    figures_changed = Signal(str)  # "p50 12.1 · p95 18.9 · p99 41.0 · jitter 1.8 ms"
+    figures_changed = Signal(
+        str
+    )  # "12.4 now · p50 12.1 · p95 18.9 · p99 41.0 · jitter 1.8 ms", or of the held moment
+    round_trips_changed = Signal(str)  # "p50 12.1 · p95 18.9 · …", always of now
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._workbench = workbench
-        self.series = RttSeries()
-        self.marks = Marks()
-        self.rates: deque[Throughput] = deque(maxlen=RATES_KEPT)
+        self._cursor = cursor
+        self.measured = Measured(workbench)
+        self.span = Span(STRETCHES[0][1])
         self.latency_plot: LatencyCanvas | None = None
-        self.rate_plot: RateCanvas | None = None
-        self._stretch_s = STRETCHES[0][1]
-        self._is_dirty = False
+        self.histogram: HistogramCanvas | None = None
+        self.seconds: dict[str, SecondPlot] = {}
+        self._chosen = PLOTS[0]
+        self._drawn: tuple[object, ...] | None = None
+        self._until: float | None = None  # the right edge as it was drawn last
+        self._before_press: Moment | None = None
         self._lay_out()
         bridge.changed.connect(self._on_changes)
         bridge.ticked.connect(self.draw)
-        self._tabs.currentChanged.connect(self._on_stretch)
+        cursor.moved.connect(self._on_moment)
+        self.bar.plot_chosen.connect(self._on_plot)
+        self.bar.stretch_chosen.connect(self._on_stretch)
 
     def _lay_out(self) -> None:
-        self._tabs = TextTabs("Stretch of time")
-        for name, _seconds in STRETCHES:
-            self._tabs.addTab(name)
-        self._rate_words = text_label(tone="dim", font=font_ui(11))
-        self._rate_words.setAccessibleName("Messages per second")
-        bar = QHBoxLayout()
-        bar.setContentsMargins(4, 0, 12, 0)
-        bar.addWidget(self._tabs)
-        bar.addStretch(1)
-        bar.addWidget(self._rate_words)
-        self._page = QWidget()
-        self._column = QVBoxLayout(self._page)
+        self.bar = PlotBar(tuple(name for name, _ in STRETCHES))
+        self._page, self._plots = QWidget(), QWidget()
+        column = QVBoxLayout(self._page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.bar)
+        self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._body.setSpacing(0)
+        column.addLayout(self._body, 1)
+        self._column = QVBoxLayout(self._plots)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
-        self._column.addLayout(bar)
+        self._body.addWidget(self._plots, 5 - HISTOGRAM_SHARE)
+        self.readout = text_label(font=font_data(11))
+        self.readout.setParent(self)
+        self.readout.setProperty("surface", "card")
+        self.readout.setContentsMargins(8, 4, 8, 4)
+        self.readout.hide()
         self._empty = EmptyState("latency", _NONE)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._empty)
         self._stack.addWidget(self._page)
 
+    @property
+    def series(self) -> RttSeries:
+        """The round trips that are shown."""
+        return self.measured.series
+
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
         if changes.is_fresh_start:
-            self._forget(anew=not changes.endpoint_changed)
-        self.series.extend(changes.rtt)
-        self.rates.extend(changes.earlier_throughput)
-        if changes.throughput is not None:
-            self.rates.append(changes.throughput)
-        status = changes.statuses.get(self._workbench.current)
-        if status is not None:
-            self.marks.status_changed(status)
-        if changes.rows:
-            self.marks.rows_added(self._workbench.ring, self._workbench.current)
-        if changes.rtt or changes.throughput or changes.earlier_throughput:
-            self._is_dirty = True
+            self._begin_anew()
+        if self.measured.take(changes):
+            self._drawn = None
             self._show_figures()
 
-    def _forget(self, *, anew: bool) -> None:
-        """Begin with nothing; `anew`: what happened to another client before is looked up in the rows."""
-        self.series.clear()
-        self.marks.clear(self._workbench.ring)
-        if anew:
-            self.marks.look_back(self._workbench.ring, self._workbench.current)
-        self.rates.clear()
+    def _begin_anew(self) -> None:
+        self.span.reset()
+        self._drawn = self._until = None
         self._empty.say("latency", sentence("latency", self._workbench.endpoint, _NONE))
         self._stack.setCurrentWidget(self._empty)
+        self.readout.hide()
         self.figures_changed.emit("")
-
-    def _on_stretch(self, tab: int) -> None:
-        self._stretch_s = STRETCHES[tab][1]
-        self._show_figures()
-        self.draw(time.monotonic())
+        self.round_trips_changed.emit("")
 
     def choose_stretch(self, tab: int) -> None:
         """Show the last minute (0), five minutes (1) or all (2)."""
-        self._tabs.setCurrentIndex(tab)
+        self.bar.stretches.setCurrentIndex(tab)
+
+    def choose_plot(self, name: str) -> None:
+        """Show another plot beside the round trips: one of `PLOTS`."""
+        self.bar.plots.setCurrentIndex(PLOTS.index(name))
+
+    def _on_stretch(self, tab: int) -> None:
+        self.span.choose(STRETCHES[tab][1])
+        self._redraw()
+
+    def _on_plot(self, name: str) -> None:
+        self._chosen = name
+        self._arrange()
+        self._redraw()
 
     def columns(self) -> dict[str, list[float]]:
-        """All that is kept of both plots as columns of one table, in order of time; NaN where one has no value."""
-        at, rtt_ms = self.series.samples()
-        nothing = [math.nan] * 4
-        rows = [(when, value, *nothing) for when, value in zip(at, rtt_ms, strict=True)]
-        rows += [
-            (rate.at, math.nan, rate.in_msgs, rate.out_msgs, rate.in_bytes, rate.out_bytes)
-            for rate in self.rates
-        ]
-        rows.sort(key=lambda row: row[0])
-        began = rows[0][0] if rows else 0.0
-        return {
-            "seconds": [row[0] - began for row in rows],
-            **{name: [row[place] for row in rows] for place, name in enumerate(TABLE, 1)},
-        }
+        """All that is kept of every plot as columns of one table, in order of time; NaN where one has no value."""
+        while not self.measured.catch_up():
+            pass
+        return self.measured.columns()
+
+    # -------------------------------------------------------------- in words
 
     def _show_figures(self) -> None:
-        now = time.monotonic()
-        spread = self.series.spread(now - self._stretch_s)
-        if math.isnan(spread.p50):
-            self.figures_changed.emit("")
+        measured, now = self.measured, time.monotonic()
+        newest, moment = measured.newest(now), self._cursor.moment
+        self.round_trips_changed.emit(
+            words.spread(measured.series.spread(newest - self._live_stretch(newest)))
+        )
+        since, until = self.span.window(newest, measured.oldest)
+        spread = measured.series.spread(since, until)
+        if moment is None:
+            self.figures_changed.emit(words.live(measured.series.reading(newest), spread))
         else:
-            self.figures_changed.emit(
-                f"p50 {spread.p50:.1f} · p95 {spread.p95:.1f} · p99 {spread.p99:.1f} · jitter {spread.jitter:.1f} ms"
+            self.figures_changed.emit(words.held(self._clock(moment.at), measured.series.reading(moment.at)))
+        if self.latency_plot is not None:
+            source = measured.source is Source.ROWS
+            self.latency_plot.show_words(words.beside(spread, of_rows=source))
+            self.latency_plot.setAccessibleDescription(
+                words.aloud(spread, measured.marks.all, measured.marks.missed, since, until)
             )
-        if self.rates:
-            last = self.rates[-1]
-            per_s = f"{figures.size(round(last.in_bytes + last.out_bytes))}/s"
-            self._rate_words.setText(f"▼ {last.in_msgs:,.0f}  ▲ {last.out_msgs:,.0f} msg/s · {per_s}")
+
+    def _live_stretch(self, newest: float) -> float:
+        chosen, oldest = STRETCHES[self.bar.stretches.currentIndex()][1], self.measured.oldest
+        return newest - oldest if math.isinf(chosen) and not math.isnan(oldest) else chosen
+
+    def _clock(self, at: float) -> str:
+        wall = self.measured.wall(at)
+        return f"{at:,.1f} s" if wall is None else figures.wall_clock_ms(wall)[:-2]
 
     # -------------------------------------------------------------- drawing
 
     def draw(self, now: float) -> None:
-        """One frame of both plots; nothing while nobody looks."""
-        if not self.isVisible() or not len(self.series):
+        """One frame of all plots; nothing while nobody looks, or when it would be the same."""
+        if not self.isVisible():
             return
-        if self.latency_plot is None or self.rate_plot is None:
+        self._catch_up()
+        if not len(self.series):
+            return
+        if self.latency_plot is None:
             self._make_plots()
         self._stack.setCurrentWidget(self._page)
-        self.marks.settle(now)
-        window_s = self._window_s(now)
-        self._draw_latency(now, window_s)
-        self._draw_rates(now, window_s)
+        measured = self.measured
+        newest = measured.newest(now)
+        since, until = self.span.window(newest, measured.oldest)
+        moment = self._cursor.moment
+        pixel = max(1e-9, (until - since) / max(1, self.width()))  # what moves less than that looks the same
+        state = (round(until / pixel), round(since / pixel), moment, self._chosen, self.size())
+        if state == self._drawn:
+            return
+        self._drawn, self._until = state, until
+        measured.marks.settle(newest, self._workbench.ring)
+        self._draw_latency(since, until)
+        self._draw_second(since, until)
+        for plot in self._shown_plots():
+            plot.show_cursor(None if moment is None else moment.at)
+
+    def _catch_up(self) -> None:
+        before = len(self.series)
+        until = time.perf_counter() + CATCH_UP_S
+        while not self.measured.catch_up() and time.perf_counter() < until:
+            pass
+        if len(self.series) != before:
+            self._drawn = None
+            self._show_figures()
+
+    def _redraw(self) -> None:
+        self._drawn = None
+        self._show_figures()
+        self.draw(time.monotonic())
 
     def _make_plots(self) -> None:
-        from sonde_ui.desktop.plots.canvas import LatencyCanvas, RateCanvas
+        from sonde_ui.desktop.plots.drawings import HistogramCanvas, LatencyCanvas
+        from sonde_ui.desktop.plots.second_plots import KINDS
 
-        self.latency_plot, self.rate_plot = LatencyCanvas(), RateCanvas()
-        self.rate_plot.setFixedHeight(RATE_HEIGHT)
+        self.latency_plot, self.histogram = LatencyCanvas(), HistogramCanvas()
         self._column.addWidget(self.latency_plot, 1)
-        self._column.addWidget(self.rate_plot)
-        for plot in (self.latency_plot, self.rate_plot):
+        for make in KINDS:
+            second = make(self.measured)
+            self.seconds[second.name] = second
+            self._column.addWidget(second.canvas)
+        self._body.addWidget(self.histogram, HISTOGRAM_SHARE)
+        for plot in (self.latency_plot, *(second.canvas for second in self.seconds.values())):
             plot.dress(themes.current())
             themes.changed.connect(plot.dress)
+            self._follow_mouse(plot)
+        themes.changed.connect(self.histogram.dress)
+        themes.changed.connect(self._forget_drawn)
+        self._arrange()
+        self._show_figures()
 
-    def _window_s(self, now: float) -> float:
-        if math.isinf(self._stretch_s):
-            return max(SHORTEST_ALL_S, now - self.series.first_at)
-        return self._stretch_s
+    def _forget_drawn(self) -> None:
+        self._drawn = None
 
-    def _draw_latency(self, now: float, window_s: float) -> None:
-        plot = self.latency_plot
+    def _arrange(self) -> None:
+        """Give each plot its place and height: what fits depends on the room."""
+        if self.histogram is None:
+            return
+        for name, second in self.seconds.items():
+            second.canvas.setVisible(name == self._chosen)
+            height = round((self.height() - self.bar.height()) * SECOND_SHARE)
+            second.canvas.setFixedHeight(max(SECOND_LEAST, min(SECOND_MOST, height)))
+        self.histogram.setVisible(self._chosen == HISTOGRAM)
+        is_narrow = self.width() < NARROW
+        self._body.setDirection(
+            QBoxLayout.Direction.TopToBottom if is_narrow else QBoxLayout.Direction.LeftToRight
+        )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Another room."""
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _draw_latency(self, since: float, until: float) -> None:
+        plot, series = self.latency_plot, self.measured.series
         if plot is None:
             return
-        curve = self.series.curve(now - window_s)
-        highest = max((value for value in curve.high.tolist() if not math.isnan(value)), default=1.0)
-        plot.set_window(window_s)
-        plot.set_scale(scale_step(highest))
-        plot.show_curve(curve, now)
-        plot.show_marks(self.marks.all, now)
+        curve, dots = series.curve(since, until), series.dots(since, until)
+        plot.set_window(until - since, until)
+        fair = dots.rtt_ms[~dots.is_busy]
+        plot.set_scale(
+            scale_step(words.highest(curve.p99, fair if len(curve.p99) or len(fair) else dots.rtt_ms))
+        )
+        plot.show_curve(curve, until)
+        plot.show_dots(dots, until)
+        plot.show_missed(self.measured.marks.missed, until)
+        plot.show_marks(self.measured.marks.all, until)
 
-    def _draw_rates(self, now: float, window_s: float) -> None:
-        plot = self.rate_plot
-        if plot is None:
+    def _draw_second(self, since: float, until: float) -> None:
+        second = self.seconds.get(self._chosen)
+        if second is not None:
+            second.canvas.set_window(until - since, until)
+            second.draw(since, until)
+        elif self.histogram is not None:
+            series = self.measured.series
+            self.histogram.show_histogram(series.histogram(since, until), series.spread(since, until))
+
+    def _shown_plots(self) -> list[Canvas]:
+        second = self.seconds.get(self._chosen)
+        found: list[Canvas] = [] if self.latency_plot is None else [self.latency_plot]
+        return found if second is None else [*found, second.canvas]
+
+    # -------------------------------------------------------------- time and mouse
+
+    def _on_moment(self) -> None:
+        """The held moment is another one: keep it in sight, or go with what is now."""
+        moment, newest = self._cursor.moment, self.measured.newest(time.monotonic())
+        if moment is None:
+            self.span.follow()
+        else:
+            self.span.stay(self._until or newest)  # as it was drawn: what was clicked stays under the pointer
+            self.span.show(moment.at, newest, self.measured.oldest)
+        self._redraw()
+
+    def _follow_mouse(self, plot: Canvas) -> None:
+        plot.pressed.connect(self._on_press)
+        plot.pointed.connect(self._cursor.hold)
+        plot.zoom_asked.connect(self._on_zoom)
+        plot.pan_asked.connect(self._on_pan)
+        plot.reset_asked.connect(self._on_reset)
+        plot.hovered.connect(self._on_hover)
+
+    def _on_press(self) -> None:
+        self._before_press = self._cursor.moment
+
+    def _on_zoom(self, steps: float, at: float) -> None:
+        newest = self.measured.newest(time.monotonic())
+        self.span.zoom(steps, at, newest, self.measured.oldest)
+        self._redraw()
+
+    def _on_pan(self, seconds: float) -> None:
+        newest = self.measured.newest(time.monotonic())
+        self.span.pan(seconds, newest, self.measured.oldest)
+        self._redraw()
+
+    def _on_reset(self) -> None:
+        """A double click: zooming is taken back, and so is the moment that its first click held."""
+        self.span.reset()
+        if self._before_press is None:
+            self._cursor.release()
+        else:
+            self._cursor.hold(*self._before_press)
+            self._on_moment()
+        self._redraw()
+
+    def _on_hover(self, at: float | None, place: QPoint | None) -> None:
+        for plot in self._shown_plots():
+            plot.show_hair(at)
+        pointed = self.sender()
+        if at is None or place is None or not isinstance(pointed, QWidget):
+            self.readout.hide()
             return
-        seen = [rate for rate in self.rates if rate.at >= now - window_s - 1]
-        highest = max((max(rate.in_msgs, rate.out_msgs) for rate in seen), default=1.0)
-        plot.set_window(window_s)
-        plot.set_scale(scale_step(highest * 2.6))
-        at = [rate.at for rate in seen]
-        plot.show_rates(at, [rate.in_msgs for rate in seen], [rate.out_msgs for rate in seen], now)
+        second = self.seconds.get(self._chosen)
+        self.readout.setText(
+            words.readout(
+                self._clock(at),
+                self.measured.series.reading(at),
+                "" if second is None else second.reading(at),
+                self.measured.marks.all,
+                at,
+            )
+        )
+        self.readout.adjustSize()
+        self._place_readout(pointed.mapTo(self, place))
+
+    def _place_readout(self, pointer: QPoint) -> None:
+        """Beside the pointer, on the side that has room."""
+        width, height = self.readout.width(), self.readout.height()
+        left = pointer.x() + POINTER_GAP
+        if left + width > self.width():
+            left = pointer.x() - POINTER_GAP - width
+        top = max(0, min(pointer.y() - height // 2, self.height() - height))
+        self.readout.move(max(0, left), top)
+        self.readout.show()
+        self.readout.raise_()

@@ -144,7 +144,7 @@ class Desk(QObject):
         traffic.connect_asked.connect(self.commands.open_connection)
         traffic.fold_changed.connect(self._refresh_actions)
         self.views.pills.changed.connect(self._refresh_actions)
-        self.views.latency.figures_changed.connect(self.status_bar.show_round_trips)
+        self.views.latency.round_trips_changed.connect(self.status_bar.show_round_trips)
         self.views.connections.connect_asked.connect(self.commands.open_connection)
         self.views.connections.add_asked.connect(self.commands.clients.add)
         self.views.connections.current_asked.connect(self.commands.clients.make_current)
