@@ -90,7 +90,18 @@ class Recorder:
             for item in parser.finish(at):
                 self._write(item, side, dial)
 
-    def say(self, kind: Kind, op: str, text: str, at: float, *, flags: int = 0, code: int = 0) -> int:
+    def say(
+        self,
+        kind: Kind,
+        op: str,
+        text: str,
+        at: float,
+        *,
+        flags: int = 0,
+        code: int = 0,
+        channel: str = "",
+        seq: int = -1,
+    ) -> int:
         """Write a row that is no frame; its id."""
         at = self._log.not_before(at)
         return self._log.add(
@@ -103,11 +114,12 @@ class Recorder:
                 kind=kind,
                 opcode=0,
                 op=op,
-                channel="",
+                channel=channel,
                 size=0,
                 payload=text.encode("utf-8", "replace"),
                 code=code,
                 flags=flags,
+                seq=seq,
             )
         )
 

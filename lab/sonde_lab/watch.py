@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
-from sonde_client.events import Failed, RttMeasured, StatusChanged
+from sonde_client.events import Failed, RttMeasured, StateDiverged, StateDoubted, StatusChanged
 from sonde_lab.changes import RttSample, Throughput
+from sonde_lab.divergence import Divergences
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
 from sonde_lab.recorder import Recorder
@@ -25,7 +26,12 @@ MAX_RTT_SAMPLES: Final = 10_000  # between two batches; more are left out
 REMEMBERED: Final = 3_600  # samples of each kind for whoever looks later; the oldest go
 RATES_OVER_S: Final = 1.0
 _CALM: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
-_TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or state row tells already
+_TOLD_BY_ROWS: Final = (
+    "closed",
+    "stopped",
+    "dial_",
+    "state_diverged",
+)  # causes that a row of their own tells already
 
 
 class ClientWatch:
@@ -39,6 +45,7 @@ class ClientWatch:
         self.past_rtt: deque[RttSample] = deque(maxlen=REMEMBERED)
         self.past_throughput: deque[Throughput] = deque(maxlen=REMEMBERED)
         self.on_live: Callable[[], None] | None = None
+        self.divergences = Divergences(client, self.recorder, board)
         self._board = board
         self._tally = tally
         self._state = client.status.state
@@ -52,6 +59,8 @@ class ClientWatch:
             client.on(StatusChanged, self._on_status),
             client.on(Failed, self._on_failed),
             client.on(RttMeasured, self._on_rtt),
+            client.on(StateDoubted, self.divergences.on_doubted),
+            client.on(StateDiverged, self.divergences.on_diverged),
         ]
 
     def stop(self) -> None:
