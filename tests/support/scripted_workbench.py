@@ -68,6 +68,7 @@ class ScriptedWorkbench:
     config: object = None
     decoders: OwnDecoders = field(init=False)
     moment: Moment | None = None
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []

@@ -175,6 +175,7 @@ _VIEW = (
         )
         for name, text in VIEWS.items()
     ),
+    Action("view.read_only", "View", "Read-only", "toggle_read_only", icon="lock", checked="read_only", tip="Only look: sending, dropping, kicking and every other act that changes something is locked", starts_group=True),
     Action("profile.save", "View", "Save profile…", "profiles.ask_save", icon="layout", tip="Columns, filters, colours and endpoints as a file for others and for git; it holds no tokens", starts_group=True),
     Action("profile.open", "View", "Open profile…", "profiles.ask_open", icon="layout", tip="Read traffic as a profile says: its columns, filters, colours and endpoints"),
     Action("view.reset", "View", "Reset layout", "reset_layout", icon="layout", tip="All panels back to their first places and sizes"),

@@ -311,6 +311,11 @@ class Commands(QObject):
         self.apply_motion()
         self.changed.emit()
 
+    def toggle_read_only(self) -> None:
+        """Lock what changes something, or unlock it."""
+        self._settings.read_only = self._workbench.read_only = not self._settings.read_only
+        self.changed.emit()
+
     def apply_motion(self) -> None:
         """Tell Qt and the views what was chosen."""
         QApplication.setEffectEnabled(Qt.UIEffect.UI_General, not self._settings.reduced_motion)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
@@ -29,8 +30,11 @@ from sonde_ui.desktop.widgets.traffic_view import TrafficView
 class Views:
     """Every view of the window, by attribute and by name."""
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, following: Following
+    ) -> None:
         self.cursor = cursor
+        self.following = following
         self.traffic = TrafficView(workbench, bridge)
         self.pills: QuickFilters = self.traffic.quick_filters()
         self.detail = DetailView(workbench, bridge)

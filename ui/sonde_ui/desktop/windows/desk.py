@@ -18,6 +18,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import Settings
@@ -68,7 +69,8 @@ class Desk(QObject):
         self.commands = Commands(workbench, tasks, book, settings, self)
         self.actions_table = ActionSet(self.commands, workbench, window)
         self.cursor = TimeCursor(workbench, bridge, self)
-        self.views = Views(workbench, bridge, self.cursor)
+        self.following = Following(bridge, self)
+        self.views = Views(workbench, bridge, self.cursor, self.following)
         self.host = ViewHost(self.views.by_name())
         self.filter_bar = FilterBar(
             self.views.pills, lambda text, cursor: completions(text, cursor, workbench.ring)
