@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sonde_lab.spool import Place, Spool
 
+MAX_BETWEEN: Final = 64 << 10  # bytes that are read for nothing rather than to ask twice
 SEPARATOR: Final = b"\n"  # between payloads, so that a search for a word never matches across two rows
 
 
@@ -75,6 +76,14 @@ class Block:
         if data is not None:
             return bytes(memoryview(data)[start:stop])
         return b"" if place is None else place.read(start, stop - start)
+
+    def parts(self, offsets: Sequence[int], sizes: Sequence[int]) -> list[bytes]:
+        """Several of its payloads, in order: in one go where they lie close together."""
+        start, stop = offsets[0], offsets[-1] + sizes[-1]
+        if stop - start > 4 * sum(sizes) + MAX_BETWEEN:
+            return [self.part(offset, offset + size) for offset, size in zip(offsets, sizes, strict=True)]
+        whole = self.part(start, stop)
+        return [whole[o - start : o - start + size] for o, size in zip(offsets, sizes, strict=True)]
 
     def offer(self, spool: Spool) -> bool:
         """Have it taken to disk; False when the disk is behind."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -96,6 +96,10 @@ class Ring:
         self.touches = 0
         self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
         self._words: dict[int, str] = {}
+        self.clears = 0
+        self.before_eviction: list[
+            Callable[[int], None]
+        ] = []  # told the first id that stays, while all is there
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -203,6 +207,8 @@ class Ring:
             self._drop_oldest()
 
     def _drop_oldest(self) -> Block:
+        for tell in self.before_eviction:
+            tell(self._blocks[1].first_id)
         gone = self._blocks.popleft()
         count = self._blocks[0].first_id - gone.first_id
         self.stored_bytes -= gone.size - count * len(SEPARATOR)
@@ -242,6 +248,7 @@ class Ring:
 
     def clear(self) -> None:
         """Let all rows go. Ids go on; the time begins anew."""
+        self.clears += 1
         self.first_id = self.next_id
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
@@ -251,6 +258,7 @@ class Ring:
 
     def close(self) -> None:
         """Free the disk: rows whose payload is there leave the ring, those in memory stay."""
+        self.before_eviction.clear()  # there is nothing to be read any more
         if self.spool is not None:
             self.spool.close()
         while any(block.is_on_disk for block in self._blocks):
@@ -348,6 +356,11 @@ class Ring:
         """Ids of all rows."""
         return range(self.first_id, self.next_id)
 
+    @property
+    def next_first_id(self) -> int:
+        """The first id once the next block is evicted; `next_id` while there is one block only."""
+        return self._blocks[1].first_id if len(self._blocks) > 1 else self.next_id
+
     def column(self, name: str, ids: range | None = None) -> NDArray[Any]:
         """A read-only view of one column in row order: of all rows, or of `ids`. Valid until the next write."""
         ids = self.ids if ids is None else ids
@@ -374,6 +387,18 @@ class Ring:
         offset, stored = self.value("offset", row_id), self.value("stored", row_id)
         block = self._blocks[bisect_right(self._blocks, row_id, key=lambda block: block.first_id) - 1]
         return block.part(offset, offset + stored)
+
+    def payloads(self, ids: NDArray[np.int64]) -> list[bytes]:
+        """The kept payloads of rows that are here, `ids` ascending: neighbours are read in one go."""
+        places = ids - self.first_id
+        offsets, stored = self.column("offset")[places], self.column("stored")[places]
+        firsts = [block.first_id for block in self._blocks]
+        cuts = np.searchsorted(ids, firsts[1:]).tolist()
+        found: list[bytes] = []
+        for block, begin, end in zip(self._blocks, [0, *cuts], [*cuts, len(ids)], strict=True):
+            if begin < end:
+                found += block.parts(offsets[begin:end].tolist(), stored[begin:end].tolist())
+        return found
 
     def value(self, name: str, row_id: int) -> Any:
         """One cell as a plain Python number.

@@ -10,6 +10,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from sonde_client import Severity
 from sonde_lab.blocks import ReadyRows
 from sonde_lab.capture.loading import Bounds, Loader
 from sonde_lab.capture.schema import CaptureUnreadable
+from sonde_lab.capture.taken import Roster, Snapshot
 from sonde_lab.changes import GatewayState, GatewayStatus
 from sonde_lab.rowlog import RowLog
 
@@ -26,7 +28,7 @@ Notify = Callable[[str, str, str, str, Severity], None]
 
 
 class Viewing:
-    """At most one file. `on_change`: how far it is read has changed.
+    """At most one file. `on_change`: how far it is read has changed. `on_kept` gets what it keeps beside its rows, first.
 
     `notify` gets what a person should know: cause, title, detail, advice, severity.
     """
@@ -35,6 +37,7 @@ class Viewing:
         self, log: RowLog, clock: Callable[[], float], on_change: Callable[[], None], notify: Notify
     ) -> None:
         self.state = GatewayState.NONE
+        self.on_kept: Callable[[list[Roster | Snapshot]], None] = lambda kept: None
         self._log = log
         self._now = clock
         self._on_change = on_change
@@ -82,6 +85,7 @@ class Viewing:
         with ThreadPoolExecutor(1, "capture") as thread:
             try:
                 await loop.run_in_executor(thread, self._open, path, bounds)
+                self.on_kept(await loop.run_in_executor(thread, self._kept))
                 await self._take_rows(thread)
                 self._take_comments(await loop.run_in_executor(thread, self._comments))
             except CaptureUnreadable as error:
@@ -121,6 +125,11 @@ class Viewing:
                 await asyncio.sleep(0)
         finally:
             coming.cancel()
+
+    def _kept(self) -> list[Roster | Snapshot]:
+        with suppress(CaptureUnreadable):  # the rows may be whole all the same
+            return [] if self._loader is None else self._loader.kept()
+        return []
 
     def _comments(self) -> list[tuple[int, str]]:
         return [] if self._loader is None else self._loader.comments()

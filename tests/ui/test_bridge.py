@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
+import pytest
 from pytestqt.qtbot import QtBot
 
 from sonde_lab.changes import Changes
@@ -52,3 +54,27 @@ def test_a_notice_of_the_window_itself_comes_with_the_next_batch(bridge: Bridge)
     assert (first.cause, first.detail, first.severity) == ("settings_broken", "line 3", "warning")
     assert first.number != second.number
     assert first.number < 0
+
+
+def test_the_timeline_takes_in_what_came_while_it_runs(
+    qtbot: QtBot, bridge: Bridge, bench: ShellWorkbench
+) -> None:
+    bench.add(story(20))
+    bridge.start()
+    qtbot.waitUntil(lambda: bench.timeline.is_ready, timeout=5000)
+    assert bench.timeline.lines()
+
+
+def test_a_window_that_is_behind_lets_the_timeline_wait(
+    bridge: Bridge, bench: ShellWorkbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("sonde_ui.desktop.bridge.time", SimpleNamespace(monotonic=lambda: clock.now))
+    bridge.drain()
+    bench.add(story(1))
+    clock.now += 0.2
+    bridge.drain()
+    assert not bench.timeline.is_ready
+    clock.now += 0.033
+    bridge.drain()
+    assert bench.timeline.lines()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,8 +18,12 @@ from numpy.typing import NDArray
 from sonde_lab.blocks import SEPARATOR, ReadyRows
 from sonde_lab.capture.cells import INT32, INT64, MAX_SECONDS
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.taken import Roster, Snapshot
 from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 
+KEPT_BEFORE_S: Final = 60.0  # what is read of other tables than the rows', about where these begin
+KEPT_AFTER_S: Final = 60.0
+MAX_KEPT: Final = 512  # of each table
 LEAST_ROW_BYTES: Final = 16  # of a file; ids that claim more rows than fit are counted instead
 _MAX_RTT_MS: Final = 1e12
 _NAMED: Final = ("conn", "op", "channel", "protocol")
@@ -149,6 +154,22 @@ class Loader:
             CaptureUnreadable: the file is damaged there.
         """
         return list(self._reader.newest_comments().items())
+
+    def kept(self) -> list[Roster | Snapshot]:
+        """Who was where and what the state was, as the file says it of the time about the first row that is read.
+
+        Raises:
+            CaptureUnreadable: the file is damaged there.
+        """
+        first = self._reader.rows_from(self._next, 1)
+        if not first:
+            return []
+        at = first[0][1].at
+        after = at - KEPT_BEFORE_S if self.skipped else -1.0
+        found: list[Roster | Snapshot] = []
+        for values in (self._reader.snapshots(MAX_KEPT, after), self._reader.rosters(MAX_KEPT, after)):
+            found += takewhile(lambda each: each.at <= at + KEPT_AFTER_S, values)
+        return found
 
     # ------------------------------------------------------------ a block
 
