@@ -30,12 +30,14 @@ from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
 from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
 from sonde_ui.desktop.widgets.latest_view import LatestView
+from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
@@ -241,16 +243,24 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 
 
 VIEWS = (
-    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, MapView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
 )  # fmt: skip
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
+
+
+FOLLOW_THE_CURSOR = (StateView, MapView)
+
+
+def made(kind: type[QWidget], bench: ScriptedWorkbench, bridge: Bridge) -> QWidget:
+    cursor = (TimeCursor(bench, bridge, bridge),) if kind in FOLLOW_THE_CURSOR else ()
+    return kind(bench, bridge, *cursor)
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_part_that_can_be_focused_has_a_name(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     shown(qtbot, view, 700, 400)
     nameless = [
         part
@@ -268,7 +278,7 @@ def test_every_part_that_can_be_focused_has_a_name(
 def test_a_view_that_is_closed_leaves_nothing_connected(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     with qtbot.waitExposed(view):
         view.show()
     view.close()

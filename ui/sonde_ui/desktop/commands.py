@@ -24,6 +24,7 @@ from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.state_commands import StateCommands
 from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
@@ -75,6 +76,8 @@ class Commands(QObject):
         self.files.said.connect(self.said)
         self.profiles = ProfileCommands(book, self.set_perspective, self)
         self.profiles.said.connect(self.said)
+        self.state = StateCommands(tasks, self)
+        self.state.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
         self.exchange.said.connect(self.said)
 
@@ -83,6 +86,7 @@ class Commands(QObject):
         self._views, self._host, self._filter = views, host, filter_bar
         self.detail.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
+        self.state.take_hold_of(views, host)
 
     # ------------------------------------------------------------ connection
 

@@ -20,7 +20,7 @@ from sonde_ui.desktop.models.panel_tables import PanelTable
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.tasks import Tasks
 
-_TABLES = frozenset({"connections", "presence", "nodes", "expert", "latest", "notices"})
+_TABLES = frozenset({"connections", "presence", "nodes", "expert", "latest", "notices", "state"})
 
 
 class PanelCommands(QObject):

@@ -18,6 +18,7 @@ from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
 from sonde_ui.desktop.widgets.latest_view import LatestView
+from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.nodes_view import NodesView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
@@ -42,7 +43,8 @@ class Views:
         self.nodes = NodesView(workbench, bridge)
         self.presence = PresenceView(workbench, bridge)
         self.latency = LatencyView(workbench, bridge)
-        self.state = StateView(workbench, bridge)
+        self.state = StateView(workbench, bridge, cursor)
+        self.map = MapView(workbench, bridge, cursor, self.state.documents, following)
         self.composer = ComposerView(workbench, bridge)
         self.faults = FaultsView(workbench, bridge)
         self.notices = NoticesView(workbench, bridge)
@@ -60,6 +62,7 @@ class Views:
             "presence": self.presence,
             "latency": self.latency,
             "state": self.state,
+            "map": self.map,
             "composer": self.composer,
             "faults": self.faults,
             "notices": self.notices,

@@ -86,6 +86,7 @@ class Desk(QObject):
         self._connect_views()
         self._connect_commands()
         self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
+        self.commands.state.file_asked.connect(self.exchange.ask_state)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self.ring = FocusRing(window)
@@ -148,6 +149,9 @@ class Desk(QObject):
         bar.filter_changed.connect(self.views.connections.show_filter)
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
+        self.views.state.diff.offload.start = self.tasks.start
+        self.views.state.row_asked.connect(self._show_row)
+        self.views.map.path_asked.connect(self.views.state.go_to)
         self.views.detail.row_asked.connect(self.commands.detail.go_to_row)
         traffic.compare_asked.connect(self.commands.detail.compare_with)
         views = self.views
