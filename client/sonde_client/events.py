@@ -92,6 +92,15 @@ class StateChanged:
 
 
 @dataclass(slots=True)
+class StateDoubted:
+    """A document is not what the gateway's hash at `seq` says. Which paths differ tells `StateDiverged`, later."""
+
+    ch: str
+    seq: int
+    detail: str
+
+
+@dataclass(slots=True)
 class StateDiverged:
     """A document was not what the gateway's hash says. `paths` differed; the gateway's copy is taken."""
 
@@ -170,6 +179,7 @@ AnyEvent = (
     | FrameOut
     | EntryArrived
     | StateChanged
+    | StateDoubted
     | StateDiverged
     | PresenceChanged
     | ChannelChanged

@@ -17,6 +17,7 @@ from sonde_client.events import (
     PresenceChanged,
     StateChanged,
     StateDiverged,
+    StateDoubted,
 )
 from sonde_client.metrics import Counters
 from sonde_protocol.codes import Verdict
@@ -282,7 +283,7 @@ class Subscription:
         mismatch = self._mismatch(expected)
         if mismatch is not None:
             self._counters.divergences += 1
-            self._emit(Failed(failure("state_diverged", f"{self.ch}: snapshot #{seq}: {mismatch}.", at)))
+            self._doubt(seq, f"snapshot #{seq}", mismatch, at)
 
     def _mismatch(self, expected: str) -> str | None:
         try:
@@ -298,8 +299,12 @@ class Subscription:
         self._counters.divergences += 1
         if self.status in (ChannelState.LIVE, ChannelState.CATCHING_UP):
             self.move(ChannelTrigger.HOLE)
-        self._emit(Failed(failure("state_diverged", f"{self.ch} at #{seq}: {detail}.", at)))
+        self._doubt(seq, f"#{seq}", detail, at)
         self.needs |= NEED_STATE
+
+    def _doubt(self, seq: int, where: str, detail: str, at: float) -> None:
+        self._emit(StateDoubted(self.ch, seq, detail))
+        self._emit(Failed(failure("state_diverged", f"{self.ch} at {where}: {detail}.", at)))
 
     # ------------------------------------------------------------ presence
 

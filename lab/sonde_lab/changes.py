@@ -237,6 +237,27 @@ class Document:
     status: str = "live"
 
 
+@dataclass(slots=True, frozen=True)
+class Divergence:
+    """A document that was not the gateway's since `seq`. While `repaired_at` is `None` it is not yet."""
+
+    channel: str
+    seq: int
+    at: float  # monotonic s
+    row_id: int  # the row that tells of it
+    detail: str  # what the hashes are
+    paths: tuple[tuple[str, ...], ...] = ()
+    count: int = 0  # of the paths that differed, those that are left out counted
+    repaired_seq: int = -1
+    repaired_at: float | None = None
+    repaired_row: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the gateway's copy was taken."""
+        return self.repaired_at is not None
+
+
 @dataclass(slots=True)
 class Changes:
     """One batch. The maps and lists hold only what changed; promises and gateway are always the latest."""
@@ -245,6 +266,7 @@ class Changes:
     statuses: dict[str, ConnectionStatus] = field(default_factory=dict)
     presence: dict[str, tuple[Member, ...]] = field(default_factory=dict)
     documents: dict[str, Document] = field(default_factory=dict)
+    divergences: list[Divergence] = field(default_factory=list)  # of the current client: begun or ended
     rtt: list[RttSample] = field(default_factory=list)
     measured: dict[str, list[RttSample]] = field(
         default_factory=dict
@@ -284,6 +306,7 @@ class Changes:
             or self.statuses
             or self.presence
             or self.documents
+            or self.divergences
             or self.rtt
             or self.throughput
             or self.recorded

@@ -142,6 +142,7 @@ class Collector:
         sessions_changed, self._monitor_name = name != self._monitor_name, name
         for watch in self._watches.values():
             batch, rtt = watch.client.store.take_batch(), watch.take_rtt()
+            divergences = watch.divergences.take()
             if batch.status is not None or rtt:
                 changes.statuses[watch.conn] = watch.client.status
             if rtt:
@@ -153,7 +154,7 @@ class Collector:
             sessions_changed |= session != self._session_ids.get(watch.conn)  # which rows are ours
             self._session_ids[watch.conn] = session
             if watch.conn == current:
-                changes.rtt = rtt
+                changes.rtt, changes.divergences = rtt, divergences
                 self._take_current(changes, watch, batch)
         if sessions_changed:
             changes.sessions = self._sessions(monitor)
@@ -176,6 +177,7 @@ class Collector:
             presence, documents = set(client.channels), set(client.channels)
             changes.statuses[watch.conn] = client.status
             changes.rtt = list(watch.past_rtt)
+            changes.divergences = list(watch.divergences.past)
             changes.earlier_throughput = tuple(watch.past_throughput)
             changes.earlier_gauges = tuple(watch.past_gauges)
             self._types_told = 0

@@ -17,6 +17,11 @@ from sonde_protocol.states import ConnectionState
 
 MAX_CLIENTS: Final = 16
 _ALWAYS: Final = frozenset({Act.MARK})
+# What looking takes, and leaving. A list of what is left, so that an act that is added later is locked by itself.
+_LEFT_IN_READ_ONLY: Final = frozenset(
+    {Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP}
+)
+READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
 _LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE})
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
 _MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
@@ -36,6 +41,7 @@ class Situation:
     has_admin: bool = False  # an own client that is live has the role
     has_monitor: bool = False  # the same
     taps: int = 0
+    read_only: bool = False  # a person only wants to look
 
     @property
     def carrier(self) -> str:
@@ -49,6 +55,8 @@ def why_not(act: Act, now: Situation) -> str | None:
         return _OF_CAPTURE.get(
             act, "A capture is open: there is nothing to connect to, so nothing can be done to it."
         )
+    if now.read_only and act not in _LEFT_IN_READ_ONLY:
+        return READ_ONLY
     if act in _ALWAYS:
         return None
     if now.endpoint is None:

@@ -91,7 +91,17 @@ class Recorder:
                 self._write(item, side, dial)
 
     def say(
-        self, kind: Kind, op: str, text: str, at: float, *, flags: int = 0, code: int = 0, dial: int = 0
+        self,
+        kind: Kind,
+        op: str,
+        text: str,
+        at: float,
+        *,
+        flags: int = 0,
+        code: int = 0,
+        dial: int = 0,
+        channel: str = "",
+        seq: int = -1,
     ) -> int:
         """Write a row that is no frame; its id. It is about the newest socket, or about `dial`."""
         at = self._log.not_before(at)
@@ -105,11 +115,12 @@ class Recorder:
                 kind=kind,
                 opcode=0,
                 op=op,
-                channel="",
+                channel=channel,
                 size=0,
                 payload=text.encode("utf-8", "replace"),
                 code=code,
                 flags=flags,
+                seq=seq,
             )
         )
 

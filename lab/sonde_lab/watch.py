@@ -11,10 +11,19 @@ from collections.abc import Callable
 from typing import Final
 
 from sonde_client import Client, Closed, ConnectionStatus, Failure, Severity
-from sonde_client.events import DialEnded, EntryArrived, Failed, RttMeasured, StatusChanged
+from sonde_client.events import (
+    DialEnded,
+    EntryArrived,
+    Failed,
+    RttMeasured,
+    StateDiverged,
+    StateDoubted,
+    StatusChanged,
+)
 from sonde_lab import dials
 from sonde_lab.ages import Ages
 from sonde_lab.changes import Gauges, RttSample, Throughput
+from sonde_lab.divergence import Divergences
 from sonde_lab.lag import LagWatch
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.promises import Tally
@@ -29,7 +38,12 @@ MAX_RTT_SAMPLES: Final = 10_000  # between two batches; more are left out
 REMEMBERED: Final = 3_600  # samples of each kind for whoever looks later; the oldest go
 RATES_OVER_S: Final = 1.0
 _CALM: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
-_TOLD_BY_ROWS: Final = ("closed", "stopped", "dial_")  # causes that a close or state row tells already
+_TOLD_BY_ROWS: Final = (
+    "closed",
+    "stopped",
+    "dial_",
+    "state_diverged",
+)  # causes that a row of their own tells already
 
 
 class ClientWatch:
@@ -58,6 +72,7 @@ class ClientWatch:
         self._lag = LagWatch() if lag is None else lag
         self._ages = Ages()
         self._clock_began_s = log.wall(0.0)  # this machine's clock minus the monotonic one
+        self.divergences = Divergences(client, self.recorder, board)
         self._board = board
         self._tally = tally
         self._state = client.status.state
@@ -73,6 +88,8 @@ class ClientWatch:
             client.on(RttMeasured, self._on_rtt),
             client.on(DialEnded, self._on_dial),
             client.on(EntryArrived, self._on_entry),
+            client.on(StateDoubted, self.divergences.on_doubted),
+            client.on(StateDiverged, self.divergences.on_diverged),
         ]
 
     def stop(self) -> None:

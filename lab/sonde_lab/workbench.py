@@ -104,6 +104,7 @@ class Workbench(Acting):
         self.timeline = Timeline(self.ring)
         self._viewing.on_kept = self.timeline.take_kept
         self.moment: Moment | None = None  # the time cursor: what is looked at, None for what is now
+        self.read_only = False  # a person only wants to look: acts that change something are refused
         self._moving = asyncio.Lock()
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
@@ -213,6 +214,7 @@ class Workbench(Acting):
                 has_admin=self._live_as(Role.ADMIN) is not None,
                 has_monitor=self._live_as(Role.MONITOR) is not None,
                 taps=len(self._tapping),
+                read_only=self.read_only,
             ),
         )
 
@@ -313,7 +315,7 @@ class Workbench(Acting):
     def can_to(self, act: Act, node: str) -> str | None:
         """Why an act on one node of the cluster is not possible now, in words; `None` when it is."""
         is_on_cluster = self.endpoint is not None and self.endpoint.kind is EndpointKind.CLUSTER
-        if not is_on_cluster:
+        if not is_on_cluster or self.read_only:
             return self.can(act)
         return cluster_acts.why_not(act, self._cluster.parts, "", node)
 

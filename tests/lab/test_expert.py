@@ -293,6 +293,13 @@ STORIES: dict[str, tuple[list[Record], list[tuple[str, int, int]]]] = {
         [row("garbage", kind=Kind.NOTE, flags=MALFORMED, payload=b"no frame: ff ff")],
         [("malformed", 1, 0)],
     ),
+    "a document that is not the gateway's": (
+        [
+            row("state_diverged", kind=Kind.NOTE, flags=ERROR, channel=ARENA, seq=96, payload=b"hash a instead of b"),
+            row("state_repaired", kind=Kind.NOTE, flags=ERROR, channel=ARENA, seq=97, payload=b"1 path differed: x"),
+        ],
+        [("state_diverged", 1, 0)],
+    ),
     "bytes that nobody read": (
         [row("gap", kind=Kind.NOTE, flags=MALFORMED, payload=b"12 bytes passed unread")],
         [("unread", 1, 0)],

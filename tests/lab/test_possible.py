@@ -11,7 +11,7 @@ from sonde_client import ConnectionStatus
 from sonde_lab.changes import Act, GatewayState
 from sonde_lab.cluster_acts import CLUSTER_ACTS
 from sonde_lab.endpoints import EMBEDDED, TokenKind, TokenSource, remote
-from sonde_lab.possible import MAX_CLIENTS, Situation, why_not, why_not_tap
+from sonde_lab.possible import MAX_CLIENTS, READ_ONLY, Situation, why_not, why_not_tap
 from sonde_protocol.states import ConnectionState
 
 REMOTE = remote("ws://h/v1/ws", TokenSource(TokenKind.PASTE))
@@ -102,3 +102,23 @@ def test_session_of_another_node_cannot_be_tapped_and_one_of_an_unknown_node_may
     assert why_not_tap("n1", "n1") is None
     assert why_not_tap("", "n1") is None
     assert (why_not_tap("n2", "n1") or "").startswith("It is on the node n2: ")
+
+
+def test_read_only_leaves_looking_and_leaving_and_locks_every_other_act_in_words() -> None:
+    status = ConnectionStatus(state=ConnectionState.LIVE, roles=EVERYONE)
+    now = Situation(
+        EMBEDDED,
+        GatewayState.LIVE,
+        status,
+        clients=2,
+        has_monitor=True,
+        has_admin=True,
+        taps=1,
+        read_only=True,
+    )
+    left = {act for act in Act if why_not(act, now) != READ_ONLY}
+    assert left == {
+        Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP
+    }  # fmt: skip
+    assert why_not(Act.DISCONNECT, now) is None
+    assert why_not(Act.KICK, dataclasses.replace(now, read_only=False)) is None

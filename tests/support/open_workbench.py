@@ -30,6 +30,7 @@ class Seen:
     def take(self) -> None:
         changes = self.workbench.take_changes()
         self.rows += changes.rows
+        self.all.divergences += changes.divergences
         for name in ("statuses", "presence", "documents"):
             getattr(self.all, name).update(getattr(changes, name))
         self.all.rtt += changes.rtt

@@ -72,6 +72,7 @@ class ScriptedWorkbench:
     timeline: Timeline = field(init=False)
     moment: Moment | None = None
     lag: LagWatch = field(default_factory=LagWatch)
+    read_only: bool = False
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []

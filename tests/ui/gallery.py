@@ -24,6 +24,7 @@ from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
@@ -110,9 +111,9 @@ def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, T
 def others(bench: script.ScriptedWorkbench, bridge: Bridge) -> QWidget:
     """The views that the mock picture does not show."""
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
-    tree, plan = StateView(bench, bridge), StateView(bench, bridge)
-    plan.show_map()
     cursor = TimeCursor(bench, bridge, bridge)
+    tree = StateView(bench, bridge, cursor)
+    plan = MapView(bench, bridge, cursor, tree.documents)
     composer = ComposerView(bench, bridge, cursor)
     composer.set_text('{\n  "op": "publish",\n  "ch": "room:arena"\n  "type": "chat"\n}')
     left = split(vertical, [450, 450], titled(tree), titled(composer))

@@ -38,6 +38,7 @@ from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
 from sonde_ui.desktop.widgets.latest_view import LatestView
+from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
@@ -250,7 +251,7 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 
 
 VIEWS = (
-    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, MapView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
 )  # fmt: skip
 
 

@@ -73,6 +73,9 @@ NoPlayers = Annotated[bool, typer.Option("--no-players", help="Start without sim
 NoCapture = Annotated[
     bool, typer.Option("--no-capture", help="Do not write the traffic to a file, for this run.")
 ]
+ReadOnly = Annotated[
+    bool, typer.Option("--read-only", help="Only look, for this run: acts that change something are locked.")
+]
 Profile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="A profile: columns, filters, colours and endpoints."),

@@ -55,6 +55,12 @@ _TABLE: Final = (
         "The client must ask for a snapshot (sync). Look at what the link and the gateway did just before.",
     ),
     FindingKind(
+        "state_diverged", _ERROR, "State diverged",
+        "A document was not what the gateway's hash says. The client asks for the gateway's copy and takes it.",
+        "The row after it names the paths. Look for what alters messages on the way, or patches wrongly.",
+        "op:state_diverged",
+    ),
+    FindingKind(
         "unclean_close", _ERROR, "Unclean close",
         "A connection ended without a close frame, or with a code that says that something was wrong.",
         "The code says who gave up and why. Without one it was the network, a proxy or a killed process.",

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from sonde_lab.divergence import DOUBTED
 from sonde_lab.envelope import integer
 from sonde_lab.expert.batch import UNREAD, Batch, Mask
 from sonde_lab.expert.kinds import Limits
@@ -99,6 +100,8 @@ class Telling:
             if socket is not None:
                 socket.close_code = 0  # its close frame may be among what was not read
             batch.tell("unread", row_id, _start(batch, row_id))
+        elif op == DOUBTED:
+            batch.tell("state_diverged", row_id, _start(batch, row_id))
         elif int(batch.flags[place]) & Flag.MALFORMED:
             batch.tell("malformed", row_id, f"no WebSocket: {_start(batch, row_id)}", detail=op)
 

@@ -43,6 +43,7 @@ class WindowOptions:
     after_s: float = 8.0
     players: bool = True
     capture: bool = True
+    read_only: bool = False
     profile: Path | None = None
     data_dir: Path | None = None
     decoders: tuple[Path, ...] = ()  # files that a person has named
@@ -153,6 +154,8 @@ def settings_for(options: WindowOptions) -> SettingsFile:
         files.override("maximized", False)
     if not options.players:
         files.override("players", 0)
+    if options.read_only:
+        files.override("read_only", True)
     if not options.capture or options.screenshot is not None:  # a picture leaves nothing behind but itself
         files.override("capture", False)
     return files

@@ -25,6 +25,7 @@ from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.settings import Settings
+from sonde_ui.desktop.state_commands import StateCommands
 from sonde_ui.desktop.table_commands import TableCommands
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import ThemeChoice, themes
@@ -77,6 +78,8 @@ class Commands(QObject):
         self.files.said.connect(self.said)
         self.profiles = ProfileCommands(book, self.set_perspective, self)
         self.profiles.said.connect(self.said)
+        self.state = StateCommands(tasks, self)
+        self.state.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
         self.exchange.said.connect(self.said)
 
@@ -86,6 +89,7 @@ class Commands(QObject):
         self.detail.take_hold_of(views, host)
         self.cursor.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
+        self.state.take_hold_of(views, host)
 
     # ------------------------------------------------------------ connection
 
@@ -294,6 +298,11 @@ class Commands(QObject):
         """Flashes and moving rings off or on."""
         self._settings.reduced_motion = not self._settings.reduced_motion
         self.apply_motion()
+        self.changed.emit()
+
+    def toggle_read_only(self) -> None:
+        """Lock what changes something, or unlock it."""
+        self._settings.read_only = self._workbench.read_only = not self._settings.read_only
         self.changed.emit()
 
     def apply_motion(self) -> None:

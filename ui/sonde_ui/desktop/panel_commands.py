@@ -20,7 +20,9 @@ from sonde_ui.desktop.models.panel_tables import PanelTable
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.tasks import Tasks
 
-_TABLES = frozenset({"connections", "presence", "nodes", "expert", "latest", "notices", "reconnects"})
+_TABLES = frozenset(
+    {"connections", "presence", "nodes", "expert", "latest", "notices", "reconnects", "state"}
+)
 
 
 class PanelCommands(QObject):

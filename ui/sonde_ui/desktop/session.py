@@ -57,6 +57,7 @@ class WindowSession:
             decoders=data / "decoders",
         )
         self.workbench = Workbench(config=kept)
+        self.workbench.read_only = files.settings.read_only
         self.bridge = Bridge(self.workbench)
         self.tasks = Tasks(window)
         self.desk: Desk | None = None

@@ -59,6 +59,7 @@ class Settings(msgspec.Struct):
     colour_blind: bool = False
     system_font: bool = False
     reduced_motion: bool = False
+    read_only: bool = False  # acts that change something are locked
     perspective: Literal["inspect", "break", "watch"] = "inspect"
     width: Annotated[int, Meta(ge=640, le=20_000)] = 1440
     height: Annotated[int, Meta(ge=480, le=20_000)] = 900

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
@@ -17,6 +18,7 @@ from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
 from sonde_ui.desktop.widgets.latest_view import LatestView
+from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.nodes_view import NodesView
 from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
@@ -30,8 +32,11 @@ from sonde_ui.desktop.widgets.traffic_view import TrafficView
 class Views:
     """Every view of the window, by attribute and by name."""
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor) -> None:
+    def __init__(
+        self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, following: Following
+    ) -> None:
         self.cursor = cursor
+        self.following = following
         self.traffic = TrafficView(workbench, bridge, cursor)
         self.pills: QuickFilters = self.traffic.quick_filters()
         self.detail = DetailView(workbench, bridge)
@@ -39,7 +44,8 @@ class Views:
         self.nodes = NodesView(workbench, bridge)
         self.presence = PresenceView(workbench, bridge)
         self.latency = LatencyView(workbench, bridge, cursor)
-        self.state = StateView(workbench, bridge)
+        self.state = StateView(workbench, bridge, cursor)
+        self.map = MapView(workbench, bridge, cursor, self.state.documents, following)
         self.composer = ComposerView(workbench, bridge, cursor)
         self.faults = FaultsView(workbench, bridge, cursor)
         self.notices = NoticesView(workbench, bridge)
@@ -58,6 +64,7 @@ class Views:
             "presence": self.presence,
             "latency": self.latency,
             "state": self.state,
+            "map": self.map,
             "composer": self.composer,
             "faults": self.faults,
             "notices": self.notices,

@@ -106,6 +106,11 @@ def _of_values(found: Difference) -> Comparison:
     return Comparison(tuple(lines), changes=len(found.changes))
 
 
+def difference_lines(found: Difference) -> tuple[DiffLine, ...]:
+    """What a comparison of values found, line by line."""
+    return _of_values(found).lines
+
+
 def _value_line(change: Change) -> DiffLine:
     return DiffLine(
         change.sign,

@@ -1,118 +1,107 @@
-"""Whatever in a state document has a place: every object with numbers `x` and `y`, wherever it stands.
+"""Whatever in a state document has a place: numbers `x` and `y`, or a `pos` or `position` of two numbers.
 
-Pure. Owns the search and the smooth way from one place to the next.
+Pure. Owns the search and its bounds: so many things, so many values looked at, so deep. What is no finite number of a
+sensible size is no place.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from sonde_ui.desktop.models.plain import one_line
 
 DEPTH: Final = 6
 MOST: Final = 500  # things on the map
 MOST_LOOKED_AT: Final = 5_000
-SHORTEST_S: Final = 0.05
-LONGEST_S: Final = 0.3  # a thing that comes rarely jumps rather than crawls
+FARTHEST: Final = 1e12  # further out a map could not be drawn any more
+NAME_LIMIT: Final = 40
+HOLDERS: Final = ("pos", "position")  # members that hold the two numbers
+
+Path = tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Thing:
-    """One thing on its way from where it was drawn to where it is."""
+class Place(NamedTuple):
+    """One thing. `value` is the object that has the place."""
 
-    key: str
+    path: Path
     name: str
     x: float
     y: float
-    from_x: float
-    from_y: float
-    moved_at: float
-    takes_s: float = SHORTEST_S
-
-    def position(self, now: float, smooth: bool) -> tuple[float, float]:
-        """Where to draw it."""
-        share = min(1.0, max(0.0, (now - self.moved_at) / self.takes_s)) if smooth else 1.0
-        return self.from_x + (self.x - self.from_x) * share, self.from_y + (self.y - self.from_y) * share
-
-    def is_moving(self, now: float) -> bool:
-        """Whether it has not arrived yet."""
-        return now < self.moved_at + self.takes_s
+    value: dict[Any, Any]
 
 
-def places_in(document: Any) -> Iterator[tuple[str, str, float, float]]:
-    """(key, name, x, y) of everything with a place, breadth first, bounded."""
-    waiting: deque[tuple[str, str, Any, int]] = deque([("", "", document, 0)])
-    looked_at = 0
-    while waiting and looked_at < MOST_LOOKED_AT:
-        key, name, value, depth = waiting.popleft()
+class Found(NamedTuple):
+    """The things, and whether there is more than was looked at."""
+
+    places: tuple[Place, ...]
+    is_cut: bool
+
+
+def places_in(document: Any) -> Found:
+    """Everything with a place, breadth first."""
+    found: list[Place] = []
+    waiting: deque[tuple[Path, str, Any]] = deque([((), "", document)])
+    looked_at, is_cut = 0, False
+    while waiting:
+        if looked_at >= MOST_LOOKED_AT or len(found) >= MOST:
+            return Found(tuple(found), True)
+        path, name, value = waiting.popleft()
         looked_at += 1
-        if isinstance(value, dict) and _has_place(value):
-            shown = value.get("name") if isinstance(value.get("name"), str) else value.get("kind", name)
-            yield key, one_line(str(shown or name), 40), float(value["x"]), float(value["y"])
-        if depth < DEPTH:
-            waiting.extend(
-                (f"{key}/{child}", name_of, item, depth + 1)
-                for child, name_of, item in _children(value, name)
-            )
+        spot = spot_of(value)
+        if spot is not None:
+            found.append(Place(path, _name(value, name), *spot, value))
+        if len(path) < DEPTH:
+            room = MOST_LOOKED_AT - len(waiting)
+            waiting.extend(islice(_children(path, name, value), room))
+            is_cut |= len(waiting) >= MOST_LOOKED_AT
+    return Found(tuple(found), is_cut)
 
 
-def _has_place(value: dict[Any, Any]) -> bool:
-    return all(
-        isinstance(number, (int, float))
-        and not isinstance(number, bool)
-        and abs(number) < 1e12
-        and not math.isnan(number)
-        for number in (value.get("x"), value.get("y"))
-    )
+def spot_of(value: Any) -> tuple[float, float] | None:
+    """Where a value is; `None` for what has no place."""
+    if not isinstance(value, dict):
+        return None
+    own = _pair(value.get("x"), value.get("y"))
+    if own is not None:
+        return own
+    return next((spot for name in HOLDERS if (spot := _held(value.get(name))) is not None), None)
 
 
-def _children(value: Any, name: str) -> Iterator[tuple[str, str, Any]]:
+def _held(value: Any) -> tuple[float, float] | None:
+    if isinstance(value, dict):
+        return _pair(value.get("x"), value.get("y"))
+    if isinstance(value, list | tuple) and len(value) >= 2:
+        return _pair(value[0], value[1])
+    return None
+
+
+def _pair(x: Any, y: Any) -> tuple[float, float] | None:
+    return (float(x), float(y)) if _is_place(x) and _is_place(y) else None
+
+
+def _is_place(number: Any) -> bool:
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return is_number and -FARTHEST < number < FARTHEST  # NaN is neither
+
+
+def _name(value: dict[Any, Any], otherwise: str) -> str:
+    own = value.get("name")
+    shown = own if isinstance(own, str) else value.get("kind", otherwise)
+    return one_line(str(shown or otherwise), NAME_LIMIT) if isinstance(shown, str | int) else otherwise
+
+
+def _children(path: Path, name: str, value: Any) -> Iterator[tuple[Path, str, Any]]:
+    """What may hold further things; a list's items are called like the list."""
     if isinstance(value, dict):
         pairs = ((str(key), str(key), item) for key, item in value.items())
+        held = HOLDERS if spot_of(value) is not None else ()
     elif isinstance(value, list):
-        pairs = ((str(at), name, item) for at, item in enumerate(value))
+        pairs, held = ((str(at), name, item) for at, item in enumerate(value)), ()
     else:
         return
     for key, name_of, item in pairs:
-        if isinstance(item, (dict, list)):
-            yield key, name_of, item
-
-
-class Things:
-    """The things of one document, remembered from update to update."""
-
-    def __init__(self) -> None:
-        self.by_key: dict[str, Thing] = {}
-
-    def update(self, document: Any, now: float, smooth: bool) -> None:
-        """Take over a document."""
-        here: dict[str, Thing] = {}
-        for key, name, x, y in places_in(document):
-            if len(here) >= MOST:
-                break
-            before = self.by_key.get(key)
-            here[key] = (
-                _arrived(key, name, x, y, now) if before is None else _moved(before, name, x, y, now, smooth)
-            )
-        self.by_key = here
-
-    def is_moving(self, now: float) -> bool:
-        """Whether another frame would look different."""
-        return any(thing.is_moving(now) for thing in self.by_key.values())
-
-
-def _arrived(key: str, name: str, x: float, y: float, now: float) -> Thing:
-    return Thing(key, name, x, y, x, y, now - 1.0)
-
-
-def _moved(before: Thing, name: str, x: float, y: float, now: float, smooth: bool) -> Thing:
-    if (x, y) == (before.x, before.y):
-        before.name = name
-        return before
-    from_x, from_y = before.position(now, smooth)
-    takes_s = min(LONGEST_S, max(SHORTEST_S, now - before.moved_at))
-    return Thing(before.key, name, x, y, from_x, from_y, now, takes_s)
+        if isinstance(item, dict | list) and key not in held:
+            yield (*path, key), one_line(name_of, NAME_LIMIT), item

@@ -1,163 +1,243 @@
-"""A small map of whatever has an x and a y: dots with names that move smoothly from place to place."""
+"""The map of a channel's document: everything with a place, moving now, or as it stood at the moment held.
+
+Owns what is told about the map and the length of trails; the canvas draws. While a moment is held, things stand between
+the two documents around it, so that they follow the cursor; the way that they came is gathered in slices after it rests.
+"""
 
 from __future__ import annotations
 
-import math
 import time
-from typing import Any, Final
+from collections.abc import Iterator
+from functools import partial
+from typing import Final
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, QTimer
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from sonde_ui.desktop.models.places import Thing, Things
-from sonde_ui.desktop.models.presence_model import hue_of
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix, themes
-from sonde_ui.desktop.widgets import shapes
+from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.documents import Documents, Shown, Stood
+from sonde_ui.desktop.endpoint_words import sentence
+from sonde_ui.desktop.following import Following
+from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.movement import Thing, Things
+from sonde_ui.desktop.time_cursor import TimeCursor
+from sonde_ui.desktop.widgets.elided_label import ElidedLabel
+from sonde_ui.desktop.widgets.empty_state import EmptyState
+from sonde_ui.desktop.widgets.line_choice import LineChoice
+from sonde_ui.desktop.widgets.map_canvas import MapCanvas
 from sonde_ui.desktop.widgets.motion import motion_allowed
-from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, identity_color
+from sonde_ui.desktop.widgets.pieces import chip, rule
+from sonde_ui.desktop.widgets.slices import BUDGET_S
 
-FRAME_MS: Final = 33
-MARGIN: Final = 20
-DOT: Final = 4.5
-MOST_NAMED: Final = 60
-NAME_ROOM: Final = 120
+TRAILS: Final = (0, 5, 10, 30)  # seconds
+TRAIL_AT_FIRST: Final = 10
+MOST_BEFORE: Final = 150  # documents that a trail is gathered from
+REST_MS: Final = 60  # after which a cursor rests
+_NONE: Final = "No channel with state was joined yet, so there is nothing to draw."
+_NO_PLACES: Final = "Nothing in this document has a place. Things with numbers x and y, or with a pos or position, are drawn here."
 
 
 class MapView(QWidget):
-    """Draws `Things`; the map grows with them and never shrinks by itself."""
+    """The dock."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    title = "Map"
+    figures_changed = Signal(str)  # "8 things", "8 things · as it was at 12:31:04.2"
+    path_asked = Signal(tuple)  # a thing was chosen: where the document has it
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        bridge: Bridge,
+        cursor: TimeCursor,
+        documents: Documents | None = None,
+        following: Following | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self.things = Things()
-        self.own_name = ""
-        self._bounds = QRectF()
-        self.setAccessibleName("Map of everything with a place")
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self._frames = QTimer(self, interval=FRAME_MS)
-        self._frames.timeout.connect(self._next_frame)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
+        self._workbench = workbench
+        self.documents = documents or Documents(workbench, bridge, cursor, self)
+        self._following = following or Following(bridge, self)
+        self._live = Things()
+        self._earlier: Iterator[Stood] | None = None  # what is still to be gathered of trails
+        self._gathered: list[Stood] = []
+        self.canvas = MapCanvas()
+        self.channels = LineChoice(self.documents)
+        self._note = ElidedLabel(tone="dim")
+        self._lengths = {seconds: self._length_chip(seconds) for seconds in TRAILS}
+        self._fit = chip("Fit", name="Fit the map", tip="See all things, and go on to see all (Home)")
+        self._empty = EmptyState("state", _NONE)
+        self._pages = QStackedWidget()
+        self._resting = QTimer(self, singleShot=True, interval=REST_MS)
+        self._slices = QTimer(self, interval=5)
+        self._lay_out()
+        self._connect()
+        self.set_trail(TRAIL_AT_FIRST)
+        self._show()
 
-    def _dress(self, theme: Theme) -> None:
-        self._theme = theme
-        self._names, self._own_names = Pen(font_ui(11)), Pen(font_ui(11, 600))
-        self._scale_pen = Pen(font_data(10), is_fixed=True)
-        self.update()
-
-    def minimumSizeHint(self) -> QSize:
-        """Still a map."""
-        return QSize(120, 80)
-
-    # -------------------------------------------------------------- content
-
-    def show_document(self, document: Any, now: float) -> None:
-        """Take over a document's places."""
-        self.things.update(document, now, motion_allowed())
-        for thing in self.things.by_key.values():
-            self._make_room(thing)
-        self.setAccessibleDescription(f"{len(self.things.by_key)} things with a place")
-        if motion_allowed() and self.isVisible():
-            self._frames.start()
-        self.update()
-
-    def clear(self) -> None:
-        """Another document: forget places and size."""
-        self.things = Things()
-        self._bounds = QRectF()
-        self.update()
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing has a place."""
-        return not self.things.by_key
-
-    def _make_room(self, thing: Thing) -> None:
-        spot = QRectF(thing.x - 0.5, thing.y - 0.5, 1.0, 1.0)
-        self._bounds = spot if self._bounds.isNull() else self._bounds.united(spot)
-
-    def _next_frame(self) -> None:
-        self.update()
-        if not self.isVisible() or not self.things.is_moving(time.monotonic() - FRAME_MS / 1000):
-            self._frames.stop()
-
-    # -------------------------------------------------------------- painting
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Grid, dots, names."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), self._theme.bg)
-        if not self.is_empty:
-            scale, origin = self._projection()
-            self._grid(painter, scale, origin)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
-            self._dots(painter, scale, origin)
-        painter.end()
-
-    def _projection(self) -> tuple[float, QPointF]:
-        """Pixels a unit, and where (0, 0) is: the same scale both ways, the things in the middle."""
-        bounds = self._bounds
-        scale = min(
-            (self.width() - 2 * MARGIN) / max(bounds.width(), 1.0),
-            (self.height() - 2 * MARGIN) / max(bounds.height(), 1.0),
+    def _length_chip(self, seconds: int) -> QWidget:
+        words = f"{seconds} s" if seconds else "None"
+        made = chip(
+            words, name=f"Trails of {words}", tip="How far back the way of each thing is drawn", checked=False
         )
-        scale = max(scale, 1e-9)
-        middle = bounds.center()
-        return scale, QPointF(self.width() / 2 - middle.x() * scale, self.height() / 2 - middle.y() * scale)
+        made.clicked.connect(partial(self.set_trail, seconds))
+        return made
 
-    def _grid(self, painter: QPainter, scale: float, origin: QPointF) -> None:
-        step = _round_step(96 / scale)
-        painter.setPen(QPen(mix(self._theme.line, self._theme.bg, 0.55)))
-        for at in _lines(-origin.x() / scale, (self.width() - origin.x()) / scale, step):
-            x = round(origin.x() + at * scale)
-            painter.drawLine(x, 0, x, self.height())
-        for at in _lines(-origin.y() / scale, (self.height() - origin.y()) / scale, step):
-            y = round(origin.y() + at * scale)
-            painter.drawLine(0, y, self.width(), y)
-        room = QRect(0, self.height() - 18, self.width() - 8, 16)
-        self._scale_pen.draw(painter, room, f"grid {step:,g}", self._theme.dim, RIGHT)
+    def _lay_out(self) -> None:
+        bar = QHBoxLayout()
+        bar.setContentsMargins(12, 4, 8, 4)
+        bar.setSpacing(4)
+        bar.addWidget(self._note, 1)
+        bar.addWidget(self.channels)
+        bar.addWidget(ElidedLabel("Trails", tone="dim"))
+        for made in self._lengths.values():
+            bar.addWidget(made)
+        bar.addSpacing(8)
+        bar.addWidget(self._fit)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(bar)
+        column.addWidget(rule())
+        column.addWidget(self.canvas, 1)
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(page)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(self._pages)
 
-    def _dots(self, painter: QPainter, scale: float, origin: QPointF) -> None:
-        now, smooth = time.monotonic(), motion_allowed()
-        named = len(self.things.by_key) <= MOST_NAMED
-        taken: list[QRect] = []
-        for thing in self.things.by_key.values():
-            x, y = thing.position(now, smooth)
-            center = QPointF(origin.x() + x * scale, origin.y() + y * scale)
-            is_own = bool(self.own_name) and thing.name == self.own_name
-            color = self._theme.accent if is_own else identity_color(hue_of(thing.name), self._theme.is_dark)
-            shapes.dot(painter, center, DOT + 1.5, self._theme.bg)
-            shapes.dot(painter, center, DOT, color)
-            if named or is_own:
-                taken.append(self._name(painter, center, thing.name, is_own, taken))
+    def _connect(self) -> None:
+        self.documents.changed.connect(self._show)
+        self.documents.line_changed.connect(self._on_line)
+        self._following.changed.connect(self._on_following)
+        self._fit.clicked.connect(self.canvas.fit)
+        self.canvas.picked.connect(self._on_picked)
+        self.canvas.opened.connect(self._on_opened)
+        self._resting.timeout.connect(self._begin_trails)
+        self._slices.timeout.connect(self._gather)
 
-    def _name(self, painter: QPainter, center: QPointF, name: str, is_own: bool, taken: list[QRect]) -> QRect:
-        """Write a name beside its dot; where it stands."""
-        pen = self._own_names if is_own else self._names
-        place = self._free_place(center, min(NAME_ROOM, pen.advance(name) + 2), taken)
-        pen.draw(painter, place, name, self._theme.text, LEFT)
-        return place
+    # -------------------------------------------------------------- doors
 
-    def _free_place(self, center: QPointF, width: int, taken: list[QRect]) -> QRect:
-        """Right, left, above or below of a dot: the first inside the map where nothing is `taken`."""
-        x, y = round(center.x()), round(center.y())
-        beside, above = round(DOT + 5), round(DOT + 3)
-        places = [
-            QRect(x + beside, y - 8, width, 16),
-            QRect(x - beside - width, y - 8, width, 16),
-            QRect(x - width // 2, y - above - 16, width, 16),
-            QRect(x - width // 2, y + above, width, 16),
-        ]
-        inside = [place for place in places if self.rect().contains(place)] or places[:1]
-        free = (place for place in inside if not any(place.intersects(other) for other in taken))
-        return next(free, inside[0])
+    def set_trail(self, seconds: int) -> None:
+        """How far back the way of each thing is drawn."""
+        self.canvas.trail_s = float(seconds)
+        for each, made in self._lengths.items():
+            made.setChecked(each == seconds)  # type: ignore[attr-defined]  # a chip can be down
+        self._show()
+
+    # -------------------------------------------------------------- showing
+
+    def _on_line(self) -> None:
+        self._live = Things()
+        self.canvas.clear()
+
+    def _show(self) -> None:
+        shown = self.documents.shown
+        if shown is None or shown.problem:
+            words = sentence("state", self._workbench.endpoint, _NONE) if shown is None else shown.problem
+            self._say_none(words, shown)
+            return
+        if shown.at is None:
+            self._live.update(shown.document, time.monotonic())
+        if not self.isVisible():
+            return
+        things = self._live if shown.at is None else self._held(shown, shown.at)
+        if not len(things):
+            self._say_none(_NO_PLACES, shown)
+            return
+        self.canvas.set_own_name(self._workbench.current)
+        self.canvas.show_things(things, shown.at)
+        self._pages.setCurrentIndex(1)
+        self._tell(things, shown)
+
+    def _held(self, shown: Shown, at: float) -> Things:
+        """The things between the documents around a moment."""
+        before, things = self.canvas.things, Things(delay_s=0.0)
+        since, after = self.documents.since(), self.documents.after()
+        things.update(shown.document, at if since is None else since)
+        if after is not None and motion_allowed():
+            things.lead_to(after.document, after.at)
+        if self.canvas.at is not None:
+            things.trails = before.trails  # until the cursor rests: those of a moment nearby
+        self._slices.stop()
+        self._earlier = None
+        if self.canvas.trail_s and motion_allowed():
+            self._resting.start()
+        return things
+
+    def _say_none(self, words: str, shown: Shown | None) -> None:
+        self._empty.say("state", words)
+        self._pages.setCurrentIndex(0)
+        self.canvas.show_things(Things(), None)
+        self.figures_changed.emit("" if shown is None else _when(shown))
+
+    def _tell(self, things: Things, shown: Shown) -> None:
+        count = len(things)
+        words = f"{figures.count(count)} thing{'' if count == 1 else 's'}"
+        when = _when(shown)
+        self.figures_changed.emit(f"{words} · {when}" if when else words)
+        cut = f"The first {figures.count(count)} are drawn; there are more than the map looks at."
+        is_old = not shown.is_fresh or bool(shown.note)
+        old = shown.note or ("as last seen" if not shown.is_fresh else "")
+        self._note.setText(cut if things.is_cut else old)
+        self._note.set_tone("warn" if things.is_cut or is_old else "dim")
+
+    # -------------------------------------------------------------- trails of then
+
+    def _begin_trails(self) -> None:
+        self._earlier = self.documents.before(self.canvas.trail_s, MOST_BEFORE)
+        self._gathered = []
+        self._slices.start()
+
+    def _gather(self) -> None:
+        """A few milliseconds' worth of earlier documents; when all are there, the trails."""
+        until = time.perf_counter() + BUDGET_S
+        while self._earlier is not None and time.perf_counter() < until:
+            stood = next(self._earlier, None)
+            if stood is None:
+                self._earlier = None
+            else:
+                self._gathered.append(stood)
+        if self._earlier is None:
+            self._slices.stop()
+            self._draw_trails()
+
+    def _draw_trails(self) -> None:
+        things, shown = self.canvas.things, self.documents.shown
+        if self.canvas.at is None or shown is None or not self._gathered:
+            return
+        things.begin_trails([(stood.document, stood.at) for stood in reversed(self._gathered)])
+        self._gathered = []
+        self.canvas.update()
+
+    # -------------------------------------------------------------- things
+
+    def _on_picked(self, thing: Thing | None) -> None:
+        if thing is not None:
+            self.path_asked.emit(thing.path)
+
+    def _on_opened(self, thing: Thing) -> None:
+        """Follow who was double-clicked: a thing's key is its user's id where it is a player."""
+        self._following.follow(thing.path[-1], "", thing.name)
+
+    def _on_following(self) -> None:
+        who = self._following.who
+        self.canvas.followed = "" if who is None else who.name
+        self.canvas.update()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A closed map catches up at once."""
+        super().showEvent(event)
+        self._show()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Nothing is gathered for nobody."""
+        super().hideEvent(event)
+        self._resting.stop()
+        self._slices.stop()
 
 
-def _round_step(wanted: float) -> float:
-    power = 10.0 ** math.floor(math.log10(max(wanted, 1e-9)))
-    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= wanted * 0.999)
-
-
-def _lines(first: float, last: float, step: float) -> list[float]:
-    start = math.ceil(first / step)
-    return [at * step for at in range(start, min(start + 200, math.floor(last / step) + 1))]
+def _when(shown: Shown) -> str:
+    return "" if shown.at is None else f"as it was at {figures.wall_clock_ms(shown.wall)[:-2]}"

@@ -1,198 +1,331 @@
-"""A channel's state document: as a tree whose changed values flash, and as a map of what has a place.
+"""A channel's state document as a tree whose changed values flash: now, at the moment held, or beside another moment.
 
-Owns the choice of the channel and of tree or map. Only what is in sight is kept up to date.
+Owns what stands around the tree: of when it is, what is wrong with it, and the moment that was pinned. Which document
+is shown says `Documents`; only what is in sight is kept up to date.
 """
 
 from __future__ import annotations
 
-import time
+from typing import Final, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from sonde_lab.changes import Changes, Document
+from sonde_lab.changes import Changes, Divergence
+from sonde_lab.timeline import Line
 from sonde_lab.workbench import Workbench
-from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.documents import Documents, Path, Shown
 from sonde_ui.desktop.endpoint_words import sentence
 from sonde_ui.desktop.models import figures
+from sonde_ui.desktop.models.leaf_table import LeafTable
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import font_ui
+from sonde_ui.desktop.time_cursor import TimeCursor
+from sonde_ui.desktop.widgets.copy_menu import TreeMenu
+from sonde_ui.desktop.widgets.divergence_band import DivergenceBand
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.empty_state import EmptyState
-from sonde_ui.desktop.widgets.map_view import MapView
-from sonde_ui.desktop.widgets.pieces import rule
-from sonde_ui.desktop.widgets.text_tabs import TextTabs
+from sonde_ui.desktop.widgets.line_choice import LineChoice
+from sonde_ui.desktop.widgets.pieces import chip, push_button, rule
+from sonde_ui.desktop.widgets.state_diff import Side, StateDiff
 from sonde_ui.desktop.widgets.value_tree_view import ValueTreeView
 
-TREE, MAP = 0, 1
-BOTH_FROM = 720  # pixels of width
-CHANNEL_LETTERS = 10
-HASH_WORDS = {
+LEVELS: Final = 3
+HASH_WORDS: Final = {
     True: ("hash ok", "dim"),
     False: ("diverged from the gateway's hash", "bad"),
     None: ("hash not seen yet", "dim"),
 }
+_NONE: Final = "No channel with state was joined yet."
 
-_NONE = "No channel with state was joined yet."
+
+class Pin(NamedTuple):
+    """A document that was kept to compare others with."""
+
+    line: Line
+    side: Side
 
 
 class StateView(QWidget):
-    """Tabs over one document."""
+    """The tree of one document."""
 
     title = "State"
-    figures_changed = Signal(str)  # "seq 3,118 · hash ok"
+    figures_changed = Signal(str)  # "seq 3,118 · hash ok", "seq 96 · as it was at 12:31:04.2"
+    row_asked = Signal(int)  # a row is to be selected
 
-    def __init__(self, workbench: Workbench, bridge: Bridge, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        workbench: Workbench,
+        bridge: Bridge,
+        cursor: TimeCursor,
+        documents: Documents | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._workbench = workbench
-        self._documents: dict[str, Document] = {}
-        self._channel = ""
-        self._picked = ""  # what a person chose
-        self._is_fresh = True  # False while nobody tells us of changes
-        self._in_tree = ""  # the channel whose document the tree holds
-        self.tabs = TextTabs("Views of the state")
-        self.tabs.addTab("Tree")
-        self.tabs.addTab("Map")
-        self.channels = QComboBox()
+        self.documents = documents or Documents(workbench, bridge, cursor, self)
+        self.pin: Pin | None = None
+        self._compares_with: str = ""  # "", "now" or "pin"
+        self._in_tree: Line | None = None  # the line whose document the tree holds
+        self.channels = LineChoice(self.documents)
+        self.band = DivergenceBand()
         self.tree = ValueTreeView("State as a tree")
-        self.map = MapView()
-        self._hash = ElidedLabel(font=font_ui(11, 500), align=Qt.AlignmentFlag.AlignRight)
+        self.menu = TreeMenu(self.tree)
+        self.diff = StateDiff()
+        self._note = ElidedLabel(font=font_ui(11, 500), tone="dim")
+        self._row = push_button(
+            "", kind="link", name="The row that changed it last", tip="Select it in the traffic"
+        )
+        self._compare = chip(
+            "Compare", name="Compare with another moment", tip="With now, or with a pinned moment"
+        )
         self._empty = EmptyState("state", _NONE)
         self._lay_out()
-        bridge.changed.connect(self._on_changes)
-        self.tabs.currentChanged.connect(self._on_tab)
-        self.channels.textActivated.connect(self.show_channel)
+        self._connect(bridge)
+        self._show()
 
     def _lay_out(self) -> None:
-        self.channels.setAccessibleName("Channel")
-        self.channels.setFont(font_ui(12))
-        # A channel's name may be long; the list that opens shows it whole.
-        self.channels.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.channels.setMinimumContentsLength(CHANNEL_LETTERS)
-        self.channels.hide()
-        bar = QHBoxLayout()
-        bar.setContentsMargins(4, 4, 12, 4)
+        self._bar = QWidget()
+        bar = QHBoxLayout(self._bar)
+        bar.setContentsMargins(12, 4, 8, 4)
         bar.setSpacing(8)
-        bar.addWidget(self.tabs)
-        bar.addWidget(self._hash, 1)
+        bar.addWidget(self._note, 1)
+        bar.addWidget(self._row)
         bar.addWidget(self.channels)
-        self._both = QSplitter(Qt.Orientation.Horizontal)
-        self._both.setHandleWidth(1)
-        self._both.setChildrenCollapsible(False)
-        self._both.addWidget(self.tree)
-        self._both.addWidget(self.map)
-        self._both.setSizes([2, 3])
-        page = QWidget()
-        column = QVBoxLayout(page)
+        bar.addWidget(self._compare)
+        self._pages = QStackedWidget()
+        for page in (self._empty, self.tree, self.diff):
+            self._pages.addWidget(page)
+        column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(bar)
+        column.addWidget(self.band)
+        column.addWidget(self._bar)
         column.addWidget(rule())
-        column.addWidget(self._both, 1)
-        self._stack = QStackedLayout(self)
-        self._stack.addWidget(self._empty)
-        self._stack.addWidget(page)
+        column.addWidget(self._pages, 1)
+
+    def _connect(self, bridge: Bridge) -> None:
+        bridge.changed.connect(self._on_changes)
+        bridge.ticked.connect(self._on_tick)
+        self.documents.changed.connect(self._show)
+        self.documents.line_changed.connect(self._on_line)
+        self.documents.diverged.connect(self._on_diverged)
+        self._row.clicked.connect(self._on_row)
+        self._compare.clicked.connect(self._open_menu)
+        self.diff.ended.connect(self.end_comparing)
+        self.band.path_asked.connect(self.go_to)
+        self.band.row_asked.connect(self.row_asked)
 
     # -------------------------------------------------------------- doors
 
-    def show_channel(self, channel: str) -> None:
-        """Show another channel's document."""
-        if channel in self._documents:
-            self._channel = self._picked = channel
-            self.map.clear()
-            self._show(())
+    @property
+    def model(self) -> LeafTable:
+        """The document that is shown as a table of its values, for exports."""
+        shown = self.documents.shown
+        return LeafTable(None if shown is None or shown.problem else shown.document, self)
 
-    def show_map(self, on: bool = True) -> None:
-        """The map, or the tree."""
-        self.tabs.setCurrentIndex(MAP if on else TREE)
+    def go_to(self, path: Path) -> None:
+        """Select a path in the tree, as far as it is there."""
+        self.end_comparing()
+        self.tree.go_to(path)
+        self.tree.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def pin_moment(self) -> str:
+        """Keep the document that is shown to compare others with; what came of it, for a person."""
+        shown = self.documents.shown
+        if shown is None or shown.problem:
+            return "There is no document to pin: nothing is shown here."
+        self.pin = Pin(shown.line, self._side(shown))
+        return f"Pinned the state of {self.pin.side.words}: compare it with any other moment."
+
+    def compare_with_now(self) -> None:
+        """The moment that is held, beside now."""
+        self._begin("now")
+
+    def compare_with_pin(self) -> None:
+        """What was pinned, beside what is shown."""
+        self._begin("pin")
+
+    def end_comparing(self) -> None:
+        """Back to the document alone."""
+        self._begin("")
+
+    @property
+    def is_comparing(self) -> bool:
+        """Whether two moments are shown."""
+        return bool(self._compares_with)
 
     # -------------------------------------------------------------- batches
 
     def _on_changes(self, changes: Changes) -> None:
         if changes.is_fresh_start:
-            self._forget()
-        status = changes.statuses.get(self._workbench.current)
-        if status is not None:
-            self._is_fresh = status.state == ConnectionState.LIVE
-            self._tell()
-        if not changes.documents:
-            return
-        self._documents.update(changes.documents)
-        if self._picked not in self._documents:  # rooms first, in whatever order the documents came
-            self._channel = min(self._documents, key=lambda name: (not name.startswith("room:"), name))
-        self._list_channels()
-        shown = changes.documents.get(self._channel)
-        if shown is not None:
-            self._show(shown.paths)
+            self.pin = None
+            self.band.forget()
+            self.end_comparing()
+            for alarm in changes.divergences:
+                self._on_diverged(alarm)
+            self._show()
 
-    def _forget(self) -> None:
-        self._documents.clear()
-        self._channel = self._picked = self._in_tree = ""
+    def _on_diverged(self, alarm: Divergence) -> None:
+        line = self.documents.line
+        if line is not None and line.channel == alarm.channel and line.conn == self._workbench.current:
+            self.band.show_alarm(alarm)
+
+    def _on_line(self) -> None:
+        self.band.forget()
+        self._in_tree = None
         self.tree.tree.clear()
-        self.map.clear()
-        self._list_channels()
-        self._empty.say("state", sentence("state", self._workbench.endpoint, _NONE))
-        self._stack.setCurrentIndex(0)
-        self.figures_changed.emit("")
+        if self._compares_with:
+            self.end_comparing()
 
-    def _list_channels(self) -> None:
-        names = sorted(self._documents)
-        if names != [self.channels.itemText(at) for at in range(self.channels.count())]:
-            self.channels.clear()
-            self.channels.addItems(names)
-            self.channels.setVisible(len(names) > 1)
-        self.channels.setCurrentText(self._channel)
+    def _on_tick(self, _now: float) -> None:
+        if self.isVisible() and self.documents.shown is not None:
+            self._tell(self.documents.shown)
+            if self._compares_with == "now":
+                self._fill_diff()
 
-    def _show(self, paths: tuple[tuple[str, ...], ...]) -> None:
-        document = self._documents.get(self._channel)
-        if document is None:
+    # -------------------------------------------------------------- showing
+
+    def _show(self) -> None:
+        shown = self.documents.shown
+        self._bar.setVisible(shown is not None)
+        if shown is None:
+            words = sentence("state", self._workbench.endpoint, _NONE)
+            self._say_none(words)
+            self.figures_changed.emit("")
             return
-        self._stack.setCurrentIndex(1)
-        self._tell()
-        if not self.isVisible():
+        self._tell(shown)
+        if shown.problem:
+            self._say_none(shown.problem)
+        elif self.isVisible():
+            self._fill(shown)
+
+    def _say_none(self, words: str) -> None:
+        """Nothing stays in the tree that is not what is asked for."""
+        self._in_tree = None
+        self.tree.tree.clear()
+        self._empty.say("state", words)
+        self._pages.setCurrentWidget(self._empty)
+
+    def _fill(self, shown: Shown) -> None:
+        if self._compares_with:
+            self._fill_diff()
             return
-        self._arrange()
-        if not self.map.isHidden():
-            self.map.own_name = self._workbench.current
-            self.map.show_document(document.state, time.monotonic())
-        if self.tree.isHidden():
-            return
-        if self._in_tree != self._channel:
-            self._in_tree = self._channel
-            self.tree.show_value(one_line(self._channel, 64), document.state, levels=3)
+        self._pages.setCurrentWidget(self.tree)
+        if self._in_tree is None or self._in_tree[:2] != shown.line[:2]:
+            self._in_tree = shown.line
+            self.tree.show_value(one_line(shown.line.channel, 64), shown.document, levels=LEVELS)
         else:
-            self.tree.update_value(document.state, paths)
+            self.tree.update_value(shown.document, shown.paths)
 
-    def _tell(self) -> None:
-        """Version and hash in the title; what is old or wrong also above the document."""
-        document = self._documents.get(self._channel)
-        if document is None:
+    def _tell(self, shown: Shown) -> None:
+        """Version and moment in the title; what is old or wrong also above the document."""
+        ring = self._workbench.ring
+        has_row = shown.row_id is not None and shown.row_id in ring.ids
+        self._row.setVisible(has_row)
+        if shown.row_id is not None and has_row:
+            self._row.setText(f"#{figures.count(ring.label(shown.row_id))}")
+            self._row.setAccessibleName(f"{self._row.text()}, the row that changed it last")
+        seq = f"seq {figures.count(shown.seq)}"
+        if shown.at is not None:
+            when = f"as it was at {figures.wall_clock_ms(shown.wall)[:-2]}"
+            self.figures_changed.emit(when if shown.problem else f"{seq} · {when}")
+            behind = shown.note or " · ".join(words for words in (when, self._behind(shown)) if words)
+            self._say(behind, "warn" if shown.note else "dim")
             return
-        words, tone = HASH_WORDS[document.hash_ok] if self._is_fresh else ("as last seen", "warn")
-        self._hash.setText("" if tone == "dim" else words)
-        self._hash.set_tone(tone)
-        self.figures_changed.emit(f"seq {figures.count(document.seq)} · {words}")
+        words, tone = HASH_WORDS[shown.hash_ok] if shown.is_fresh else ("as last seen", "warn")
+        is_own = self.documents.live(shown.line) is not None
+        self.figures_changed.emit(f"{seq} · {words}" if is_own else "" if shown.problem else seq)
+        if is_own and tone != "dim":
+            self._say(words, tone)
+        else:
+            self._say(shown.note or self._lag(), "warn" if shown.note else "dim")
 
-    def _on_tab(self, _tab: int) -> None:
-        self._show(())
+    def _say(self, words: str, tone: str) -> None:
+        self._note.setText(words)
+        self._note.set_tone(tone)
 
-    def _arrange(self) -> None:
-        """Tree and map beside one another where there is room, else the chosen one."""
-        is_wide = self.width() >= BOTH_FROM
-        is_map = self.tabs.currentIndex() == MAP
-        self.tabs.setVisible(not is_wide)
-        self.tree.setVisible(is_wide or not is_map)
-        self.map.setVisible(is_wide or is_map)
+    def _behind(self, shown: Shown) -> str:
+        """How far a moment lies behind the newest document."""
+        if shown.problem:
+            return ""
+        now = self.documents.now()
+        if now is None or now.problem or now.seq < shown.seq:
+            return ""
+        behind = now.seq - shown.seq
+        return f"{figures.count(behind)} behind" if behind else "the newest"
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Wide enough for both, or not any more."""
-        super().resizeEvent(event)
-        if (event.size().width() >= BOTH_FROM) != (event.oldSize().width() >= BOTH_FROM):
-            self._show(())
+    def _lag(self) -> str:
+        """From the gateway's stamp to here, where the clocks are known."""
+        lag_ms = self.documents.lag_ms()
+        return "" if lag_ms is None else f"{figures.rounded_latency(lag_ms)} behind the gateway"
+
+    def _on_row(self) -> None:
+        shown = self.documents.shown
+        if shown is not None and shown.row_id is not None:
+            self.row_asked.emit(shown.row_id)
+
+    # -------------------------------------------------------------- comparing
+
+    def _open_menu(self) -> None:
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        self.fill_menu(menu)
+        menu.popup(self._compare.mapToGlobal(self._compare.rect().bottomLeft()))
+
+    def fill_menu(self, menu: QMenu) -> None:
+        """What can be compared now."""
+        shown = self.documents.shown
+        is_known = shown is not None and not shown.problem
+        menu.addAction("Pin this moment", self.pin_moment).setEnabled(is_known)
+        menu.addSeparator()
+        held = shown is not None and shown.at is not None
+        menu.addAction("Compare with now", self.compare_with_now).setEnabled(is_known and held)
+        pinned = "" if self.pin is None else f" {self.pin.side.words}"
+        what = "Compare the cursor with the pinned moment" if held else "Compare now with the pinned moment"
+        is_pinned = is_known and self._pinned_here() is not None
+        menu.addAction(f"{what}{pinned}", self.compare_with_pin).setEnabled(is_pinned)
+        menu.addSeparator()
+        menu.addAction("End comparing", self.end_comparing).setEnabled(self.is_comparing)
+
+    def _begin(self, what: str) -> None:
+        if what == self._compares_with and not what:
+            return
+        self._compares_with = what
+        self.diff.forget()
+        shown = self.documents.shown
+        if shown is not None and not shown.problem:
+            self._fill(shown)
+
+    def _pinned_here(self) -> Pin | None:
+        line = self.documents.line
+        return self.pin if self.pin and line is not None and self.pin.line[:2] == line[:2] else None
+
+    def _fill_diff(self) -> None:
+        """The older side first."""
+        shown, now = self.documents.shown, self.documents.now()
+        if shown is None or shown.problem:
+            return
+        pinned, other = self._pinned_here(), None
+        if self._compares_with == "pin" and pinned is not None:
+            other = pinned.side
+        elif self._compares_with == "now" and shown.at is not None and now is not None and not now.problem:
+            other = self._side(now)
+        if other is None:  # live again, or another channel: there is nothing to compare with
+            self._compares_with = ""
+            self._fill(shown)
+            return
+        sides = sorted((other, self._side(shown)), key=lambda side: side.seq)
+        self.diff.compare(*sides)
+        self._pages.setCurrentWidget(self.diff)
+
+    def _side(self, shown: Shown) -> Side:
+        words = "now" if shown.at is None else figures.wall_clock_ms(shown.wall)[:-2]
+        return Side(shown.document, shown.seq, words)
 
     def showEvent(self, event: QShowEvent) -> None:
         """A closed view catches up at once."""
         super().showEvent(event)
-        self._show(())
+        self._show()

@@ -49,6 +49,8 @@ class TopBar(QWidget):
         self.toggle = ActionButton(actions["connection.connect"])
         self.acts = self._acts_button()
         self.players = ActionButton(actions["players.toggle"], text="Players", icon=True)
+        self._read_only = actions["view.read_only"]
+        self.lock = ActionButton(self._read_only, text="", icon=True)
         self.theme = ActionButton(actions["view.next_theme"], text="", icon=True)
         self.mark = ActionButton(actions["traffic.mark"], icon=True)
         self._of_a_connection = (self.toggle, self.acts)
@@ -59,11 +61,13 @@ class TopBar(QWidget):
         row.addWidget(combo)
         row.addWidget(self.toggle)
         row.addWidget(status, 1)
-        for piece in (self.acts, self.players, self.mark, self.theme, identity):
+        for piece in (self.lock, self.acts, self.players, self.mark, self.theme, identity):
             row.addWidget(piece)
         bridge.changed.connect(self._on_changes)
         cursor.moved.connect(self._on_moved)
         themes.changed.connect(self._dress)
+        self._read_only.toggled.connect(self.lock.setVisible)
+        self.lock.setVisible(self._read_only.isChecked())
         self._dress()
 
     def _acts_button(self) -> QPushButton:

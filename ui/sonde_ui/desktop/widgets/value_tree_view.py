@@ -1,13 +1,16 @@
-"""A value as a tree: keys dim, values plain, containers counted; changed values flash once and briefly."""
+"""A value as a tree: keys dim, values plain, containers counted; changed values flash once and briefly.
+
+Where it is given marks, what was added, removed or changed stands there by its sign, with the value before.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPen
+from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
@@ -17,6 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from sonde_lab.differing import Sign
+from sonde_ui.desktop.models.marked_tree import Mark
 from sonde_ui.desktop.models.value_tree import NODE, Node, ValueTree, value_text
 from sonde_ui.desktop.theme import Theme, font_data, mix, themes
 from sonde_ui.desktop.widgets.motion import motion_allowed
@@ -24,6 +29,7 @@ from sonde_ui.desktop.widgets.shapes import LEFT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
 LINE: Final = 20
+SIGN: Final = 16  # width of a mark
 SHORT: Final = 40  # children that still fit a screen
 FLASH_S: Final = 0.15
 FLASH_STEP_MS: Final = 30
@@ -33,8 +39,9 @@ SELECTED: Final = QStyle.StateFlag.State_Selected
 class _NodeDelegate(QStyledItemDelegate):
     """Paints one node on one line."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, parent: ValueTreeView) -> None:
         super().__init__(parent)
+        self._view = parent
         self._dress(themes.current())
         themes.changed.connect(self._dress)
 
@@ -56,12 +63,47 @@ class _NodeDelegate(QStyledItemDelegate):
         if option.state & SELECTED:
             painter.fillRect(rect, theme.selection)
         room = rect.adjusted(4, 0, -8, 0)
+        mark = self._view.marks.get(node.path()) if self._view.marks else None
+        if self._view.marks:
+            room = self._sign(painter, room, mark)
         key = node.label if node.is_container or node.parent is None else f"{node.label}:"
         self._pen.draw(painter, room, key, theme.text if node.is_container else theme.dim, LEFT)
         room.setLeft(room.left() + self._pen.advance(key) + 8)
         shown = value_text(node.value)
+        if mark is not None and mark.sign is not Sign.SAME:
+            self._change(painter, room, shown, mark)
+            return
         self._flash(painter, room, shown, node)
         self._pen.draw(painter, room, shown, theme.dim if node.is_container else theme.text, LEFT)
+
+    def _tone(self, sign: Sign) -> QColor:
+        theme = self._theme
+        return {Sign.ADDED: theme.ok, Sign.REMOVED: theme.bad, Sign.CHANGED: theme.warn}.get(sign, theme.dim)
+
+    def _sign(self, painter: QPainter, room: QRect, mark: Mark | None) -> QRect:
+        """The sign before the key; what is left of the room. A container says how many changes are in it."""
+        if mark is not None and (mark.sign is not Sign.SAME or mark.inside):
+            sign = Sign.CHANGED if mark.sign is Sign.SAME else mark.sign
+            tone = self._theme.dim if mark.sign is Sign.SAME else self._tone(sign)
+            self._pen.draw(
+                painter, QRect(room.left(), room.top(), SIGN, room.height()), sign.value, tone, LEFT
+            )
+        return room.adjusted(SIGN, 0, 0, 0)
+
+    def _change(self, painter: QPainter, room: QRect, shown: str, mark: Mark) -> None:
+        """The value before and the value after, or the one that there was."""
+        theme = self._theme
+        if mark.sign is Sign.CHANGED:
+            before = value_text(mark.before)
+            width = min(self._pen.advance(before) + 1, room.width() // 2)
+            self._pen.draw(
+                painter, QRect(room.left(), room.top(), width, room.height()), before, theme.bad, LEFT
+            )
+            room.setLeft(room.left() + width + 8)
+            self._pen.draw(painter, QRect(room.left(), room.top(), 12, room.height()), "→", theme.dim, LEFT)
+            room.setLeft(room.left() + 16)
+        tone = theme.bad if mark.sign is Sign.REMOVED else theme.ok
+        self._pen.draw(painter, room, shown, tone, LEFT)
 
     def _flash(self, painter: QPainter, room: QRect, shown: str, node: Node) -> None:
         """A tint behind the value alone, fading; the line around it stays calm."""
@@ -91,6 +133,7 @@ class ValueTreeView(QTreeView):
         self.setAnimated(False)
         self.setViewportMargins(8, 4, 0, 0)
         self.setItemDelegate(_NodeDelegate(self))
+        self.marks: Mapping[tuple[str, ...], Mark] = {}
         self._levels = 2
         self._closed_by_hand: set[int] = set()
         self.collapsed.connect(self._on_collapsed)
@@ -105,6 +148,23 @@ class ValueTreeView(QTreeView):
         self._closed_by_hand.clear()
         self.tree.show(label, value)
         self._open(QModelIndex(), levels)
+
+    def go_to(self, path: Sequence[str]) -> bool:
+        """Open and select a path, as far as it is there; whether all of it is."""
+        index = self.tree.index_of(())
+        for depth in range(len(path)):
+            below = self.tree.index_of(path[: depth + 1])
+            while not below.isValid() and self.tree.canFetchMore(index):
+                self.tree.fetchMore(index)
+                below = self.tree.index_of(path[: depth + 1])
+            if not below.isValid():
+                break
+            self.expand(index)
+            index = below
+        self.setCurrentIndex(index)
+        self.scrollTo(index)
+        node = self.tree.node(index)
+        return node is not None and node.path() == tuple(path)
 
     def _open(self, parent: QModelIndex, levels: int) -> None:
         """Open what fits a screen; a thousand children stay closed until somebody asks."""

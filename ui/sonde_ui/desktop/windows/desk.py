@@ -18,6 +18,7 @@ from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.commands import Commands
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.inspector import Inspector
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.settings import LONGEST_TABLE, Settings
@@ -70,7 +71,8 @@ class Desk(QObject):
         self.commands = Commands(workbench, tasks, book, settings, self)
         self.actions_table = ActionSet(self.commands, workbench, window)
         self.cursor = TimeCursor(workbench, bridge, self)
-        self.views = Views(workbench, bridge, self.cursor)
+        self.following = Following(bridge, self)
+        self.views = Views(workbench, bridge, self.cursor, self.following)
         self.host = ViewHost(self.views.by_name())
         self.filter_bar = FilterBar(
             self.views.pills, lambda text, cursor: completions(text, cursor, workbench.ring)
@@ -87,6 +89,7 @@ class Desk(QObject):
         self._connect_views()
         self._connect_commands()
         self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
+        self.commands.state.file_asked.connect(self.exchange.ask_state)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self.ring = FocusRing(window)
@@ -155,6 +158,8 @@ class Desk(QObject):
         self.views.nodes.cluster_asked.connect(self.commands.open_cluster)
         self.views.detail.offload.start = self.tasks.start
         self.views.notices.time_chosen.connect(self.commands.cursor.show_time)
+        self.views.state.diff.offload.start = self.tasks.start
+        self.views.map.path_asked.connect(self.views.state.go_to)
         traffic.compare_asked.connect(self.commands.detail.compare_with)
         views = self.views
         for view in (traffic, views.presence, views.connections, views.expert, views.detail):
@@ -166,6 +171,7 @@ class Desk(QObject):
             views.latest.row_chosen,
             views.detail.row_asked,
             views.reconnects.row_chosen,
+            views.state.row_asked,
             traffic.acts.row_asked,
         ):
             asked.connect(self.commands.cursor.show_row)

@@ -52,6 +52,10 @@ class ExchangeDesk(QObject):
         panels = self._exchange.panels
         self._ask_file(f"Save {panels.title(name)} as CSV", BY_NAME["csv"], name, partial(panels.write, name))
 
+    def ask_state(self, then: Callable[[str], None]) -> None:
+        """Ask for the file of a document."""
+        self._ask("Save the state as JSON", "JSON (*.json)", "json", "state", then)
+
     def _ask_file_for_rows(self, kind: Format, masks: bool) -> None:
         self._ask_file("Export shown rows", kind, "sonde", partial(self._write, kind, masks))
 
@@ -59,10 +63,13 @@ class ExchangeDesk(QObject):
         self._exchange.write(path, kind, masks)
 
     def _ask_file(self, title: str, kind: Format, stem: str, then: Callable[[str], None]) -> None:
-        dialog = QFileDialog(self._window, title, self._folder, f"{kind.says} (*{kind.suffix})")
+        self._ask(title, f"{kind.says} (*{kind.suffix})", kind.suffix.removeprefix("."), stem, then)
+
+    def _ask(self, title: str, offer: str, suffix: str, stem: str, then: Callable[[str], None]) -> None:
+        dialog = QFileDialog(self._window, title, self._folder, offer)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(kind.name)
-        dialog.selectFile(f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}{kind.suffix}")
+        dialog.setDefaultSuffix(suffix)
+        dialog.selectFile(f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}")
         dialog.fileSelected.connect(partial(self._take, then))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()

@@ -60,7 +60,7 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest")),
+                                Place("latency", ("latency", "reconnects", "latest", "map")),
                                 Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
                             ),
                             224,
@@ -88,7 +88,7 @@ ARRANGEMENTS: Final = {
                     "middle",
                     False,
                     (
-                        Place("latency", ("latency", "latest")),
+                        Place("latency", ("latency", "latest", "map")),
                         Place("notices", ("notices", "reconnects", "expert", "state"), 280),
                     ),
                 ),
@@ -109,7 +109,10 @@ ARRANGEMENTS: Final = {
                 Split(
                     "top",
                     True,
-                    (Place("presence", ("presence",), 440), Place("state", ("state", "latest", "composer"))),
+                    (
+                        Place("presence", ("presence",), 440),
+                        Place("map", ("map", "state", "latest", "composer")),
+                    ),
                 ),
                 Split(
                     "bottom",
