@@ -33,3 +33,13 @@ def row_of(ring: Ring, moment: Moment) -> int | None:
     if moment.row_id is not None and ring.first_id <= moment.row_id < ring.next_id:
         return moment.row_id
     return newest_row(ring, moment.at)
+
+
+def wall_of(ring: Ring, moment: Moment) -> float | None:
+    """The time of day (unix s) of a moment, as its row tells it, else the oldest; `None` where nothing is kept."""
+    if not len(ring):
+        return None
+    row_id = row_of(ring, moment)
+    row_id = ring.first_id if row_id is None else row_id
+    wall: float = ring.value("wall", row_id)
+    return wall + moment.at - float(ring.value("at", row_id))
