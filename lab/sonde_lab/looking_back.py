@@ -1,22 +1,22 @@
 """What stood before a row: the row that it is compared with, and its channel's state before and after it.
 
 Owns the walk back through a ring, with bounds on rows, frames and bytes. Refuses to guess: a state that cannot be
-known for certain is not told, but the reason in words. Gathering reads the ring; working out what was gathered
-reads nothing else, so another thread may do it.
+known for certain is not told, but the reason in words. What an entry does to a state is `state_fold`'s to say.
+Gathering reads the ring; working out what was gathered reads nothing else, so another thread may do it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
-from sonde_lab.envelope import BINARY, peek, value_of
-from sonde_lab.records import Flag, Kind
+from sonde_lab.entries import Entry, entry_at, fields_of, whole
+from sonde_lab.envelope import BINARY, peek
+from sonde_lab.records import Kind
 from sonde_lab.ring import Ring
-from sonde_protocol import merge
-from sonde_protocol.errors import NotCanonical
+from sonde_lab.state_fold import StateFold, fold_state
 
 CHUNK_ROWS: Final = 20_000
 MAX_PEEKED: Final = 64  # rows of the same type whose own `type` is looked at
@@ -82,16 +82,6 @@ def is_state(ring: Ring, row_id: int) -> bool:
     return is_frame and ring.text("op", row_id) in ("delta", "snapshot")
 
 
-class Entry(NamedTuple):
-    """One entry of a channel, as it was received."""
-
-    op: str
-    seq: int
-    payload: bytes
-    is_binary: bool
-    is_whole: bool
-
-
 def states_around(ring: Ring, row_id: int) -> States:
     """The state before and after a delta or snapshot: the snapshot above it and the deltas since, applied.
 
@@ -111,7 +101,7 @@ def gathered(ring: Ring, row_id: int) -> list[Entry] | str:
     if not is_state(ring, row_id):
         return "This row changes no state: only deltas and snapshots do."
     ids = _ids_of_trail(ring, row_id)
-    return ids if isinstance(ids, str) else [_entry(ring, each) for each in ids]
+    return ids if isinstance(ids, str) else [entry_at(ring, each) for each in ids]
 
 
 def _ids_of_trail(ring: Ring, row_id: int) -> list[int] | str:
@@ -125,7 +115,7 @@ def _ids_of_trail(ring: Ring, row_id: int) -> list[int] | str:
         for index in np.flatnonzero(match)[::-1].tolist():
             found.append(ids.start + int(index))
             size_bytes += int(ring.value("stored", found[-1]))
-            if ring.text("op", found[-1]) == "snapshot":
+            if ring.text("op", found[-1]) == "snapshot" and not _goes_on(ring, found[-1]):
                 return found[::-1]
             if len(found) > MAX_ENTRIES or size_bytes > MAX_BYTES:
                 return "Too much lies between this row and the snapshot before it to be worked out here."
@@ -133,64 +123,21 @@ def _ids_of_trail(ring: Ring, row_id: int) -> list[int] | str:
     return f"The state before is not known: it begins with a snapshot, and {where}."
 
 
-def _entry(ring: Ring, row_id: int) -> Entry:
-    return Entry(
-        ring.text("op", row_id),
-        ring.value("seq", row_id),
-        ring.payload(row_id),
-        ring.value("opcode", row_id) == BINARY,
-        not ring.value("flags", row_id) & (Flag.TRUNCATED | Flag.MALFORMED),
-    )
+def _goes_on(ring: Ring, row_id: int) -> bool:
+    """Whether a snapshot's row is a later part of one that began above."""
+    fields = fields_of(entry_at(ring, row_id))
+    return fields is not None and bool(whole(fields.part))
 
 
 def worked_out(trail: list[Entry]) -> States:
     """The states around the last of these entries, the first of which is a snapshot."""
-    states, row = States(), trail[-1]
-    try:
-        for entry in trail:
-            if entry is row and entry.op == "delta" and entry.seq <= states.seq:
-                return States(problem="This row repeats what was known already, so it changes nothing.")
-            states = _after(states, entry)
-            if states.problem:
-                return states
-    except (ValueError, NotCanonical):
-        return States(problem="A message between the snapshot and this row cannot be read.")
-    return states
-
-
-def _after(states: States, entry: Entry) -> States:
-    """One entry further."""
-    if not entry.is_whole:
-        return States(problem="Only a part of a message between the snapshot and this row was kept.")
-    if entry.op == "snapshot":
-        fields = _fields(entry)
-        if fields.get("parts"):
-            return States(problem="The snapshot came in parts, which are not put together here.")
-        return States(states.after, fields.get("d"), entry.seq, states.entries + 1)
-    if entry.seq <= states.seq:
-        return states  # volatile, or sent again
-    if entry.op == "event" and entry.seq == states.seq + 1:
-        return States(states.before, states.after, entry.seq, states.entries + 1)
-    fields = _fields(entry)
-    prev = fields.get("prev")
-    if entry.seq != states.seq + 1 and not (isinstance(prev, int) and prev <= states.seq):
-        return States(problem=_gap(states.seq, entry.seq))
-    after = merge.apply(states.after, fields.get("d")) if entry.op == "delta" else states.after
-    return States(states.after, after, entry.seq, states.entries + 1)
-
-
-def _fields(entry: Entry) -> dict[str, Any]:
-    """The members of an entry; a `ValueError` for what is no object."""
-    value = value_of(entry.payload, entry.is_binary)
-    if not isinstance(value, dict):
-        raise ValueError("no object")  # noqa: TRY004 - a peer's doing, as the docstring says
-    return value
-
-
-def _gap(seq: int, number: int) -> str:
-    missing = (
-        f"entry {seq + 1:,} of this channel was"
-        if number == seq + 2
-        else f"entries {seq + 1:,} to {number - 1:,} of this channel were"
-    )
-    return f"The state before is not known: {missing} not seen."
+    row, fold, before = trail[-1], StateFold(), StateFold()
+    for entry in trail:
+        if entry is row and entry.op == "delta" and fold.is_held and entry.seq <= fold.seq:
+            return States(problem="This row repeats what was known already, so it changes nothing.")
+        before, fold = fold, fold_state(fold, entry)
+    if fold.pending:
+        return States(problem="The snapshot before this row came in parts, and not all of them are here.")
+    if fold.problem:
+        return States(problem=fold.problem)
+    return States(before.document, fold.document, fold.seq, len(trail))

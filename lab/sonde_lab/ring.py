@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -96,6 +96,10 @@ class Ring:
         self.touches = 0
         self.releases = 0  # how often a row was freed of a flag or a comment, and may fold again
         self._words: dict[int, str] = {}
+        self.clears = 0
+        self.before_eviction: list[
+            Callable[[int], None]
+        ] = []  # told the first id that stays, while all is there
 
     def __len__(self) -> int:
         return self.next_id - self.first_id
@@ -203,6 +207,8 @@ class Ring:
             self._drop_oldest()
 
     def _drop_oldest(self) -> Block:
+        for tell in self.before_eviction:
+            tell(self._blocks[1].first_id)
         gone = self._blocks.popleft()
         count = self._blocks[0].first_id - gone.first_id
         self.stored_bytes -= gone.size - count * len(SEPARATOR)
@@ -242,6 +248,7 @@ class Ring:
 
     def clear(self) -> None:
         """Let all rows go. Ids go on; the time begins anew."""
+        self.clears += 1
         self.first_id = self.next_id
         self.evicted = self.stored_bytes = 0
         self._blocks = deque([Block(self.next_id)])
@@ -251,6 +258,7 @@ class Ring:
 
     def close(self) -> None:
         """Free the disk: rows whose payload is there leave the ring, those in memory stay."""
+        self.before_eviction.clear()  # there is nothing to be read any more
         if self.spool is not None:
             self.spool.close()
         while any(block.is_on_disk for block in self._blocks):

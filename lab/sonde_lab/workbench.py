@@ -33,6 +33,7 @@ from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
 from sonde_lab.tapping import Tapping, tapping_in_words
+from sonde_lab.timeline import Timeline
 from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
@@ -97,6 +98,7 @@ class Workbench(Acting):
         self._capturing = Capturing(self._log, self._notice, config.capture_limits, clock)
         self.decoders = OwnDecoders(lambda: self.ring, self._upstream, self._notice)
         self.decoders.folder = config.decoders
+        self.timeline = Timeline(self.ring)
         self.moment: Moment | None = None  # the time cursor: what is looked at, None for what is now
         self.read_only = False  # a person only wants to look: acts that change something are refused
         self._moving = asyncio.Lock()

@@ -86,6 +86,18 @@ def test_message_pack_is_read_as_well() -> None:
     assert (states.before, states.after) == ({"a": 1}, {"a": 2})
 
 
+def test_a_snapshot_in_parts_is_put_together() -> None:
+    states = states_around(
+        ring_of(
+            entry("snapshot", 5, '{"a":', part=0, parts=2),
+            entry("snapshot", 5, "1}", part=1, parts=2),
+            entry("delta", 6, {"a": 2}),
+        ),
+        2,
+    )
+    assert (states.before, states.after, states.problem) == ({"a": 1}, {"a": 2}, "")
+
+
 def test_what_is_not_certain_is_said_instead() -> None:
     snapshot, delta = entry("snapshot", 5, {"a": 1}), entry("delta", 6, {"a": 2})
     cut = entry("delta", 6, {})
@@ -99,7 +111,7 @@ def test_what_is_not_certain_is_said_instead() -> None:
         "only deltas and snapshots do": ring_of(snapshot, entry("event", 6, 0)),
         "repeats what was known": ring_of(snapshot, delta, delta),
         "Only a part of a message": ring_of(snapshot, cut, entry("delta", 7, {})),
-        "came in parts": ring_of(entry("snapshot", 5, "{", part=0, parts=2), delta),
+        "not all of them are here": ring_of(entry("snapshot", 5, "{", part=0, parts=2), delta),
         "cannot be read": ring_of(snapshot, row("delta", payload=b"[1]", channel=ARENA, seq=6)),
         "it has left memory": ring_of(snapshot, *[row("ping")] * 100, delta, capacity=32),
     }

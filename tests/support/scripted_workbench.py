@@ -29,6 +29,7 @@ from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.moments import Moment
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
+from sonde_lab.timeline import Timeline
 from sonde_protocol.frames import Member
 from sonde_protocol.states import ConnectionState
 
@@ -67,11 +68,13 @@ class ScriptedWorkbench:
     save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
     decoders: OwnDecoders = field(init=False)
+    timeline: Timeline = field(init=False)
     moment: Moment | None = None
     read_only: bool = False
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
+        self.timeline = Timeline(self.ring)
         self.decoders = OwnDecoders(lambda: self.ring, str, lambda *words: self.told.append(words))
 
     def take_changes(self) -> Changes:

@@ -21,7 +21,8 @@ from sonde_lab.differing import (
     difference,
     text_difference,
 )
-from sonde_lab.looking_back import Entry, worked_out
+from sonde_lab.entries import Entry
+from sonde_lab.looking_back import worked_out
 from sonde_lab.records import Record
 from sonde_lab.wording import number, short
 from sonde_ui.desktop.models import figures
