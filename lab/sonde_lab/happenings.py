@@ -224,16 +224,13 @@ class Happenings:
 
     def _fault_lane(self) -> Lane:
         going_on = [Stretch(fault.began, fault.until, "fault", fault.words) for fault in self._open]
-        drops = [tick for story in self._stories.values() for tick in story.drops]
-        ticks = sorted((*self._moments, *self._marks.values(), *drops), key=lambda tick: tick.at)[
-            -MOST_TICKS:
-        ]
+        ticks = sorted((*self._moments, *self._marks.values()), key=lambda tick: tick.at)
         return Lane(
             FAULTS,
             LaneKind.FAULTS,
             "faults, marks",
             without_overlaps([*self._faults, *going_on]),
-            tuple(ticks),
+            tuple(ticks[-MOST_TICKS:]),
         )
 
 

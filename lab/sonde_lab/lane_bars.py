@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sonde_lab.swim_lanes import SEVERITY, STATUSES, Lane
 
-NARROWEST_PX: Final = 2.0  # what is narrower shares a bar
+NARROWEST_PX: Final = 2.0  # what is narrower shares a bar; more where there are too many
 _UNKNOWN: Final = SEVERITY["unknown"]
 
 
@@ -47,10 +47,12 @@ def pack(lane: Lane) -> Packed:
     )
 
 
-def bars(packed: Packed, since: float, until: float, now: float, width: float) -> list[Bar]:
+def bars(
+    packed: Packed, since: float, until: float, now: float, width: float, narrowest: float = NARROWEST_PX
+) -> list[Bar]:
     """What is to be drawn on `width` pixels from `since` to `until`, left to right; what lasts goes on until `now`.
 
-    There are never more than one bar for each `NARROWEST_PX`, and one more at each edge.
+    There is never more than one bar for each `narrowest` pixels, and one more between two of them.
     """
     first = int(np.searchsorted(packed.ended, since, side="right"))
     last = int(np.searchsorted(packed.began, min(until, now), side="left"))
@@ -59,7 +61,7 @@ def bars(packed: Packed, since: float, until: float, now: float, width: float) -
     scale = width / (until - since)
     left = (np.maximum(packed.began[first:last], since) - since) * scale
     right = (np.minimum(packed.ended[first:last], min(until, now)) - since) * scale
-    edges = _edges(left, right)
+    edges = _edges(left, right, narrowest)
     lefts, rights = left[edges], np.maximum.reduceat(right, edges)
     worst = np.maximum.reduceat(packed.severity[first:last], edges)
     counts = np.diff(np.append(edges, last - first))
@@ -71,10 +73,10 @@ def bars(packed: Packed, since: float, until: float, now: float, width: float) -
     ]
 
 
-def _edges(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.int64]:
+def _edges(left: NDArray[np.float64], right: NDArray[np.float64], narrowest: float) -> NDArray[np.int64]:
     """Where a bar begins: at each stretch that is wide enough, and at the first narrow one of each slot."""
-    is_wide = right - left >= NARROWEST_PX
-    slot = np.floor(left / NARROWEST_PX)
+    is_wide = right - left >= narrowest
+    slot = np.floor(left / narrowest)
     begins = np.ones(len(left), np.bool_)
     begins[1:] = is_wide[1:] | is_wide[:-1] | (slot[1:] != slot[:-1])
     return np.flatnonzero(begins)

@@ -13,10 +13,25 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sonde_lab.swim_lanes import SpellOfPresence
+from sonde_lab.spells import Spell
+from sonde_lab.timeline import Line
 
+MOST_ROOMS: Final = 64
 RATE_OVER_S: Final = 60.0
 SPARKS: Final = 48  # points of the small curve
+
+
+def rooms_of(lines: Sequence[Line], current: str) -> dict[str, Line]:
+    """Every channel whose presence somebody told of, and who tells of it: the current client where it does.
+
+    Rooms come first, then other channels, each by name; at most `MOST_ROOMS`.
+    """
+    found: dict[str, Line] = {}
+    for line in lines:
+        if line.has_roster and (line.channel not in found or line.conn == current):
+            found[line.channel] = line
+    names = sorted(found, key=lambda channel: (not channel.startswith("room:"), channel))
+    return {channel: found[channel] for channel in names[:MOST_ROOMS]}
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,7 +75,7 @@ class RoomStory:
         return [int(known[low : high + 1].max()) for low, high in itertools.pairwise(before)]
 
 
-def room_story(channel: str, spells: Sequence[SpellOfPresence], since: float) -> RoomStory:
+def room_story(channel: str, spells: Sequence[Spell], since: float) -> RoomStory:
     """What a room's spells come to. Whoever is there at `since`, where the story begins, is no join."""
     times: list[float] = []
     steps: list[int] = []

@@ -11,7 +11,9 @@ import enum
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
+
+from sonde_lab.spells import Spell
 
 MOST_LANES: Final = 1_000
 MOST_ELSEWHERE: Final = 20_000  # spells of other rooms that are looked through for who went there
@@ -24,27 +26,6 @@ STATUSES: Final = (
     "stopped", "fault", "unknown",
 )  # fmt: skip
 SEVERITY: Final[Mapping[str, int]] = {status: place for place, status in enumerate(STATUSES)}
-
-
-class SpellOfPresence(Protocol):
-    """A stretch in which a member did not change, as the timeline tells it."""
-
-    @property
-    def session(self) -> str: ...
-    @property
-    def user(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def activity(self) -> str | None: ...
-    @property
-    def began(self) -> float: ...
-    @property
-    def ended(self) -> float | None: ...
-    @property
-    def how(self) -> str | None: ...
 
 
 class Stretch(NamedTuple):
@@ -82,7 +63,7 @@ class LaneKind(enum.IntEnum):
     MEMBER = 2
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, frozen=True, eq=False, weakref_slot=True)
 class Lane:
     """One row of the picture. `key` stays the same while the lane grows; names are as the peer gave them."""
 
@@ -124,16 +105,16 @@ class Grouping(enum.Enum):
 
 
 def member_lanes(
-    spells: Iterable[SpellOfPresence],
+    spells: Iterable[Spell],
     channel: str,
     nodes: Mapping[str, str] | None = None,
-    elsewhere: Mapping[str, Sequence[SpellOfPresence]] | None = None,
+    elsewhere: Mapping[str, Sequence[Spell]] | None = None,
 ) -> list[Lane]:
     """Lanes of the members of one room, by name.
 
     `nodes`: of sessions, as far as it is known. `elsewhere`: spells of other rooms by channel, to tell who moved there.
     """
-    by_session: dict[str, list[SpellOfPresence]] = defaultdict(list)
+    by_session: dict[str, list[Spell]] = defaultdict(list)
     for spell in spells:
         by_session[spell.session].append(spell)
     begun = _beginnings(elsewhere or {})
@@ -144,7 +125,7 @@ def member_lanes(
     return lanes[:MOST_LANES]
 
 
-def _stay(session: str, spells: list[SpellOfPresence], begun: Mapping[str, list[tuple[float, str]]]) -> Lane:
+def _stay(session: str, spells: list[Spell], begun: Mapping[str, list[tuple[float, str]]]) -> Lane:
     """One session's lane: in order, without overlaps, without stretches of no length."""
     spells.sort(key=lambda spell: spell.began)
     made: list[Stretch] = []
@@ -166,7 +147,7 @@ def _earlier(one: float | None, other: float | None) -> float | None:
     return min(one, other)
 
 
-def _how(spell: SpellOfPresence, ended: float | None, begun: Sequence[tuple[float, str]]) -> str:
+def _how(spell: Spell, ended: float | None, begun: Sequence[tuple[float, str]]) -> str:
     if ended is None:
         return ""
     near = [(abs(at - ended), channel) for at, channel in begun if abs(at - ended) <= MOVES_WITHIN_S]
@@ -174,7 +155,7 @@ def _how(spell: SpellOfPresence, ended: float | None, begun: Sequence[tuple[floa
 
 
 def _beginnings(
-    elsewhere: Mapping[str, Sequence[SpellOfPresence]],
+    elsewhere: Mapping[str, Sequence[Spell]],
 ) -> dict[str, list[tuple[float, str]]]:
     """When each session came into other rooms."""
     begun: dict[str, list[tuple[float, str]]] = defaultdict(list)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_lab.rooms import room_story
-from support.written_spells import Spell, spells_of
+from sonde_lab.spells import Spell
+from support.written_spells import spells_of
 
 STATUS = st.sampled_from(["online", "away", "reconnecting"])
 ROSTERS = st.lists(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_lab.lane_bars import NARROWEST_PX, bars, pack
+from sonde_lab.spells import Spell
 from sonde_lab.swim_lanes import (
     GONE,
     SEVERITY,
@@ -20,7 +21,7 @@ from sonde_lab.swim_lanes import (
     matching,
     member_lanes,
 )
-from support.written_spells import Spell, spells_of
+from support.written_spells import spells_of
 
 STATUS = st.sampled_from(["online", "away", "busy", "reconnecting"])
 ROSTERS = st.lists(

@@ -49,6 +49,7 @@ VIEWS: Final = {
     "presence": "Presence",
     "latency": "Latency",
     "state": "State",
+    "timeline": "Timeline",
     "composer": "Composer",
     "faults": "Faults",
     "notices": "Notices",

@@ -17,6 +17,7 @@ EMPTY: Final = MappingProxyType(
         "nodes": "A capture is open, so no node is known.",
         "presence": "A capture is open, so nobody is here now. Who came and went is in the traffic.",
         "latency": "A capture is open, so nothing is measured now. Round trips of then are in the column RTT / Ack.",
+        "timeline": "A capture is open, and nobody came or went in it.",
         "state": "A capture is open, so there is no live state. Snapshots and deltas of then are in the traffic.",
     }
 )
@@ -26,6 +27,7 @@ OF_PROXY: Final = MappingProxyType(
         "nodes": "A proxy knows no nodes.",
         "presence": "A proxy is in no room, so nobody is known here. What passes is in the traffic.",
         "latency": "A proxy measures nothing of its own. Round trips of what passes are in the column RTT / Ack.",
+        "timeline": "A proxy is in no room. Lanes appear with the first connection through it.",
         "state": "A proxy keeps no state. What passes is in the traffic.",
     }
 )

@@ -24,6 +24,7 @@ from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
 from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 
 
@@ -48,6 +49,7 @@ class Views:
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)
+        self.timeline = TimelineView(workbench, bridge, cursor, following)
         self.promises = PromisesView(workbench, bridge)
 
     def by_name(self) -> dict[str, QWidget]:
@@ -65,4 +67,5 @@ class Views:
             "notices": self.notices,
             "expert": self.expert,
             "latest": self.latest,
+            "timeline": self.timeline,
         }

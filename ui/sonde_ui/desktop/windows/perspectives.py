@@ -61,7 +61,11 @@ ARRANGEMENTS: Final = {
                             True,
                             (
                                 Place("latency", ("latency", "latest")),
-                                Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
+                                Place(
+                                    "tools",
+                                    ("timeline", "state", "composer", "faults", "notices", "expert"),
+                                    440,
+                                ),
                             ),
                             224,
                         ),
@@ -88,8 +92,9 @@ ARRANGEMENTS: Final = {
                     "middle",
                     False,
                     (
-                        Place("latency", ("latency", "latest")),
-                        Place("notices", ("notices", "expert", "state"), 280),
+                        Place("latency", ("latency", "latest"), 184),
+                        Place("timeline", ("timeline",)),
+                        Place("notices", ("notices", "expert", "state"), 144),
                     ),
                 ),
                 Split(
@@ -109,16 +114,18 @@ ARRANGEMENTS: Final = {
                 Split(
                     "top",
                     True,
-                    (Place("presence", ("presence",), 440), Place("state", ("state", "latest", "composer"))),
+                    (
+                        Place("presence", ("presence", "connections", "nodes"), 400),
+                        Place("state", ("state", "latest", "composer")),
+                    ),
                 ),
                 Split(
                     "bottom",
                     True,
                     (
-                        Place("latency", ("latency",)),
-                        Place("more", ("notices", "expert", "nodes", "connections", "faults"), 440),
+                        Place("timeline", ("timeline",)),
+                        Place("latency", ("latency", "notices", "expert", "faults"), 440),
                     ),
-                    244,
                 ),
                 Place("traffic", ("traffic", "detail"), 200),
             ),
