@@ -17,8 +17,10 @@ from PySide6.QtWidgets import QApplication, QLabel, QSplitter, QVBoxLayout, QWid
 from sonde_client.status import Closed, ResumeReport
 from sonde_lab.changes import Act
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -97,9 +99,8 @@ def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, T
     traffic, detail = TrafficView(bench, bridge), DetailView(bench, bridge)
     traffic.selected.connect(detail.show_row)
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
-    left = split(
-        vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge))
-    )
+    people = PresenceView(bench, bridge, TimeCursor(bench, bridge), Following(bridge))
+    left = split(vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(people))
     latency = titled(LatencyView(bench, bridge))
     centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
     return split(horizontal, [264, 1176], left, centre), traffic

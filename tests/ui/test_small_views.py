@@ -26,10 +26,12 @@ from sonde_lab.changes import NO_PROMISE, Act, GatewayState, GatewayStatus, Prom
 from sonde_lab.endpoints import EndpointKind
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
 from sonde_ui.desktop.plots.latency_view import LatencyView
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.composer_view import ComposerView
 from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
@@ -40,6 +42,7 @@ from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
 from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from support import scripted_workbench as script
 from support.scripted_workbench import ScriptedWorkbench
@@ -241,16 +244,22 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 
 
 VIEWS = (
-    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView, TimelineView,
 )  # fmt: skip
+WITH_CURSOR = (PresenceView, TimelineView)
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)
+
+
+def made(kind: type[QWidget], bench: ScriptedWorkbench, bridge: Bridge) -> QWidget:
+    shared = (TimeCursor(bench, bridge, bridge), Following(bridge, bridge)) if kind in WITH_CURSOR else ()
+    return kind(bench, bridge, *shared)
 
 
 @pytest.mark.parametrize("kind", VIEWS, ids=lambda kind: kind.__name__)
 def test_every_part_that_can_be_focused_has_a_name(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     shown(qtbot, view, 700, 400)
     nameless = [
         part
@@ -268,7 +277,7 @@ def test_every_part_that_can_be_focused_has_a_name(
 def test_a_view_that_is_closed_leaves_nothing_connected(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, kind: type[QWidget]
 ) -> None:
-    view = kind(bench, bridge)
+    view = made(kind, bench, bridge)
     with qtbot.waitExposed(view):
         view.show()
     view.close()

@@ -41,7 +41,7 @@ class Views:
         self.detail = DetailView(workbench, bridge)
         self.connections = ConnectionsView(workbench, bridge)
         self.nodes = NodesView(workbench, bridge)
-        self.presence = PresenceView(workbench, bridge)
+        self.presence = PresenceView(workbench, bridge, cursor, following)
         self.latency = LatencyView(workbench, bridge)
         self.state = StateView(workbench, bridge)
         self.composer = ComposerView(workbench, bridge)

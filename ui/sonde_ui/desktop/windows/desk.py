@@ -28,6 +28,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.focus_ring import FocusRing
+from sonde_ui.desktop.widgets.follow_chip import FollowChip
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
 from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.status_bar import StatusBar
@@ -153,6 +154,8 @@ class Desk(QObject):
         views = self.views
         for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
+        self.follow_chip = FollowChip(self.following, bar)
+        views.presence.channel_changed.connect(views.timeline.show_channel)
         self.views.expert.row_chosen.connect(self._show_row)
         bar.filter_changed.connect(self.views.latest.set_filter)
         self.views.latest.row_chosen.connect(self.views.detail.show_row)
