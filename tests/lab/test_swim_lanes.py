@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde_lab.lane_bars import NARROWEST_PX, bars, pack
+from sonde_lab.lane_bars import NARROWEST_PX, Bar, View, bars, pack
 from sonde_lab.spells import Spell
 from sonde_lab.swim_lanes import (
     GONE,
@@ -157,55 +157,79 @@ def lane_of(pieces: list[tuple[float, bool, str]]) -> Lane:
     return Lane("k", LaneKind.MEMBER, "k", tuple(made))
 
 
-@given(PIECES, st.floats(0, 500), st.floats(1, 1_000), st.integers(10, 400))
+def drawn(
+    lanes: list[Lane], since: float, until: float, now: float, width: float, most: int = 1 << 30
+) -> list[Bar]:
+    return bars(pack(lanes), View(range(len(lanes)), since, until, now, width), most)
+
+
+@given(PIECES, PIECES, st.floats(0, 500), st.floats(1, 1_000), st.integers(10, 400), st.integers(2, 500))
 def test_bars_hold_every_stretch_in_sight_once_and_are_never_more_than_pixels_allow(
-    pieces: list[tuple[float, bool, str]], since: float, length: float, width: int
+    one: list[tuple[float, bool, str]],
+    other: list[tuple[float, bool, str]],
+    since: float,
+    length: float,
+    width: int,
+    most: int,
 ) -> None:
-    whole = lane_of(pieces)
-    until = since + length
-    drawn = bars(pack(whole), since, until, math.inf, width)
-    seen = [at for at, each in enumerate(whole.stretches) if each.began < until and each.ended > since]  # type: ignore[operator]
-    held = [at for bar in drawn for at in range(bar.first, bar.first + bar.stretches)]
-    assert held == seen
-    assert len(drawn) <= 2 * width / NARROWEST_PX + 3
-    for bar in drawn:
-        assert 0 <= bar.left < bar.right <= width + 1
-        inside = whole.stretches[bar.first : bar.first + bar.stretches]
-        assert bar.status == max((each.status for each in inside), key=lambda status: SEVERITY[status])
+    lanes, until = [lane_of(one), lane_of(other)], since + length
+    found = drawn(lanes, since, until, math.inf, width, most)
+    for number, whole in enumerate(lanes):
+        ours = [bar for bar in found if bar.lane == number]
+        seen = [at for at, each in enumerate(whole.stretches) if each.began < until and each.ended > since]  # type: ignore[operator]
+        assert [at for bar in ours for at in range(bar.first, bar.first + bar.stretches)] == seen
+        assert len(ours) <= 2 * width / NARROWEST_PX + 3
+        for bar in ours:
+            assert 0 <= bar.left <= bar.right <= width
+            inside = whole.stretches[bar.first : bar.first + bar.stretches]
+            assert bar.status == max((each.status for each in inside), key=lambda status: SEVERITY[status])
+    assert len(found) <= max(most, 8)
 
 
-def test_a_wide_stretch_is_a_bar_of_its_own_from_its_beginning_to_its_end() -> None:
-    whole = Lane(
-        "k",
-        LaneKind.MEMBER,
-        "k",
-        (Stretch(10, 20, "online"), Stretch(20, 50, "away"), Stretch(60, None, "busy")),
-    )
-    drawn = bars(pack(whole), 0, 100, 80, 200)
-    assert [(bar.left, bar.right, bar.status) for bar in drawn] == [
-        (20, 40, "online"),
-        (40, 100, "away"),
-        (120, 160, "busy"),
+FOUR = Lane(
+    "k",
+    LaneKind.MEMBER,
+    "k",
+    (
+        Stretch(10, 15, "online", "walking"), Stretch(15, 20, "online", "resting"), Stretch(20, 50, "away"),
+        Stretch(60, None, "busy"),
+    ),
+)  # fmt: skip
+
+
+def test_a_status_is_one_bar_from_its_beginning_to_its_end_whatever_one_did_meanwhile() -> None:
+    assert [(bar.left, bar.right, bar.status, bar.stretches) for bar in drawn([FOUR], 0, 100, 80, 200)] == [
+        (20, 40, "online", 2),
+        (40, 100, "away", 1),
+        (120, 160, "busy", 1),
     ]
+
+
+def test_only_the_lanes_in_sight_are_drawn() -> None:
+    packed = pack([FOUR, FOUR, FOUR])
+    found = bars(packed, View(range(1, 2), 0, 100, 80, 200))
+    assert [(bar.lane, bar.first) for bar in found] == [(1, 0), (1, 2), (1, 3)]
 
 
 def test_narrow_stretches_share_a_bar_under_the_worst_of_them() -> None:
     flapping = [
-        Stretch(at / 10, (at + 1) / 10, "reconnecting" if at == 3 else "online") for at in range(1_000)
+        Stretch(at / 10, (at + 1) / 10, "reconnecting" if at == 3 else ("online", "away")[at % 2])
+        for at in range(1_000)
     ]
-    drawn = bars(pack(Lane("k", LaneKind.MEMBER, "k", tuple(flapping))), 0, 100, 100, 10)
-    assert len(drawn) <= 10 / NARROWEST_PX + 1
-    assert (drawn[0].status, drawn[1].status) == ("reconnecting", "online")
+    found = drawn([Lane("k", LaneKind.MEMBER, "k", tuple(flapping))], 0, 100, 100, 10)
+    assert len(found) <= 10 / NARROWEST_PX + 1
+    assert (found[0].status, found[1].status) == ("reconnecting", "away")
 
 
 def test_nothing_is_drawn_outside_of_the_stretch_or_in_the_future() -> None:
-    packed = pack(Lane("k", LaneKind.MEMBER, "k", (Stretch(10, None, "online"),)))
-    assert bars(packed, 0, 10, 5, 100) == []
-    assert bars(packed, 0, 20, 15, 100)[0].right == 75
-    assert bars(packed, 5, 5, 15, 100) == []
+    lanes = [Lane("k", LaneKind.MEMBER, "k", (Stretch(10, None, "online"),))]
+    assert drawn(lanes, 0, 10, 5, 100) == []
+    assert drawn(lanes, 0, 20, 15, 100)[0].right == 75
+    assert drawn(lanes, 5, 5, 15, 100) == []
+    assert drawn([], 0, 5, 15, 100) == []
 
 
 def test_a_status_that_nobody_knows_is_drawn_as_unknown() -> None:
-    packed = pack(Lane("k", LaneKind.MEMBER, "k", (Stretch(0, None, "\x00<b>"),)))
-    assert bars(packed, 0, 1, 1, 10)[0].status == "unknown"
+    lanes = [Lane("k", LaneKind.MEMBER, "k", (Stretch(0, None, "\x00<b>"),))]
+    assert drawn(lanes, 0, 1, 1, 10)[0].status == "unknown"
     assert len(STATUSES) == len(SEVERITY)

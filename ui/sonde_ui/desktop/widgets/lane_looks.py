@@ -7,12 +7,12 @@ bar, an outlined one, one with a line in it and a broken one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPen
 
 from sonde_lab.swim_lanes import GONE, TickKind
 from sonde_ui.desktop.theme import Theme, mix
@@ -23,6 +23,8 @@ BAR_PX: Final = 8
 ROUND_PX: Final = 3.0
 PATTERN_FROM_PX: Final = 6.0  # narrower bars are plain
 TICK_PX: Final = 4.0
+DASH_PX: Final = 4
+GAP_PX: Final = 3
 
 
 class Pattern(enum.Enum):
@@ -63,16 +65,46 @@ LOOKS: Final[Mapping[str, Look]] = MappingProxyType(
 _HEIGHTS: Final[Mapping[Pattern, int]] = MappingProxyType({Pattern.THIN: 2})
 
 
-def draw_bar(painter: QPainter, box: QRectF, status: str, theme: Theme, ground: QColor) -> None:
-    """One bar in a box of `BAR_PX`, on a ground that shows through."""
+def draw_bars(
+    painter: QPainter, boxes: Sequence[QRectF], status: str, theme: Theme, ground: QColor, *, is_fine: bool
+) -> None:
+    """Bars of one status in boxes of `BAR_PX`, on a ground that shows through. Round where there is time: `is_fine`."""
     look = LOOKS[status]
     color = theme.color(look.token)
     height = _HEIGHTS.get(look.pattern, BAR_PX)
-    box = QRectF(box.left(), box.center().y() - height / 2, box.width(), height)
-    if box.width() < PATTERN_FROM_PX:
-        painter.fillRect(box, mix(color, ground, 0.55) if look.pattern is Pattern.OUTLINED else color)
+    if height != BAR_PX:
+        boxes = [QRectF(each.left(), each.center().y() - height / 2, each.width(), height) for each in boxes]
+    if is_fine:
+        for box in boxes:
+            if box.width() >= PATTERN_FROM_PX:
+                _STROKES[look.pattern](painter, box, color, ground)
+            else:
+                painter.fillRect(box, mix(color, ground, 0.55) if look.pattern is Pattern.OUTLINED else color)
         return
-    _STROKES[look.pattern](painter, box, color, ground)
+    painter.setPen(NO_PEN)
+    painter.setBrush(mix(color, ground, 0.28) if look.pattern is Pattern.OUTLINED else color)
+    painter.drawRects(boxes)
+    wide = [box for box in boxes if box.width() >= PATTERN_FROM_PX]
+    if look.pattern is Pattern.OUTLINED:
+        edges = [
+            QRectF(box.left(), y, box.width(), 1.5) for box in boxes for y in (box.top(), box.bottom() - 1.5)
+        ]
+        painter.setBrush(color)
+        painter.drawRects(edges)
+    elif look.pattern is Pattern.BARRED:
+        painter.setBrush(ground)
+        painter.drawRects([QRectF(box.left() + 1, box.center().y() - 1, box.width() - 2, 2) for box in wide])
+    elif look.pattern is Pattern.BROKEN:
+        painter.setBrush(_dashes(color, ground))
+        painter.drawRects(wide)
+
+
+def _dashes(color: QColor, ground: QColor) -> QBrush:
+    """Dashes and gaps, as many as are asked for in one stroke."""
+    tile = QImage(DASH_PX + GAP_PX, 1, QImage.Format.Format_RGB32)
+    for x in range(tile.width()):
+        tile.setPixelColor(x, 0, color if x < DASH_PX else ground)
+    return QBrush(tile)
 
 
 def _full(painter: QPainter, box: QRectF, color: QColor, _ground: QColor) -> None:
@@ -94,12 +126,10 @@ def _barred(painter: QPainter, box: QRectF, color: QColor, ground: QColor) -> No
     painter.drawLine(QPointF(box.left() + 2, middle), QPointF(box.right() - 2, middle))
 
 
-def _broken(painter: QPainter, box: QRectF, color: QColor, _ground: QColor) -> None:
-    pen = QPen(color, box.height(), Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap)
-    pen.setDashPattern([4 / box.height(), 3 / box.height()])
-    painter.setPen(pen)
-    middle = box.center().y()
-    painter.drawLine(QPointF(box.left(), middle), QPointF(box.right(), middle))
+def _broken(painter: QPainter, box: QRectF, color: QColor, ground: QColor) -> None:
+    painter.setPen(NO_PEN)
+    painter.setBrush(_dashes(color, ground))
+    painter.drawRect(box)
 
 
 _STROKES: Final[Mapping[Pattern, Callable[[QPainter, QRectF, QColor, QColor], None]]] = MappingProxyType(

@@ -5,32 +5,35 @@ Owns pixels and their bounds: only rows in sight, and never more than `MOST_BARS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QLineF, QPointF, QRect, QRectF
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QStaticText
 
-from sonde_lab.lane_bars import NARROWEST_PX, Bar, Packed, bars, pack
-from sonde_lab.swim_lanes import Lane, LaneKind, Stretch
+from sonde_lab.lane_bars import Bar, Packed, View, bars, pack
+from sonde_lab.swim_lanes import Lane, LaneKind
 from sonde_ui.desktop.following import Followed
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.lane_rows import LaneRow
 from sonde_ui.desktop.models.time_span import TimeSpan, ruler
 from sonde_ui.desktop.theme import Theme, font_ui, mix, themes
 from sonde_ui.desktop.widgets import shapes
-from sonde_ui.desktop.widgets.lane_looks import BAR_PX, draw_bar, draw_end, draw_tick
-from sonde_ui.desktop.widgets.shapes import CENTER, LEFT, Pen, with_alpha
+from sonde_ui.desktop.widgets.lane_looks import BAR_PX, draw_bars, draw_end, draw_tick
+from sonde_ui.desktop.widgets.shapes import CENTER, Pen, with_alpha
 
 RULER_PX: Final = 24
 EDGE_PX: Final = 12
-MOST_BARS: Final = 3_000
+MOST_BARS: Final = 2_000
+FINE_UP_TO: Final = 240  # bars with round ends; more are drawn plain, by the hundred
+MOST_ENDS: Final = 200
 MOST_TICKS: Final = 1_000
 TICK_APART_PX: Final = 3.0
 END_ROOM_PX: Final = 12.0
 TIME_EVERY_PX: Final = 84
+KEPT_TEXTS: Final = 1_024
 NAMES_PX: Final = 132
 ANTIALIASING: Final = QPainter.RenderHint.Antialiasing
 
@@ -58,7 +61,9 @@ class LanePainter:
     """Paints one picture after another; knows the theme and keeps columns of lanes."""
 
     def __init__(self) -> None:
-        self._packed: WeakKeyDictionary[Lane, Packed] = WeakKeyDictionary()
+        self._rows: Sequence[LaneRow] = ()  # that the columns are of
+        self._packed = pack(())
+        self._texts: dict[tuple[str, int, bool], QStaticText] = {}
         self.drawn = 0  # bars of the last picture
         self.dress(themes.current())
 
@@ -67,6 +72,7 @@ class LanePainter:
         self.theme = theme
         self._name, self._own = Pen(font_ui(12)), Pen(font_ui(12, 600))
         self._small, self._heading = Pen(font_ui(10)), Pen(font_ui(11, 600))
+        self._texts = {}
         self._grid = mix(theme.line, theme.panel, 0.7)
 
     def paint(self, painter: QPainter, size: QRect, picture: LanePicture) -> None:
@@ -106,12 +112,20 @@ class LanePainter:
     def _shade_faults(self, painter: QPainter, axis: QRect, picture: LanePicture) -> None:
         """What was injected lies faintly under all lanes."""
         tint, span = with_alpha(self.theme.injected, 0.10), picture.span
-        for row in picture.rows:
+        for place, row in enumerate(picture.rows):
             if row.lane is None or row.lane.kind is not LaneKind.FAULTS:
                 continue
-            for bar in self._bars(row.lane, span, axis.width(), NARROWEST_PX):
+            view = View(range(place, place + 1), span.since, span.until, span.now, axis.width())
+            for bar in bars(self._columns(picture), view, MOST_BARS):
                 box = QRectF(axis.left() + bar.left, axis.top(), bar.right - bar.left, axis.height())
                 painter.fillRect(box, tint)
+
+    def _columns(self, picture: LanePicture) -> Packed:
+        """The columns of a picture's rows; headings are lanes with nothing on them."""
+        if picture.rows is not self._rows:
+            self._rows = picture.rows
+            self._packed = pack([row.lane or _NO_LANE for row in picture.rows])
+        return self._packed
 
     def _cursor_words(self, picture: LanePicture, at: float) -> str:
         return figures.wall_clock_ms(picture.wall(at))[:-2]
@@ -143,47 +157,24 @@ class LanePainter:
     # -------------------------------------------------------------- the rows
 
     def _lanes(self, painter: QPainter, axis: QRect, picture: LanePicture) -> None:
-        seen = [
-            (place, row)
-            for place, row in enumerate(picture.rows)
-            if row.top + row.height > picture.scroll and row.top < picture.scroll + axis.height()
-        ]
-        drawn = self._bars_of([row for _, row in seen], picture.span, axis.width())
-        self.drawn = sum(map(len, drawn))
-        ticks_left = MOST_TICKS
-        for (place, row), found in zip(seen, drawn, strict=True):
-            top = axis.top() + row.top - picture.scroll
-            box = QRect(axis.left(), top, axis.width(), row.height)
-            ground = self._ground(painter, box, picture, place, row)
-            if place and _begins_members(picture.rows[place - 1], row):
+        rows, span = picture.rows, picture.span
+        seen = _in_sight(rows, picture.scroll, axis.height())
+        view = View(seen, span.since, span.until, span.now, axis.width())
+        found = bars(self._columns(picture), view, MOST_BARS)
+        self.drawn = len(found)
+        grounds = {}
+        for place in seen:
+            row = rows[place]
+            box = QRect(axis.left(), axis.top() + row.top - picture.scroll, axis.width(), row.height)
+            grounds[place] = self._ground(painter, box, picture, place, row)
+            if place and _begins_members(rows[place - 1], row):
                 painter.fillRect(box.adjusted(EDGE_PX - box.left(), 0, 0, 1 - box.height()), self._grid)
-            if row.lane is None:
-                self._heading.draw(
-                    painter, box.adjusted(EDGE_PX - axis.left(), 4, 0, 0), row.label, self.theme.dim
-                )
-                continue
             self._label(painter, box, picture, row)
-            painter.setRenderHint(ANTIALIASING, on=True)
-            self._draw_bars(painter, box, row.lane, found, ground)
-            ticks_left -= self._draw_ticks(painter, box, row.lane, picture.span, ticks_left)
-            painter.setRenderHint(ANTIALIASING, on=False)
-
-    def _bars_of(self, rows: Sequence[LaneRow], span: TimeSpan, width: int) -> list[list[Bar]]:
-        """Bars of each row; where they are too many, those that are narrow share more room."""
-        narrowest = NARROWEST_PX
-        while True:
-            found = [self._bars(row.lane, span, width, narrowest) for row in rows]
-            if sum(map(len, found)) <= MOST_BARS or narrowest > width:
-                return found
-            narrowest *= 3
-
-    def _bars(self, lane: Lane | None, span: TimeSpan, width: int, narrowest: float) -> list[Bar]:
-        if lane is None or not lane.stretches:
-            return []
-        packed = self._packed.get(lane)
-        if packed is None:
-            packed = self._packed[lane] = pack(lane)
-        return bars(packed, span.since, span.until, span.now, width, narrowest)
+        painter.setRenderHint(ANTIALIASING, on=True)
+        self._draw_bars(painter, axis, picture, found, grounds)
+        self._draw_ends(painter, axis, picture, found)
+        self._draw_ticks(painter, axis, picture, seen)
+        painter.setRenderHint(ANTIALIASING, on=False)
 
     def _ground(
         self, painter: QPainter, box: QRect, picture: LanePicture, place: int, row: LaneRow
@@ -198,51 +189,95 @@ class LanePainter:
         return self.theme.selection if is_followed or is_current else self.theme.panel
 
     def _label(self, painter: QPainter, box: QRect, picture: LanePicture, row: LaneRow) -> None:
-        lane = row.lane
-        assert lane is not None
-        room = QRect(EDGE_PX, box.top(), box.left() - EDGE_PX - 8, box.height())
-        if is_of(lane, picture.who) or lane.kind is LaneKind.CONNECTION:
-            self._own.draw(painter, room, row.label, self.theme.text, LEFT)
-        else:
-            color = self.theme.injected if lane.kind is LaneKind.FAULTS else self.theme.dim
-            self._name.draw(painter, room, row.label, color, LEFT)
+        lane, theme = row.lane, self.theme
+        if lane is None:
+            self._heading.draw(painter, box.adjusted(EDGE_PX - box.left(), 4, 0, 0), row.label, theme.dim)
+            return
+        is_strong = lane.kind is LaneKind.CONNECTION or is_of(lane, picture.who)
+        plain = theme.injected if lane.kind is LaneKind.FAULTS else theme.dim
+        pen = self._own if is_strong else self._name
+        painter.setFont(pen.font)
+        painter.setPen(theme.text if is_strong else plain)
+        text = self._static(row.label, box.left() - EDGE_PX - 8, is_strong)
+        painter.drawStaticText(QPointF(EDGE_PX, box.top() + (box.height() - pen.height) / 2), text)
+
+    def _static(self, label: str, room: int, is_strong: bool) -> QStaticText:
+        """A name, cut and laid out once."""
+        text = self._texts.get((label, room, is_strong))
+        if text is None:
+            if len(self._texts) >= KEPT_TEXTS:
+                self._texts.clear()
+            pen = self._own if is_strong else self._name
+            text = QStaticText(pen.fitted(label, room))
+            text.setTextFormat(Qt.TextFormat.PlainText)
+            text.prepare(font=pen.font)
+            self._texts[label, room, is_strong] = text
+        return text
+
+    def _middle(self, axis: QRect, picture: LanePicture, place: int) -> float:
+        """The pixel in the middle of a row."""
+        row = picture.rows[place]
+        return axis.top() + row.top - picture.scroll + row.height // 2
 
     def _draw_bars(
-        self, painter: QPainter, box: QRect, lane: Lane, found: Sequence[Bar], ground: QColor
+        self,
+        painter: QPainter,
+        axis: QRect,
+        picture: LanePicture,
+        found: Sequence[Bar],
+        grounds: Mapping[int, QColor],
     ) -> None:
-        top, left, whole = box.center().y() - BAR_PX / 2 + 0.5, box.left(), joined(found)
-        for place, bar in enumerate(whole):
-            area = QRectF(left + bar.left, top, bar.right - bar.left, BAR_PX)
-            draw_bar(painter, area, bar.status, self.theme, ground)
-            following = whole[place + 1].left if place + 1 < len(whole) else float(box.width())
-            last: Stretch = lane.stretches[bar.first + bar.stretches - 1]
-            if last.how and lane.kind is LaneKind.MEMBER and following - bar.right >= END_ROOM_PX:
-                draw_end(painter, QPointF(left + bar.right + 6, top + BAR_PX / 2), last.how, self.theme)
+        """Bars of one status on one ground together."""
+        boxes: dict[tuple[str, bool], list[QRectF]] = {}
+        tops = {place: self._middle(axis, picture, place) - BAR_PX / 2 for place in grounds}
+        left, panel = axis.left(), self.theme.panel
+        for bar in found:
+            box = QRectF(left + bar.left, tops[bar.lane], bar.right - bar.left, BAR_PX)
+            boxes.setdefault((bar.status, grounds[bar.lane] is not panel), []).append(box)
+        is_fine = len(found) <= FINE_UP_TO
+        painter.setRenderHint(ANTIALIASING, on=is_fine)
+        for (status, is_chosen), some in boxes.items():
+            ground = self.theme.selection if is_chosen else panel
+            draw_bars(painter, some, status, self.theme, ground, is_fine=is_fine)
+        painter.setRenderHint(ANTIALIASING, on=True)
 
-    def _draw_ticks(self, painter: QPainter, box: QRect, lane: Lane, span: TimeSpan, most: int) -> int:
-        """Ticks in sight, the newest first; of one kind never two on the same pixels. How many."""
-        taken: set[tuple[str, int]] = set()
-        for tick in reversed(lane.ticks):
-            if len(taken) >= most:
-                break
-            x = span.x_of(tick.at, box.width())
-            slot = (tick.kind.value, round(x / TICK_APART_PX))
-            if 0 <= x <= box.width() and slot not in taken:
-                taken.add(slot)
-                draw_tick(painter, QPointF(box.left() + x, box.center().y() + 0.5), tick.kind, self.theme)
-        return len(taken)
+    def _draw_ends(self, painter: QPainter, axis: QRect, picture: LanePicture, found: Sequence[Bar]) -> None:
+        """How people went, where there is room for it."""
+        drawn = 0
+        for place, bar in enumerate(found):
+            following = found[place + 1] if place + 1 < len(found) else None
+            edge = axis.width() if following is None or following.lane != bar.lane else following.left
+            lane = picture.rows[bar.lane].lane
+            if edge - bar.right < END_ROOM_PX or lane is None or lane.kind is not LaneKind.MEMBER:
+                continue
+            how = lane.stretches[bar.first + bar.stretches - 1].how
+            if how and drawn < MOST_ENDS:
+                drawn += 1
+                center = QPointF(axis.left() + bar.right + 6, self._middle(axis, picture, bar.lane))
+                draw_end(painter, center, how, self.theme)
+
+    def _draw_ticks(self, painter: QPainter, axis: QRect, picture: LanePicture, seen: range) -> None:
+        """Ticks in sight, the newest first; of one kind never two on the same pixels."""
+        left = MOST_TICKS
+        for place in seen:
+            lane, taken = picture.rows[place].lane, set[tuple[str, int]]()
+            for tick in reversed(lane.ticks if lane is not None else ()):
+                x = picture.span.x_of(tick.at, axis.width())
+                slot = (tick.kind.value, round(x / TICK_APART_PX))
+                if len(taken) < left and 0 <= x <= axis.width() and slot not in taken:
+                    taken.add(slot)
+                    center = QPointF(axis.left() + x, self._middle(axis, picture, place))
+                    draw_tick(painter, center, tick.kind, self.theme)
+            left -= len(taken)
 
 
-def joined(found: Sequence[Bar]) -> list[Bar]:
-    """Bars of one status that touch, as one: what somebody did meanwhile is in the tool tip."""
-    made: list[Bar] = []
-    for bar in found:
-        before = made[-1] if made else None
-        if before is not None and before.status == bar.status and bar.left - before.right < 0.01:
-            made[-1] = before._replace(right=bar.right, stretches=before.stretches + bar.stretches)
-        else:
-            made.append(bar)
-    return made
+_NO_LANE: Final = Lane("", LaneKind.MEMBER, "")
+
+
+def _in_sight(rows: Sequence[LaneRow], scroll: int, height: int) -> range:
+    """Numbers of the rows that stand in a window of some height."""
+    begin = bisect_right(rows, scroll, key=lambda row: row.top + row.height)
+    return range(begin, max(begin, bisect_left(rows, scroll + height, key=lambda row: row.top)))
 
 
 def _begins_members(before: LaneRow, row: LaneRow) -> bool:

@@ -6,6 +6,7 @@ title. Lanes are worked out by the lab; the moment belongs to the time cursor.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Final
@@ -145,6 +146,12 @@ class TimelineView(QWidget):
         """All lanes, whatever the search says."""
         return list(self._lanes)
 
+    def fresh_lanes(self) -> list[Lane]:
+        """The lanes that the search leaves, up to date even where nobody looks."""
+        self._advance(time.monotonic())
+        self._make_lanes()
+        return [row.lane for row in self.canvas.picture.rows if row.lane is not None]
+
     def image(self) -> QImage:
         """All lanes as a picture at twice the size, as they look now; of very many the first."""
         height = self.canvas.whole_height(PICTURE_MOST_HEIGHT)
@@ -173,9 +180,7 @@ class TimelineView(QWidget):
         if not self.isVisible():
             return
         picture = self.canvas.picture
-        first, end = self.source.ends(now)
-        picture.span.advance(first, end, is_held=not self._cursor.is_live)
-        version = self.source.follow(end)
+        version = self._advance(now)
         self._ticks += 1
         is_due = self._is_dirty and self._ticks % LANES_EVERY_TICKS == 0
         if is_due or version != self._version or not self._lanes:
@@ -184,6 +189,12 @@ class TimelineView(QWidget):
         elif self._has_moved():
             self.canvas.refresh()
         self._drawn = (picture.span.since, picture.span.until)
+
+    def _advance(self, now: float) -> int:
+        """Take in what came; the version of what is known of connections and faults."""
+        first, end = self.source.ends(now)
+        self.canvas.picture.span.advance(first, end, is_held=not self._cursor.is_live)
+        return self.source.follow(end)
 
     def _has_moved(self) -> bool:
         span = self.canvas.picture.span

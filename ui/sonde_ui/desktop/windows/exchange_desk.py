@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
@@ -16,6 +17,14 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.export_progress import ExportProgress
 from sonde_ui.desktop.widgets.status_bar import StatusBar
 from sonde_ui.desktop.windows.export_dialog import ExportDialog
+
+
+class Picture(NamedTuple):
+    """A kind of file that rows are not written to."""
+
+    name: str = "png"
+    says: str = "A picture"
+    suffix: str = ".png"
 
 
 class ExchangeDesk(QObject):
@@ -35,6 +44,8 @@ class ExchangeDesk(QObject):
         exchange.rows_asked.connect(self.ask_rows)
         exchange.latency_asked.connect(self.ask_latency)
         exchange.panels.file_asked.connect(self.ask_panel)
+        exchange.history.table_asked.connect(self.ask_history)
+        exchange.history.picture_asked.connect(self.ask_picture)
         views.traffic.report_asked.connect(exchange.copy_report)
 
     def ask_rows(self, rows: int) -> None:
@@ -47,6 +58,15 @@ class ExchangeDesk(QObject):
         """Ask for the file of a table."""
         self._ask_file("Save latency", BY_NAME["csv"], "latency", self._exchange.write_latency)
 
+    def ask_history(self) -> None:
+        """Ask for the file of the shown stretch of presence."""
+        write = self._exchange.history.write_table
+        self._ask_file("Save presence history", BY_NAME["csv"], "presence", write)
+
+    def ask_picture(self) -> None:
+        """Ask for the file of the timeline's picture."""
+        self._ask_file("Save this picture", Picture(), "timeline", self._exchange.history.write_picture)
+
     def ask_panel(self, name: str) -> None:
         """Ask for the file of what a panel lists."""
         panels = self._exchange.panels
@@ -58,7 +78,7 @@ class ExchangeDesk(QObject):
     def _write(self, kind: Format, masks: bool, path: str) -> None:
         self._exchange.write(path, kind, masks)
 
-    def _ask_file(self, title: str, kind: Format, stem: str, then: Callable[[str], None]) -> None:
+    def _ask_file(self, title: str, kind: Format | Picture, stem: str, then: Callable[[str], None]) -> None:
         dialog = QFileDialog(self._window, title, self._folder, f"{kind.says} (*{kind.suffix})")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(kind.name)
