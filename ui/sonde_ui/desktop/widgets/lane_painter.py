@@ -26,8 +26,8 @@ from sonde_ui.desktop.widgets.shapes import CENTER, Pen, with_alpha
 
 RULER_PX: Final = 24
 EDGE_PX: Final = 12
-MOST_BARS: Final = 2_000
-FINE_UP_TO: Final = 240  # bars with round ends; more are drawn plain, by the hundred
+MOST_BARS: Final = 1_500
+FINE_UP_TO: Final = 160  # bars with round ends; more are drawn plain, by the hundred
 MOST_ENDS: Final = 200
 MOST_TICKS: Final = 1_000
 TICK_APART_PX: Final = 3.0

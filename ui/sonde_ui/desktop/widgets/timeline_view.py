@@ -41,7 +41,8 @@ GROUPINGS: Final = (
     ("By status", Grouping.STATUS),
     ("By node", Grouping.NODE),
 )
-LANES_EVERY_TICKS: Final = 5  # of ten a second
+LANES_EVERY_S: Final = 0.5
+LANES_SHARE: Final = 0.04  # of the time at most, where there are very many: then they come less often
 STILL_PX: Final = 0.25  # the axis has not moved so far: there is nothing to draw
 PICTURE_RATIO: Final = 2.0
 PICTURE_WIDTH: Final = 1_200
@@ -69,7 +70,7 @@ class TimelineView(QWidget):
         self.source = LaneSource(workbench)
         self._lanes: list[Lane] = []
         self._version = -1
-        self._ticks = 0
+        self._lanes_due_at = 0.0
         self._is_dirty = True  # rows came since lanes were made
         self._drawn = (0.0, 0.0)
         self.stretch = TextTabs("Stretch of time in lanes")  # made in the order in which Tab goes
@@ -181,8 +182,7 @@ class TimelineView(QWidget):
             return
         picture = self.canvas.picture
         version = self._advance(now)
-        self._ticks += 1
-        is_due = self._is_dirty and self._ticks % LANES_EVERY_TICKS == 0
+        is_due = self._is_dirty and now >= self._lanes_due_at
         if is_due or version != self._version or not self._lanes:
             self._version = version
             self._make_lanes()
@@ -203,8 +203,11 @@ class TimelineView(QWidget):
         return moved >= STILL_PX * pixel_s
 
     def _make_lanes(self) -> None:
+        began = time.perf_counter()
         self._is_dirty = False
         self._lanes = self.source.lanes(self.canvas.picture.span)
+        took_s = time.perf_counter() - began
+        self._lanes_due_at = time.monotonic() + max(LANES_EVERY_S, took_s / LANES_SHARE)
         self._show_lanes()
 
     def _show_lanes(self) -> None:
@@ -251,7 +254,7 @@ class TimelineView(QWidget):
 
     def _on_moved(self) -> None:
         self._is_dirty = True
-        self._ticks = LANES_EVERY_TICKS - 1  # with the next frame
+        self._lanes_due_at = min(self._lanes_due_at, time.monotonic() + LANES_EVERY_S / 4)
 
     def _on_grouping(self, place: int) -> None:
         self.source.grouping = GROUPINGS[place][1]
