@@ -1,6 +1,6 @@
 """What one picture of the timeline costs: two hundred people over an hour, in sight as a whole and zoomed in.
 
-Run `python tests/bench/bench_timeline.py` (about 20 s; without a screen it draws offscreen). Also measured: what the
+Run `python tests/bench/bench_lanes.py` (about 20 s; without a screen it draws offscreen). Also measured: what the
 lab needs to make those lanes of spells, and to take in rows.
 """
 
