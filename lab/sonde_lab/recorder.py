@@ -90,15 +90,25 @@ class Recorder:
             for item in parser.finish(at):
                 self._write(item, side, dial)
 
-    def say(self, kind: Kind, op: str, text: str, at: float, *, flags: int = 0, code: int = 0) -> int:
-        """Write a row that is no frame; its id."""
+    def say(
+        self,
+        kind: Kind,
+        op: str,
+        text: str,
+        at: float,
+        *,
+        flags: int = 0,
+        code: int = 0,
+        dial: int | None = None,
+    ) -> int:
+        """Write a row that is no frame; its id. It belongs to the newest socket, or to the named one."""
         at = self._log.not_before(at)
         return self._log.add(
             Record(
                 at=at,
                 wall=self._log.wall(at),
                 conn=self.conn,
-                dial=self._newest_dial,
+                dial=self._newest_dial if dial is None else dial,
                 direction=Direction.NONE,
                 kind=kind,
                 opcode=0,
