@@ -60,6 +60,10 @@ def progress(told: list[Outcome], whole: int) -> None:
     line = f"{len(told)} of {whole} played, {wrong} wrong"
     if sys.stderr.isatty():
         print(f"\r{line}", end="", file=sys.stderr, flush=True)
+    if is_wrong(told[-1]):
+        print(
+            f"\nWRONG: {told[-1].case}, seed {told[-1].seed}: {told[-1].cause}", file=sys.stderr, flush=True
+        )
     elif len(told) % 50 == 0:
         print(line, file=sys.stderr, flush=True)
 

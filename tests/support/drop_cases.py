@@ -12,7 +12,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from websockets.asyncio.client import connect as connect_raw
 
@@ -28,6 +28,11 @@ from support.processes import stop
 from support.tokens import mint
 
 Play = Callable[[Scene], Awaitable[int]]
+
+
+STARTING: Final = (
+    asyncio.Lock()
+)  # gateways start one after the other: many at once take longer than any patience
 
 
 class DropCase(NamedTuple):
@@ -243,7 +248,8 @@ async def _killed(scene: Scene) -> int:
 async def _killed_and_back(scene: Scene) -> int:
     """Another process stands there at once: the dial after the end is answered, by who knows nothing."""
     await scene.live()
-    fresh = await asyncio.to_thread(start_short_gateway)
+    async with STARTING:
+        fresh = await asyncio.to_thread(start_short_gateway)
     scene.relay.lead_new_to(fresh.port)
     await asyncio.to_thread(scene.gateway.kill)
     try:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from sonde_lab.summary import summarize
 from sonde_lab.verdict import why
-from support.drop_cases import BY_NAME
+from support.drop_cases import BY_NAME, STARTING
 from support.drop_scene import Scene, start_short_gateway
 from support.processes import GatewayProcess, stop
 
@@ -46,6 +46,12 @@ class Outcome(NamedTuple):
         return self.cause == "unknown"
 
 
+async def own_gateway() -> GatewayProcess:
+    """A gateway for one case."""
+    async with STARTING:
+        return await asyncio.to_thread(start_short_gateway)
+
+
 async def play(name: str, seed: int, shared: GatewayProcess) -> Outcome:
     """One case; one that the machine spoilt is played again, with another seed."""
     for attempt in range(ATTEMPTS):
@@ -57,7 +63,10 @@ async def play(name: str, seed: int, shared: GatewayProcess) -> Outcome:
 
 async def _attempt(name: str, seed: int, attempt: int, shared: GatewayProcess) -> Outcome:
     case = BY_NAME[name]
-    gateway = await asyncio.to_thread(start_short_gateway) if case.own_gateway else shared
+    try:
+        gateway = await own_gateway() if case.own_gateway else shared
+    except AssertionError as error:
+        return Outcome(name, seed, "", f"could not be played: {error}")
     number = zlib.crc32(f"{name} {seed}".encode())
     async with Scene(number + attempt, gateway, own_gateway=case.own_gateway) as scene:
         try:

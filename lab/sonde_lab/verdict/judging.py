@@ -96,7 +96,7 @@ def latest(ring: Ring, conn: str) -> Verdict | None:
     told = (ring.column("conn")[places] == (-1 if number is None else number)) & np.isin(
         kinds, (Kind.CLOSE, Kind.NOTE)
     )
-    row = next((row for row in ids[told][::-1].tolist() if _is_close(ring, row) or _is_note(ring, row)), None)
+    row = next((row for row in ids[told][::-1].tolist() if _is_close_or_note(ring, row)), None)
     return None if row is None else why(ring, row)
 
 
@@ -107,7 +107,7 @@ def _subject(ring: Ring, row_id: int) -> int:
     """The row that the question is really about: of a state, the end or failure that led to it."""
     kind = ring.value("kind", row_id)
     if kind == Kind.STATE:
-        return _behind(ring, row_id, (_is_close, _is_note, _is_refused_resume, _is_close_frame))
+        return _behind(ring, row_id, (_is_close_or_note, _is_refused_resume, _is_close_frame))
     if kind == Kind.NOTE and ring.text("op", row_id) in _REFUSED_RESUMES:
         return _behind(ring, row_id, (_is_refused_resume,))
     if kind == Kind.CLOSE and ring.payload(row_id).startswith(b"refused with"):
@@ -139,6 +139,10 @@ def _is_note(ring: Ring, row_id: int) -> bool:
     return ring.value("kind", row_id) == Kind.NOTE and cause_of_note(ring, row_id) is not None
 
 
+def _is_close_or_note(ring: Ring, row_id: int) -> bool:
+    return _is_close(ring, row_id) or _is_note(ring, row_id)
+
+
 def _is_refused_resume(ring: Ring, row_id: int) -> bool:
     return bool(ring.value("kind", row_id) == Kind.FRAME) and ring.text("op", row_id) == "resume_failed"
 
@@ -164,11 +168,19 @@ def _verdict(case: Case, found: Found) -> Verdict:
         by,
         advice,
         found.certainty,
-        tuple(dict.fromkeys((*rows, *_aftermath(case))))[:MAX_EVIDENCE],
+        _once((*rows, *_aftermath(case)))[:MAX_EVIDENCE],
         tuple(said(Found(cause, (), Certainty.OPEN, codes.who(case)))[0] for cause in either),
         either,
         "" if known else _missing(case, bool(found.values.get("or"))),
     )
+
+
+def _once(rows: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """What came afterwards is said only where it was not evidence before."""
+    known: dict[int, Evidence] = {}
+    for row in rows:
+        known.setdefault(row.row_id, row)
+    return tuple(known.values())
 
 
 def _between(case: Case) -> tuple[Cause, ...]:

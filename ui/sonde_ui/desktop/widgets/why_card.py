@@ -56,6 +56,7 @@ class WhyCard(Popover):
         column.addWidget(text_label(_evidence_title(verdict), font=font_ui(12, 600), tone="dim", wrap=True))
         column.addLayout(self._evidence(verdict, label))
         self._column.replaceWidget(self._body, fresh)
+        self._body.hide()  # it goes a moment later only
         self._body.deleteLater()
         self._body = fresh
 
