@@ -73,19 +73,17 @@ def is_wrong(outcome: Outcome) -> bool:
     return bool(outcome.cause) and not outcome.is_right and not outcome.is_unknown
 
 
-async def play(seeds: int, only: str) -> list[Outcome]:
+async def play(seeds: int, only: str, told: list[Outcome]) -> None:
     """All cases, shared out; those that stop their whole process one after the other in one of their own."""
     chosen = [case for case in CASES if only in case.name]
     crowd = [(case.name, seed) for case in chosen if not case.alone for seed in range(seeds)]
     random.Random(1).shuffle(crowd)  # so that slow and busy cases are spread
     alone = [(case.name, seed) for case in chosen if case.alone for seed in range(seeds)]
-    told: list[Outcome] = []
     whole = len(crowd) + len(alone)
     shares = [crowd[place::WORKERS] for place in range(WORKERS)]
     await asyncio.gather(
         *(worker(share, AT_ONCE, told, whole) for share in shares), worker(alone, 1, told, whole)
     )
-    return told
 
 
 def report(told: list[Outcome], took_s: float) -> bool:
@@ -132,9 +130,11 @@ if __name__ == "__main__":
     parser.add_argument("--only", default="", help="cases whose name holds these words")
     arguments = parser.parse_args()
     begun = time.monotonic()
+    outcomes: list[Outcome] = []
     try:
-        outcomes = asyncio.run(play(arguments.seeds, arguments.only))
+        asyncio.run(play(arguments.seeds, arguments.only, outcomes))
     except KeyboardInterrupt:
-        print("\nEnded by Ctrl+C.", file=sys.stderr)
+        print("\nEnded by Ctrl+C; this is what was played until then.", file=sys.stderr)
+        report(outcomes, time.monotonic() - begun)
         sys.exit(130)
     sys.exit(0 if report(outcomes, time.monotonic() - begun) else 1)

@@ -37,8 +37,11 @@ class _Pair:
             writer.transport.abort()
 
     def fin(self) -> None:
+        """FIN and no more; what still comes is read and let go, since unread bytes would turn the end into a reset."""
+        self.holes.update((UP, DOWN))
         for writer in self.writers.values():
-            writer.close()
+            if not writer.is_closing():
+                writer.write_eof()
 
 
 class BreakableRelay:

@@ -23,7 +23,7 @@ from sonde_protocol.codec import CODECS, Codec
 from sonde_protocol.errors import SondeError
 from sonde_protocol.frames import Fault, History, Kick
 from support.breakable_relay import DOWN, UP
-from support.drop_scene import HEARTBEAT_S, RESUME_TTL_S, Scene, start_short_gateway
+from support.drop_scene import HEARTBEAT_S, RESUME_TTL_S, Scene, Spoilt, start_short_gateway
 from support.processes import stop
 from support.tokens import mint
 
@@ -219,6 +219,8 @@ async def _slow_consumer(scene: Scene) -> int:
                 witness.send_raw(_publish(scene.room, 60_000))
                 await asyncio.sleep(0.02)
         await asyncio.sleep(scene.chance.uniform(0.0, 0.8))
+        if scene.rows(Kind.CLOSE):
+            raise Spoilt("the client gave up before the gateway did")
         scene.relay.go_on()
         return await scene.closed()
     finally:
