@@ -180,6 +180,16 @@ def test_a_refused_dial_after_a_bare_end_means_that_who_listened_is_gone() -> No
     assert said(verdict, "The next dial, 400 ms later, was refused") == refused
 
 
+def test_a_dial_that_the_dying_listener_resets_does_not_hide_the_refusal_after_it() -> None:
+    story = Story.live()
+    close = story.end(how=SocketEnd.FIN)
+    story.fails("dial_reset", after_s=0.1)
+    refused = story.fails("dial_refused", after_s=0.3)
+    verdict = story.why(close)
+    assert verdict.cause is Cause.GATEWAY_GONE
+    assert said(verdict, "The next dial, 400 ms later, was refused") == refused
+
+
 def test_an_embedded_gateway_that_died_is_named_with_its_note() -> None:
     story = Story.live()
     close = story.end(how=SocketEnd.RESET)

@@ -203,7 +203,7 @@ class BreakableRelay:
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            up_reader, up_writer = await asyncio.open_connection(sock=await self._dialed())
         except OSError:
             writer.close()
             return
@@ -214,6 +214,18 @@ class BreakableRelay:
             await asyncio.gather(self._pump(reader, pair, UP), self._pump(up_reader, pair, DOWN))
         finally:
             self._pairs.discard(pair)
+
+    async def _dialed(self) -> socket.socket:
+        """A socket to the server that takes little at once: what is held waits at its sender soon."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
+        sock.setblocking(False)
+        try:
+            await self._loop.sock_connect(sock, ("127.0.0.1", self._upstream))
+        except OSError:
+            sock.close()
+            raise
+        return sock
 
     async def _pump(self, reader: asyncio.StreamReader, pair: _Pair, way: str) -> None:
         """Each way ends as its sender ended it: in order, or reset."""

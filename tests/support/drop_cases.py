@@ -217,7 +217,7 @@ async def _slow_consumer(scene: Scene) -> int:
                 member.session == session and member.status != "reconnecting" for member in channel.members
             ):
                 witness.send_raw(_publish(scene.room, 60_000))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.03)
         await asyncio.sleep(scene.chance.uniform(0.0, 0.8))
         if scene.rows(Kind.CLOSE):
             raise Spoilt("the client gave up before the gateway did")
@@ -244,7 +244,8 @@ async def _drained(scene: Scene) -> int:
 async def _killed(scene: Scene) -> int:
     await scene.live(scene.gateway.url)
     await asyncio.to_thread(scene.gateway.kill)
-    return await scene.closed()
+    await scene.until(lambda: scene.rows(Kind.NOTE, "dial_refused"))  # before that, it is no more than a cut
+    return await scene.closed(settle_s=0.1)
 
 
 async def _killed_and_back(scene: Scene) -> int:

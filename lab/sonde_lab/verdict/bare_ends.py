@@ -39,7 +39,10 @@ def gateway_gone(case: Case) -> Found | None:
     """The next dial was refused: nothing listens there any more."""
     if case.words.is_proxied or not ends_without_goodbye(case) or case.words.how is SocketEnd.UNKNOWN:
         return None
-    first = int(case.failures[0]) if len(case.failures) else None
+    told = case.failures[
+        ~case.op_is("dial_reset", ids=case.failures)
+    ]  # a listener that is just going resets what waits
+    first = int(told[0]) if len(told) else None
     if (
         first is None
         or case.ring.text("op", first) != "dial_refused"
