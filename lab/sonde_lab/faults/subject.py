@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sonde_lab.envelope import value_of
+from sonde_lab.envelope import integer, value_of
 from sonde_lab.faults.framing import Whole
 from sonde_lab.filter.evaluation import matching
 from sonde_lab.filter.terms import Everything, Not, Term
@@ -88,13 +88,13 @@ class Subject:
     def seq(self) -> int:
         """Its number in its channel; -1: none."""
         ring, row_id = self._row_of()
-        return int(ring.value("seq", row_id))
+        return max(int(ring.value("seq", row_id)), self._member("seq"))
 
     @property
     def command(self) -> int:
         """Its command number; -1: none."""
         ring, row_id = self._row_of()
-        return int(ring.value("command", row_id))
+        return max(int(ring.value("command", row_id)), self._member("id"))
 
     @property
     def is_heartbeat(self) -> bool:
@@ -110,6 +110,11 @@ class Subject:
             return value_of(self.whole.plain, self.whole.opcode == BINARY)
         except ValueError:
             return None
+
+    def _member(self, name: str) -> int:
+        """A number of the message itself, for protocols whose rows have no such column."""
+        value = self.value()
+        return integer(value.get(name)) if isinstance(value, dict) else -1
 
     def encode(self, value: Any) -> bytes:
         """Values as a message of the same encoding."""
