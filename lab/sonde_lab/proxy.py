@@ -93,7 +93,7 @@ class Proxy:
             backlog=BACKLOG,
         )
         if self._lab_clock is not None:
-            self._lab_clock.follow()
+            self._lab_clock.start()
 
     async def stop(self) -> None:
         """Take nobody in any more and let go of every connection."""

@@ -180,18 +180,28 @@ class LabClock:
     def __init__(self, lab: FaultLab) -> None:
         self._lab = lab
         self._timer: asyncio.TimerHandle | None = None
+        self._is_running = False
         lab.on_change = self.follow
+
+    def start(self) -> None:
+        """Look for the first time."""
+        self._is_running = True
+        self.follow()
 
     def follow(self) -> None:
         """Come back when the next rule wants to."""
-        self.stop()
+        self._forget()
         at = self._lab.next_deadline()
-        if at is not None:
+        if at is not None and self._is_running:
             wait = max(0.0, at - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(wait, self._lab.tick)
 
     def stop(self) -> None:
         """Not any more."""
+        self._is_running = False
+        self._forget()
+
+    def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

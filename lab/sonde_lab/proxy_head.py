@@ -20,6 +20,7 @@ from sonde_protocol.errors import excerpt
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 _LOOPBACK_HOST: Final = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
+_HOST: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+))(?::\d{1,5})?")
 _HOST_LINE: Final = re.compile(rb"\r?\n[ \t]*host[ \t]*:([^\r\n]*)", re.IGNORECASE)
 
 
@@ -92,6 +93,12 @@ def parse_upstream(url: str) -> Upstream:
     if uri.user_info is not None:
         raise ValueError("a password does not belong into an upstream's address; a client sends its own")
     return Upstream(uri.host, uri.port, uri.secure, uri.path or "/")
+
+
+def split_host(host: str) -> str:
+    """The name of a Host header, without its port; an odd one is no name at all."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]) if found is not None else ""
 
 
 def is_loopback(host: str) -> bool:

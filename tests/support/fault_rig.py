@@ -26,7 +26,9 @@ LIMIT_S = 20.0
 
 def request(path: str = "/game", headers: bytes = b"") -> bytes:
     return (
-        b"GET " + path.encode() + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"GET "
+        + path.encode()
+        + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: " + KEY + b"\r\nSec-WebSocket-Version: 13\r\n" + headers + b"\r\n"
     )
 
@@ -53,7 +55,11 @@ def up(payload: bytes | str, opcode: int = 1, first: int = 0x80) -> bytes:
 def _length(size: int, masked: int) -> bytes:
     if size < 126:
         return bytes([masked | size])
-    return bytes([masked | 126]) + size.to_bytes(2) if size < 1 << 16 else bytes([masked | 127]) + size.to_bytes(8)
+    return (
+        bytes([masked | 126]) + size.to_bytes(2)
+        if size < 1 << 16
+        else bytes([masked | 127]) + size.to_bytes(8)
+    )
 
 
 def unmasked(frame: bytes) -> bytes:

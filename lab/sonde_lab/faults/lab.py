@@ -72,6 +72,22 @@ class FaultLab:
         self._changed()
         return armed
 
+    def arm_all(self, rules: list[Rule]) -> list[Armed]:
+        """Take rules in that go together: all of them or none.
+
+        Raises:
+            RuleRefused: one of them cannot be.
+        """
+        armed: list[Armed] = []
+        try:
+            for rule in rules:
+                armed.append(self.arm(rule))  # noqa: PERF401
+        except RuleRefused:
+            for each in armed:
+                self.disarm(each.number)
+            raise
+        return armed
+
     def disarm(self, number: int) -> bool:
         """Take a rule away; false when there is none of that number."""
         now, known = self.now(), self._rules.pop(number, None)
