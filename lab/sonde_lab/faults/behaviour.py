@@ -43,6 +43,7 @@ RANKS: Final[Mapping[str, int]] = MappingProxyType(
         for kind in KINDS
     }
 )
+Order = tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -58,14 +59,9 @@ class Attached:
         return self.armed.rule
 
     @property
-    def order(self) -> tuple[int, int]:
-        """Where it stands among others."""
+    def order(self) -> Order:
+        """Where it stands among others: by its kind, then by its number."""
         return RANKS[self.rule.kind.name], self.armed.number
-
-    @property
-    def rank(self) -> int:
-        """Its kind's place."""
-        return RANKS[self.rule.kind.name]
 
 
 @dataclass(slots=True)

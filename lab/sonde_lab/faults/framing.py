@@ -47,7 +47,6 @@ class Whole:
     compressed: bool
     frames: list[Frame] = field(default_factory=list)
     is_new: bool = False
-    is_copy: bool = False  # rules are asked about what came only
     is_built: bool = False  # its frames go out as they are
 
     @property
@@ -62,7 +61,7 @@ class Whole:
 
     def with_plain(self, plain: bytes) -> Whole:
         """The same with another content."""
-        return Whole(self.ordinal, self.opcode, plain, self.compressed, [], is_new=True, is_copy=self.is_copy)
+        return Whole(self.ordinal, self.opcode, plain, self.compressed, [], is_new=True)
 
     def with_frames(self, frames: list[Frame]) -> Whole:
         """The same in other frames."""
@@ -72,7 +71,6 @@ class Whole:
             self.plain,
             self.compressed,
             frames,
-            is_copy=self.is_copy,
             is_built=True,
         )
 
@@ -85,7 +83,6 @@ class Whole:
             self.compressed,
             list(self.frames),
             self.is_new,
-            is_copy=True,
         )
 
 

@@ -113,6 +113,8 @@ def rule_of(value: Any) -> Rule:
     ):
         if not isinstance(given, str | int | float) or isinstance(given, bool):
             raise RuleRefused(f"“{excerpt(str(name), 40)}” is a text or a number")
+        if not name:
+            raise RuleRefused("a member of a rule has a name")
         said.append(_Said(str(name), str(given), -1))
     overlapping = set(parameters) & set(value)
     if overlapping:

@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sonde_lab.faults.behaviour import Attached, Strike
+from sonde_lab.faults.behaviour import Attached, Order, Strike
 from sonde_lab.faults.deflating import Compressor, Expander
 from sonde_lab.faults.draws import Draw
 from sonde_lab.faults.effects import Do, Effect
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = Not(Everything())
 _RSV1: Final = 4
+_FIRST: Final = (-1, 0)
 
 
 @dataclass(order=True, slots=True)
@@ -36,7 +37,7 @@ class _Later:
     at: float
     number: int
     places: int = field(compare=False)  # 0: only the time counts
-    rank: int = field(compare=False)
+    order: Order = field(compare=False)  # of the rule that held it back
     whole: Whole = field(compare=False)
 
 
@@ -140,17 +141,17 @@ class Lane:
 
     def _whole(self, whole: Whole, now: float) -> None:
         subject = self.stream.subject(self.direction, whole, now)
-        self._run(subject, -1, now)
+        self._run(subject, _FIRST, now)
         self.stream.on_message(self, subject, now)
         if not whole.is_control:
             self._count_down(now)
 
-    def _run(self, subject: Subject, above_rank: int, now: float) -> None:
-        """Ask every rule above a rank; what is left goes on."""
+    def _run(self, subject: Subject, behind: Order, now: float) -> None:
+        """Ask every rule behind another one; what is left goes on."""
         came = subject.whole
         batch = [came]
         for attached in self.message_faults:
-            if batch and attached.rank > above_rank:
+            if batch and attached.order > behind:
                 batch = [out for each in batch for out in self._ask(attached, each, subject, now)]
         is_touched = len(batch) != 1 or (batch[0] is not came and not batch[0].is_built) or came.is_new
         if is_touched and came.compressed and self._takes_over:
@@ -164,7 +165,7 @@ class Lane:
         return framing is not None and framing.expander is not None and framing.expander.takeover
 
     def _ask(self, attached: Attached, whole: Whole, subject: Subject, now: float) -> list[Whole]:
-        if whole.is_copy or not attached.armed.is_live(now):
+        if not attached.armed.is_live(now):
             return [whole]
         subject.whole = whole
         if not attached.behaviour.wants(subject) or not subject.fits(self.stream.term(attached)):
@@ -209,14 +210,14 @@ class Lane:
 
     # ------------------------------------------------------------ later, and in between
 
-    def hold_back(self, whole: Whole, at: float, rank: int, places: int = 0) -> bool:
+    def hold_back(self, whole: Whole, at: float, order: Order, places: int = 0) -> bool:
         """Let a message go later; false when too much is held back already."""
         size = len(whole.plain or b"")
         if len(self._later) >= MAX_LATER or self._later_bytes + size > MAX_LATER_BYTES:
             return False
         self._later_number += 1
         self._later_bytes += size
-        heapq.heappush(self._later, _Later(at, self._later_number, places, rank, whole))
+        heapq.heappush(self._later, _Later(at, self._later_number, places, order, whole))
         return True
 
     def _count_down(self, now: float) -> None:
@@ -233,7 +234,7 @@ class Lane:
 
     def _release(self, later: _Later, now: float) -> None:
         self._later_bytes -= len(later.whole.plain or b"")
-        self._run(self.stream.subject(self.direction, later.whole, now), later.rank, now)
+        self._run(self.stream.subject(self.direction, later.whole, now), later.order, now)
 
     def insert(self, data: bytes, now: float) -> None:
         """Send frames of our own at the next boundary between messages."""

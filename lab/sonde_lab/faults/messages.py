@@ -47,7 +47,7 @@ class Delay(OnMessages):
     def act(self, whole: Whole, strike: Strike) -> list[Whole]:
         """See the class."""
         wait = strike.draw.around(self.rule.number("delay"), float(self.rule.values.get("jitter", 0.0)))
-        if not strike.lane.hold_back(whole, strike.now + wait, strike.attached.rank):
+        if not strike.lane.hold_back(whole, strike.now + wait, strike.attached.order):
             strike.cannot(_FULL)
             return [whole]
         strike.note(f"a message comes {wait * 1000:,.0f} ms later")
@@ -60,7 +60,7 @@ class Reorder(OnMessages):
     def act(self, whole: Whole, strike: Strike) -> list[Whole]:
         """One place more, since the message itself is counted as it passes."""
         places, at = int(self.rule.number("places")), strike.now + self.rule.number("patience")
-        if not strike.lane.hold_back(whole, at, strike.attached.rank, places + 1):
+        if not strike.lane.hold_back(whole, at, strike.attached.order, places + 1):
             strike.cannot(_FULL)
             return [whole]
         strike.note(
@@ -86,7 +86,7 @@ class StaleReplay(OnMessages):
     def act(self, whole: Whole, strike: Strike) -> list[Whole]:
         """See the class."""
         delay = self.rule.number("delay")
-        if not strike.lane.hold_back(whole.copy(), strike.now + delay, strike.attached.rank):
+        if not strike.lane.hold_back(whole.copy(), strike.now + delay, strike.attached.order):
             strike.cannot(_FULL)
             return [whole]
         strike.note(f"a message comes again after {delay:g} s")

@@ -55,15 +55,16 @@ class _Scratch(RowLog):
 
 
 class Subject:
-    """One message, and what rules ask of it."""
+    """One message, and what rules ask of it. A target means it as it came, whatever other rules have made of it."""
 
-    __slots__ = ("_reader", "_recorder", "_row", "direction", "now", "whole")
+    __slots__ = ("_came", "_reader", "_recorder", "_row", "direction", "now", "whole")
 
     def __init__(
         self, reader: Reader, recorder: Recorder, direction: Direction, whole: Whole, now: float
     ) -> None:
         self.direction = direction
-        self.whole = whole
+        self.whole = whole  # as the rules before have left it
+        self._came = whole
         self.now = now
         self._reader = reader
         self._recorder = recorder
@@ -122,7 +123,7 @@ class Subject:
 
     def _row_of(self) -> tuple[Ring, int]:
         if self._row is None:
-            item = _item(self.whole, self.now)
+            item = _item(self._came, self.now)
             self._row = self._reader.read(self._recorder, item, self.direction)
         return self._row
 
