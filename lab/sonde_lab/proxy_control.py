@@ -63,7 +63,7 @@ class ControlPages:
         self._lab = lab
         self._token = token.encode()
         self._is_loopback = is_loopback
-        self._paths: dict[tuple[str, str], Callable[[ControlRequest], Any]] = {
+        self.paths: dict[tuple[str, str], Callable[[ControlRequest], Any]] = {
             ("GET", "/v1/faults"): self._faults,
             ("GET", "/v1/presets"): self._presets,
             ("GET", "/v1/connections"): self._connections,
@@ -104,10 +104,10 @@ class ControlPages:
         path = request.path.partition("?")[0]
         if request.method == "DELETE" and path.startswith("/v1/rules/"):
             return self._disarm(path.removeprefix("/v1/rules/"))
-        page = self._paths.get((request.method, path))
+        page = self.paths.get((request.method, path))
         if page is not None:
             return page(request)
-        if any(known == path for _, known in self._paths):
+        if any(known == path for _, known in self.paths):
             raise BadRequest(405, f"{path} does not take {request.method}")
         raise BadRequest(404, "there is nothing at this path")
 
