@@ -500,3 +500,32 @@ def test_a_stream_of_another_protocol_passes_as_it_came() -> None:
     lab_attached.receive(IN, body + answer() + down("gone"), now)
     assert b"".join(each.data for each in stream.effects) == body + answer() + down("gone")
     assert b"".join(each.data for each in lab_attached.effects) == body + answer()
+
+
+def deflated(text: str, context: Any) -> bytes:
+    return down((context.compress(text.encode()) + context.flush(zlib.Z_SYNC_FLUSH))[:-4], 1, 0xC0)
+
+
+def test_a_message_that_cannot_be_compressed_anew_ends_the_connection_rather_than_garble_it() -> None:
+    bench = Bench("drop count=1", agrees=b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
+    context = zlib.compressobj(wbits=-15)
+    bench.down(deflated("gone", context) + deflated("stays", context))
+    assert bench.take() != b""
+    bench.down(down(b"\xff\xff\xff", 1, 0xC0))
+    assert bench.did() == [Do.RESET, Do.RESET]
+    assert not bench.lab.ledger.acts[-1].is_done
+
+
+def test_a_rule_about_messages_may_begin_with_the_end() -> None:
+    bench = Bench("drop on=closing direction=down")
+    bench.down(down("passes") + down(b"\x03\xe8", 8) + down("too late"))
+    assert bench.take() == down("passes") + down(b"\x03\xe8", 8)
+
+
+def test_bytes_may_vanish_once_the_end_has_begun() -> None:
+    bench = Bench("half_open on=closing")
+    bench.up(up("passes"))
+    bench.down(down(b"\x03\xe8", 8))
+    bench.take()
+    bench.up(up(b"\x03\xe8", 8))
+    assert bench.take(OUT) == b""

@@ -100,6 +100,7 @@ REFUSED = {
     'drop target="op:ping': (12, "never closed"),
     'latency target="op:ping"': (16, "sees no messages"),
     'refuse target="has:error"': (15, "sees no messages"),
+    "refuse on=upgraded": (10, "no event comes before"),
     "status 99": (7, "between 400 and 599"),
     "server_restart 1011": (15, "1012 or 4001"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from sonde_lab.control_http import MAX_BODY_BYTES
 from sonde_lab.faults import limits
@@ -36,8 +38,9 @@ RULES = re.findall(r"^    ([a-z_]+ .*)$", TEXT.partition("## A rule")[2].partiti
 
 
 async def echo(connection: ServerConnection) -> None:
-    async for message in connection:
-        await connection.send(message)
+    with contextlib.suppress(ConnectionClosed):  # it is what the page is about
+        async for message in connection:
+            await connection.send(message)
 
 
 def started(command: str, port: int) -> subprocess.Popen[bytes]:

@@ -92,6 +92,7 @@ class Framing:
     def __init__(self, expander: Expander | None) -> None:
         self.is_lost = False  # nothing can be read any more
         self.ordinal = 0
+        self.max_held_bytes = MAX_HELD_BYTES
         self.expander = expander
         self._buffer = bytearray()  # gathering: bytes of a frame that is not whole
         self._held: list[Frame] = []  # gathering: fragments of a message that is not whole
@@ -203,7 +204,7 @@ class Framing:
         if head.opcode not in _KNOWN or head.length >= 1 << 63:
             self.is_lost = True
             return False
-        if head.opcode < CLOSE and self._held_bytes + head.length > MAX_HELD_BYTES:
+        if head.opcode < CLOSE and self._held_bytes + head.length > self.max_held_bytes:
             out.append(self.let_go())
             return False
         if len(self._buffer) < size + head.length:

@@ -293,6 +293,10 @@ def _refuse_contradictions(kind: FaultKind, said: dict[str, _Said]) -> None:
             raise RuleRefused(
                 f"{first} and {second} contradict each other: {why}", _place(said[second].position)
             )
+    if "on" in said and kind.scope is Scope.DIAL:
+        raise RuleRefused(
+            f"“{kind.name}” is about dials, which no event comes before", _place(said["on"].position)
+        )
     if "direction" in said and not kind.direction:
         raise RuleRefused(f"“{kind.name}” has no direction", _place(said["direction"].position))
     if "direction" in said and kind.name in ONE_WAY and said["direction"].text != kind.direction:

@@ -16,7 +16,13 @@ from sonde_lab.faults.deflating import Compressor, Expander
 from sonde_lab.faults.draws import Draw
 from sonde_lab.faults.effects import Do, Effect
 from sonde_lab.faults.framing import Frame, Framing, Whole, encoded
-from sonde_lab.faults.limits import MAX_LATER, MAX_LATER_BYTES, MAX_QUEUED_BYTES, RESUME_BYTES
+from sonde_lab.faults.limits import (
+    MAX_EXPANDED_BYTES,
+    MAX_LATER,
+    MAX_LATER_BYTES,
+    MAX_QUEUED_BYTES,
+    RESUME_BYTES,
+)
 from sonde_lab.faults.rules import Armed
 from sonde_lab.faults.subject import Subject
 from sonde_lab.filter.terms import Everything, Not
@@ -63,7 +69,8 @@ class Lane:
         self.has_hole = False  # bytes have vanished
         self.holds: set[str] = set()
         self._gathers = False
-        self._rewrites = False
+        self._rewriter: Armed | None = None  # whose act it is that all that follows is compressed anew
+        self._striker: Armed | None = None  # the last one
         self._compressor: Compressor | None = None
         self._later: list[_Later] = []
         self._later_bytes = 0
@@ -94,11 +101,29 @@ class Lane:
             if not data:
                 return
         for item in framing.gather(data):
+            if self._is_unwritable(item):
+                self._give_up()
+                return
             if isinstance(item, bytes):
                 self._out(item, now)
             else:
                 self._whole(item, now)
         self.settle(now)
+
+    def _is_unwritable(self, item: Whole | bytes) -> bool:
+        """Whether the receiver, whose context is another since a message was changed, could not read it."""
+        if self._rewriter is None:
+            return False
+        return isinstance(item, bytes) or (item.compressed and item.plain is None)
+
+    def _give_up(self) -> None:
+        """End what cannot go on."""
+        assert self._rewriter is not None
+        says = "a message that cannot be compressed anew came behind a changed one: the connection was reset"
+        self.note(
+            self._rewriter, self.framing.ordinal if self.framing is not None else 0, says, is_done=False
+        )
+        self.stream.reset_both()
 
     def _follow(self, framing: Framing, data: bytes, now: float) -> bytes:
         """Pass on what needs no gathering; the rest."""
@@ -131,7 +156,7 @@ class Lane:
     def _wants(self, now: float) -> bool:
         """Whether whole messages are needed."""
         return (
-            self._rewrites
+            self._rewriter is not None
             or bool(self._later or self._inserts)
             or any(each.armed.is_live(now) for each in self.message_faults)
             or self.stream.watches_messages(now)
@@ -154,8 +179,10 @@ class Lane:
             if batch and attached.order > behind:
                 batch = [out for each in batch for out in self._ask(attached, each, subject, now)]
         is_touched = len(batch) != 1 or (batch[0] is not came and not batch[0].is_built) or came.is_new
-        if is_touched and came.compressed and self._takes_over:
-            self._rewrites = True
+        if is_touched and came.compressed and self._takes_over and self._rewriter is None:
+            self._rewriter = self._striker
+            if self.framing is not None:
+                self.framing.max_held_bytes = MAX_EXPANDED_BYTES
         for each in batch:
             self._out(self._bytes_of(each), now)
 
@@ -165,7 +192,7 @@ class Lane:
         return framing is not None and framing.expander is not None and framing.expander.takeover
 
     def _ask(self, attached: Attached, whole: Whole, subject: Subject, now: float) -> list[Whole]:
-        if not attached.armed.is_live(now):
+        if not attached.armed.is_live(now) or not self.stream.has_begun(attached.rule):
             return [whole]
         subject.whole = whole
         if not attached.behaviour.wants(subject) or not subject.fits(self.stream.term(attached)):
@@ -177,12 +204,13 @@ class Lane:
         if whole.plain is None and whole.compressed and self._takes_over:
             strike.cannot("this compressed message does not inflate, so nothing can be done to it")
             return [whole]
+        self._striker = attached.armed
         out: list[Whole] = attached.behaviour.act(whole, strike)
         return out
 
     def frames_of(self, whole: Whole) -> list[Frame]:
         """The frames that a message goes out in, compressed anew where that is needed."""
-        is_right = whole.frames and not whole.is_new and not (whole.compressed and self._rewrites)
+        is_right = whole.frames and not whole.is_new and not (whole.compressed and self._rewriter is not None)
         if is_right or whole.is_built:
             return whole.frames
         plain = whole.plain if whole.plain is not None else b""
@@ -256,7 +284,7 @@ class Lane:
     def _out(self, data: bytes, now: float) -> None:
         if not data or self.is_over:
             return
-        live = [each for each in self.shapers if each.behaviour.shapes and each.armed.is_live(now)]
+        live = [each for each in self.shapers if each.behaviour.shapes and self._is_on(each, now)]
         if not live and not self._queue:
             self._effect(Do.WRITE, data)
             return
@@ -265,6 +293,9 @@ class Lane:
             at = self._piece(live, data, at, now)
         self.flush(now)
         self._weigh()
+
+    def _is_on(self, attached: Attached, now: float) -> bool:
+        return attached.armed.is_live(now) and self.stream.has_begun(attached.rule)
 
     def _piece(self, live: list[Attached], data: bytes, at: int, now: float) -> int:
         """Queue the next piece, by what the shapers say; where the one after it begins."""
@@ -363,7 +394,7 @@ class Lane:
         if self._later and how is not Do.RESET:
             self._ending = how
             return
-        live = [each for each in self.shapers if each.armed.is_live(now)]
+        live = [each for each in self.shapers if self._is_on(each, now)]
         if any(each.rule.kind.name == "half_open" for each in live):
             self.has_hole = True
             return

@@ -16,7 +16,7 @@ from sonde_lab.faults.framing import Whole
 from sonde_lab.faults.handshake import Handshake
 from sonde_lab.faults.lane import Lane, insort, without
 from sonde_lab.faults.limits import LINGER_S
-from sonde_lab.faults.rules import Armed
+from sonde_lab.faults.rules import Armed, Rule
 from sonde_lab.faults.subject import Subject, feed_head
 from sonde_lab.faults.targets import ConnectionFacts, connection_text_matches
 from sonde_lab.filter.terms import Everything, Not, Term
@@ -264,10 +264,18 @@ class Stream:
 
     def watches_messages(self, now: float) -> bool:
         """Whether a rule of the connection waits for a message."""
+        if "closing" not in self._events and any(
+            each.rule.on == "closing" for each in self._attached.values()
+        ):
+            return True
         return any(
             each.attached.armed.is_live(now) and not each.is_admitted and _waits_for_message(each.attached)
             for each in self._happenings.values()
         )
+
+    def has_begun(self, rule: Rule) -> bool:
+        """Whether the event that a rule waits for has been."""
+        return not rule.on or rule.on in self._events
 
     def on_passed(self, direction: Direction, messages: int) -> None:
         """Messages have passed untouched."""
