@@ -139,6 +139,7 @@ class ProxiedConnection:
         self._how = ""
         self._timer: asyncio.TimerHandle | None = None
         self.line: FaultLine | None = None  # with a fault lab only
+        self._is_waiting = False  # a fault holds the dial back
 
     @property
     def is_over(self) -> bool:
@@ -177,8 +178,12 @@ class ProxiedConnection:
             return  # a refused client's rest
         if self._observer is not None and self.line is None:
             self._observer.on_bytes(self.number, side.direction, data, at)
-        if self.phase is Phase.HEAD:
+        if self.phase is Phase.HEAD and not self._is_waiting:
             self._look_at_head()
+        elif self._is_waiting:
+            self.client.hold(
+                FAULT
+            )  # uvloop reads once, although it was told not to while the socket was made
 
     def on_end(self, side: Side) -> None:
         """A side has sent its FIN: the other one gets it."""
@@ -190,7 +195,7 @@ class ProxiedConnection:
             side.other.end()
             if side.other.has_ended:
                 self.close()
-        elif self.phase is Phase.HEAD and self._head:
+        elif self.phase is Phase.HEAD and self._head and not self._is_waiting:
             self._start_dialing()  # what there is of a request is passed on, too
         elif self.phase is not Phase.DIALING:
             self.close()
@@ -298,9 +303,17 @@ class ProxiedConnection:
         if verdict.reset:
             self._reset_client()
         elif verdict.held_s:
+            self._is_waiting = True
             self.client.hold(FAULT)
-            asyncio.get_running_loop().call_later(verdict.held_s, self.client.go_on, FAULT)
+            asyncio.get_running_loop().call_later(verdict.held_s, self._let_in)
         return verdict.held_s
+
+    def _let_in(self) -> None:
+        """A client that was made to wait is read now."""
+        self._is_waiting = False
+        self.client.go_on(FAULT)
+        if self.phase is Phase.HEAD and self._head:
+            self._look_at_head()
 
     def _judged(self, head: bytes) -> Verdict:
         """What the faults make of a request."""

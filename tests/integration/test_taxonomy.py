@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from sonde_lab.faults.grammar import parse_rule
 from sonde_lab.faults.lab import FaultLab
-from sonde_protocol.faults import KINDS
+from sonde_protocol.faults import KINDS, Scope
 from support.certificates import certificate
 from support.fault_rig import ACCEPT, End, Watch, answer, down, fault_rig, request, unmasked, up
 from support.proxied import proxy_to, tcp_server, until
@@ -647,6 +648,14 @@ async def tls_failure_with(folder: Path) -> None:
 async def test_a_peer_sees_the_fault(kind: str) -> None:
     assert kind in CHECKS, f"the fault {kind} has no row in this table"
     await CHECKS[kind]()
+
+
+@pytest.mark.parametrize(
+    "kind", [kind.name for kind in KINDS if kind.scope is not Scope.FRAME and kind.name in CHECKS]
+)
+def test_a_peer_sees_the_fault_on_the_other_loop(kind: str) -> None:
+    """`sonde proxy` runs on uvloop, whose sockets end in their own ways."""
+    uvloop.run(CHECKS[kind]())  # type: ignore[arg-type]
 
 
 async def test_a_peer_sees_the_fault_of_tls(tmp_path: Path) -> None:
