@@ -529,3 +529,36 @@ def test_bytes_may_vanish_once_the_end_has_begun() -> None:
     bench.take()
     bench.up(up(b"\x03\xe8", 8))
     assert bench.take(OUT) == b""
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([1, 2, 9, 10]), st.binary(max_size=400), st.binary(min_size=4, max_size=4)),
+        max_size=30,
+    ),
+    st.integers(1, 5),
+    st.lists(st.integers(1, 300), min_size=1, max_size=8),
+)
+def test_messages_that_a_rule_does_not_mean_are_the_same_bytes(
+    messages: list[tuple[int, bytes, bytes]], every: int, cuts: list[int]
+) -> None:
+    bench = Bench(f"drop every={every} direction=up")
+    frames = [
+        bytes([0x80 | opcode]) + (bytes([0x80 | len(data)]) if len(data) < 126 else b"\xfe" + len(data).to_bytes(2))
+        + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
+        for opcode, data, mask in messages
+        if opcode < 8 or len(data) < 126
+    ]  # fmt: skip
+    kinds = [frame[0] & 0x0F for frame in frames]
+    data, at, turn = b"".join(frames), 0, 0
+    while at < len(data):
+        bench.up(data[at : at + cuts[turn % len(cuts)]])
+        at, turn = at + cuts[turn % len(cuts)], turn + 1
+    numbers, count = [], 0
+    for kind in kinds:
+        count += kind < 8
+        numbers.append(count if kind < 8 else 0)
+    wanted = [frame for frame, number in zip(frames, numbers, strict=True) if not number or number % every]
+    assert bench.take(OUT) == b"".join(wanted)
+    assert len(bench.lab.ledger.acts) == count // every

@@ -125,12 +125,32 @@ class Framing:
                 return at
             if self._left:
                 at = self._pass_payload(data, at)
+            elif not self._head and (end := self._whole_frame(data, at)):
+                at = end
             else:
                 wanted = header_size(self._head) - len(self._head)
                 self._head += data[at : at + wanted]
                 at = min(size, at + wanted)
                 self._try_head()
         return at
+
+    def _whole_frame(self, data: bytes | memoryview, at: int) -> int:
+        """Where a frame ends that is all there and needs no inflating; 0 when the slow way must be gone."""
+        if self.expander is not None or at + 2 > len(data):
+            return 0
+        first, second = data[at], data[at + 1]
+        length, opcode = second & 0x7F, first & 0x0F
+        head = 6 if second & 0x80 else 2
+        if length == 126 and at + 4 <= len(data):
+            length, head = data[at + 2] << 8 | data[at + 3], head + 2
+        elif length >= 126:
+            return 0
+        end = at + head + length
+        if end > len(data) or opcode not in _KNOWN:
+            return 0
+        self._in_message = self._in_message if opcode >= CLOSE else not first & 0x80
+        self.ordinal += opcode >= CLOSE or bool(first & 0x80)
+        return end
 
     def _pass_payload(self, data: bytes | memoryview, at: int) -> int:
         end = min(len(data), at + self._left)
