@@ -117,6 +117,8 @@ class FaultLine:
             case Do.WRITE:
                 to.write(effect.data)
             case Do.END:
+                if self._stream.is_cut:
+                    self._connection.remember("ended by an injected fault")
                 to.end()
             case Do.CLOSE:
                 to.close()

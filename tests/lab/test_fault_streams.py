@@ -562,3 +562,19 @@ def test_messages_that_a_rule_does_not_mean_are_the_same_bytes(
     wanted = [frame for frame, number in zip(frames, numbers, strict=True) if not number or number % every]
     assert bench.take(OUT) == b"".join(wanted)
     assert len(bench.lab.ledger.acts) == count // every
+
+
+@pytest.mark.parametrize(
+    ("rule", "how"), [("cut after=1", "ended"), ("reset after=1", "reset"), ("kick after=1", "ended")]
+)
+async def test_the_row_of_an_end_says_that_a_fault_was_it(rule: str, how: str) -> None:
+    rows = Rows()
+    async with fault_rig(rule, observer=rows.recorder) as rig:
+        client, server = await rig.pair()
+        await server.send(down("a") + down("b"))
+        await client.is_reset()
+        client.writer.close()
+        server.writer.close()
+        await until(lambda: any(row.kind == Kind.CLOSE for row in rows.all()))
+    [end] = [row.payload for row in rows.all() if row.kind == Kind.CLOSE]
+    assert end.decode() == f"{how} by an injected fault"
