@@ -578,3 +578,20 @@ async def test_the_row_of_an_end_says_that_a_fault_was_it(rule: str, how: str) -
         await until(lambda: any(row.kind == Kind.CLOSE for row in rows.all()))
     [end] = [row.payload for row in rows.all() if row.kind == Kind.CLOSE]
     assert end.decode() == f"{how} by an injected fault"
+
+
+@pytest.mark.expects_log("sonde_lab.proxy_faults")
+async def test_an_engine_that_fails_ends_its_connection_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fault_rig("duplicate") as rig:
+        first, _ = await rig.pair()
+        second, server = await rig.pair()
+
+        def fail(*_: Any) -> None:
+            raise ValueError("a fault of our own")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("sonde_lab.faults.messages.Copies.act", fail)
+            await first.send(up("boom"))
+            await first.is_reset()
+        await server.send(down("a"))
+        await second.exactly(down("a") * 2)
