@@ -595,3 +595,20 @@ async def test_an_engine_that_fails_ends_its_connection_and_no_other(monkeypatch
             await first.is_reset()
         await server.send(down("a"))
         await second.exactly(down("a") * 2)
+
+
+async def test_a_slow_link_makes_its_sender_wait_and_holds_little() -> None:
+    async with fault_rig() as rig:
+        client, server = await rig.pair()
+        rig.arm("bandwidth 100kB/s direction=down")
+        server.writer.transport.set_write_buffer_limits(0)
+        data = down(bytes(60_000), 2) * 500  # more than all buffers on the way
+        server.writer.write(data)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(server.writer.drain(), 0.5)
+        [stream] = rig.lab.streams
+        held = sum(len(each.data) for each in stream.lanes[IN].queue)
+        assert MAX_QUEUED_BYTES < held < MAX_QUEUED_BYTES + (512 << 10)
+        await client.exactly(data[:10_000])
+        rig.lab.reset()
+        await client.exactly(data[10_000:])  # nothing was lost, and it is fast again
