@@ -608,7 +608,7 @@ async def test_a_slow_link_makes_its_sender_wait_and_holds_little() -> None:
             await asyncio.wait_for(server.writer.drain(), 0.5)
         [stream] = rig.lab.streams
         held = sum(len(each.data) for each in stream.lanes[IN].queue)
-        assert MAX_QUEUED_BYTES < held < MAX_QUEUED_BYTES + (512 << 10)
+        assert 0 < held < MAX_QUEUED_BYTES + (512 << 10)
         await client.exactly(data[:10_000])
         rig.lab.reset()
         await client.exactly(data[10_000:])  # nothing was lost, and it is fast again
