@@ -15,11 +15,11 @@ EMPTY: Final = MappingProxyType(
     {
         "connections": "A capture is open, so nobody is connected.",
         "nodes": "A capture is open, so no node is known.",
-        "presence": "A capture is open, so nobody is here now. Who came and went is in the traffic.",
+        "presence": "This capture tells of nobody: it holds no roster of a room.",
         "latency": "This capture holds no round trips: nothing was measured then, and no answer was matched to its question.",
         "reconnects": "No reconnect of an own client is in this capture.",
         "timeline": "A capture is open, and nobody came or went in it.",
-        "state": "A capture is open, so there is no live state. Snapshots and deltas of then are in the traffic.",
+        "state": "This capture holds no state: no snapshot of a channel is in it.",
     }
 )
 

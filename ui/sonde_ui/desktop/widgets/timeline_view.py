@@ -169,12 +169,16 @@ class TimelineView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.endpoint_changed:
             self.source.forget()
+            self._say_emptiness()
             self._lanes = []
             self._version = -1
             self.choose_stretch(self.stretch.currentIndex())
         self.source.learn(changes.presence)
         if changes.rows or changes.is_fresh_start:
             self._is_dirty = True
+
+    def _say_emptiness(self) -> None:
+        self._empty.say("timeline", sentence("timeline", self._workbench.endpoint, EMPTY))
 
     def draw(self, now: float) -> None:
         """One frame; nothing while nobody looks."""
@@ -219,7 +223,7 @@ class TimelineView(QWidget):
             None,
         )
         if not self._lanes:
-            self._empty.say("timeline", sentence("timeline", self._workbench.endpoint, EMPTY))
+            self._say_emptiness()
         self._stack.setCurrentIndex(0 if self._lanes else 1)
         self.canvas.refresh()
         self.canvas.tell_current()
