@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sonde_client.errors import Failure
-from sonde_protocol.codes import close_name
+from sonde_protocol.codes import CloseCode, close_name
 from sonde_protocol.states import ConnectionState
 
 By = Literal["server", "client", "network"]
@@ -50,8 +50,8 @@ class Closed:
 
     @property
     def name(self) -> str:
-        """The code's short name: "heartbeat lost"."""
-        return close_name(self.code)
+        """The code's short name: "heartbeat lost". Of 4000, which says nothing, the cause."""
+        return self.cause if self.code == CloseCode.UNSPECIFIED and self.cause else close_name(self.code)
 
 
 @dataclass(frozen=True, slots=True)

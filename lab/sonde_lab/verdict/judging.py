@@ -22,7 +22,7 @@ from sonde_lab.verdict.dials import DIALS, cause_of_note, is_refused_upgrade
 from sonde_lab.verdict.gathering import CLOSE_FRAME, Case, gather
 from sonde_lab.verdict.verdicts import Certainty, Evidence, Found, Verdict, said
 from sonde_lab.wording import one_line, seconds
-from sonde_protocol.codes import close_name
+from sonde_protocol.codes import CloseCode, close_name
 
 MAX_EVIDENCE: Final = 8
 _LOOK_BACK_ROWS: Final = 5_000  # from a state row to what it is about
@@ -154,6 +154,13 @@ def _is_close_frame(ring: Ring, row_id: int) -> bool:
 # ---------------------------------------------------------------- the verdict
 
 
+def _title(code: int) -> str:
+    """The code and its name; 4000 has none that would say something."""
+    if code == CloseCode.UNSPECIFIED:
+        return str(code)
+    return f"{code} {close_name(code)}" if code else "closed"
+
+
 def _verdict(case: Case, found: Found) -> Verdict:
     known = found.cause is not Cause.UNKNOWN
     either = () if known else tuple(map(Cause, found.values.get("or", "").split())) or _between(case)
@@ -163,7 +170,7 @@ def _verdict(case: Case, found: Found) -> Verdict:
     sentence, by, advice = said(found)
     return Verdict(
         found.cause,
-        f"{case.code} {close_name(case.code)}" if case.code else "closed",
+        _title(case.code),
         "Why it ended cannot be told: more than one cause fits." if either else sentence,
         by,
         advice,

@@ -100,7 +100,8 @@ class LaneSource:
     def _spells(self, span: TimeSpan) -> dict[str, list[Spell]]:
         """Of every room; while its rows are still being read, what was known before."""
         until, rooms = min(span.until, span.now), self.rooms()
-        self.is_reading = not all(self._is_at_hand(line, until) for line in rooms.values())
+        is_whole = all(self._is_at_hand(line, until) for line in rooms.values())
+        self.is_reading = not (is_whole and self._workbench.timeline.is_ready)  # rooms may still be found
         told = {
             channel: self._workbench.timeline.spells(line, span.since, until)
             if self._is_at_hand(line, until)

@@ -42,9 +42,10 @@ class TimeSpan:
         self.advance(self.first, self.now)
 
     def advance(self, first: float, now: float, *, is_held: bool = False) -> None:
-        """Time went on. While a moment is held, what is in sight stays."""
+        """Time went on. While a moment is held, what is in sight stays, as long as there is something in it."""
         self.first, self.now = min(first, now), now
-        if self.is_free or is_held:
+        is_empty = self.until < self.first or self.since > self.now
+        if (self.is_free or is_held) and not is_empty:
             return
         length = self.stretch_s
         if math.isinf(length):

@@ -191,6 +191,7 @@ class TimelineView(QWidget):
             self._version = version
             self._make_lanes()
         elif self._has_moved():
+            self._is_dirty = True  # others may be in sight now
             self.canvas.refresh()
         self._drawn = (picture.span.since, picture.span.until)
 
