@@ -35,7 +35,6 @@ def test_while_a_moment_is_held_it_stays() -> None:
     assert (seen.since, seen.now) == (3_540, 9_999)
 
 
-@given(st.floats(0.01, 100), st.floats(0, 1), st.floats(-10_000, 10_000))
 def test_a_moment_that_is_held_from_the_start_does_not_keep_what_there_is_out_of_sight() -> None:
     seen = TimeSpan()
     seen.advance(6_000, 6_100, is_held=True)  # a capture: held at its first row before anything was in sight
@@ -44,6 +43,7 @@ def test_a_moment_that_is_held_from_the_start_does_not_keep_what_there_is_out_of
     assert seen.until < 6_200
 
 
+@given(st.floats(0.01, 100), st.floats(0, 1), st.floats(-10_000, 10_000))
 def test_zooming_and_panning_never_leave_what_there_is_nor_become_too_short(
     factor: float, share: float, seconds: float
 ) -> None:
