@@ -18,6 +18,7 @@ from sonde_lab.testing import (
     expect_no_duplicates,
     expect_no_lost_entries,
     expect_reconnected,
+    thread,
 )
 from sonde_lab.testing.recording import Happening
 from sonde_lab.testing.thread import take_forgotten
@@ -41,6 +42,16 @@ def stand(shared: Stand, request: pytest.FixtureRequest) -> Iterator[Stand]:
     """The same, for one test."""
     with shared.test(request.node.name):
         yield shared
+
+
+@pytest.fixture
+def own() -> Iterator[Stand]:
+    """A stand for one test whose gateway does not stay as it is."""
+    stand = Stand()
+    stand.start()
+    with stand.test("own"):
+        yield stand
+    stand.stop()
 
 
 def client(stand: Stand, user: str, to: Any = None, room: str = ROOM) -> TestClient:
@@ -161,6 +172,42 @@ def test_a_proxy_waits_for_as_many_clients_as_it_lost(stand: Stand) -> None:
         expect_reconnected(proxy, within=1)
     expect_reconnected(ada)
     assert [act["kind"] for act in proxy.acts] == ["reset", "reset"]
+
+
+def test_a_client_that_leaves_on_purpose_is_not_waited_for(stand: Stand) -> None:
+    proxy = stand.thread.run(stand.proxy(None, 0))
+    ada, ben = client(stand, "ada", proxy), client(stand, "ben", proxy)
+    ben.close()
+    eventually(lambda: len(proxy.passing) == 1)
+    proxy.drop()
+    expect_reconnected(proxy)
+    assert ada.is_live
+
+
+def test_a_handover_takes_as_long_as_its_outage(stand: Stand) -> None:
+    proxy = stand.thread.run(stand.proxy(None, 0))
+    ada = client(stand, "ada", proxy)
+    proxy.handover(1.5)
+    assert expect_reconnected(ada, within=20, resumed=True).took_s >= 1.5
+
+
+def test_a_drained_gateway_says_goodbye_and_can_be_started_again(own: Stand) -> None:
+    ada = client(own, "ada")
+    gateway = own.thread.run(own.gateway())
+    gateway.drain()
+    expect_close(ada, 4001)
+    assert not gateway.is_live
+    gateway.start()
+    expect_reconnected(ada, within=20)
+
+
+def test_an_act_that_nobody_answers_ends(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thread, "ACT_S", 0.3)
+    ada = client(stand, "ada")
+    ada.refuse_dials_for(30)
+    ada.drop()
+    with pytest.raises(NotMet, match=r"^publish\(\) was not done within 0.3 s: is anybody there"):
+        ada.publish(ROOM, "goal")
 
 
 def test_a_network_is_armed_by_its_name(stand: Stand) -> None:

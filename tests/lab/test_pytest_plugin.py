@@ -102,6 +102,7 @@ def test_ben_is_heard(sonde_gateway, sonde_proxy, sonde_client):
     proxy = sonde_proxy(sonde_gateway)
     ada = sonde_client("ada", rooms="room:arena", to=proxy)
     proxy.drop()
+    print("token", sonde_gateway.token("ada"))
     print("pid", sonde_gateway._process.pid)
     assert ada.events("goal") == ("never",)
 """
@@ -114,6 +115,8 @@ def test_a_failed_test_shows_its_last_rows_and_leaves_a_capture_and_no_process(f
     section = told.partition("Sonde traffic")[2]
     assert "live as ada (player)" in section
     assert "reset (rule 1): the connection was reset (injected)" in section
+    assert "eyJ" in told.replace(section, "")
+    assert "eyJ" not in section.partition("Captured stdout")[0]
     (path,) = (folder / "captures").glob("*.sonde")
     assert path.name == "test_game.py-test_ben_is_heard.sonde"
     assert f"are in captures/{path.name}; see them with: sonde ui --open" in section

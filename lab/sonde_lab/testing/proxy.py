@@ -25,6 +25,7 @@ from sonde_lab.testing.home import PLAYER, Home
 from sonde_lab.testing.recording import Happening, Story
 from sonde_lab.testing.thread import LoopThread, act
 from sonde_lab.tokens import TokenCall
+from sonde_protocol.codes import CloseCode
 from sonde_protocol.errors import SondeError
 
 if TYPE_CHECKING:
@@ -145,12 +146,12 @@ class TestProxy(ProxyRecorder):
     @act
     async def drop(self) -> int:
         """Reset every open connection, as a network does that goes away; how many there were."""
-        return self._strike("reset")
+        return self._strike("reset", 1.0)
 
     @act
     async def cut(self) -> int:
         """End every open connection without a close frame; how many there were."""
-        return self._strike("cut")
+        return self._strike("cut", 1.0)
 
     @act
     async def half_open(self, seconds: float = 60.0, direction: str = "both") -> int:
@@ -165,7 +166,7 @@ class TestProxy(ProxyRecorder):
     @act
     async def handover(self, outage: float = 2.0) -> int:
         """Move every open connection to another network, with an outage between; how many there were."""
-        return self._strike(f"handover outage={_ms(outage)}")
+        return self._strike(f"handover outage={_ms(outage)}", outage + 1.0)
 
     def _arm(self, text: str) -> list[Armed]:
         """The one place where faults are armed."""
@@ -174,13 +175,14 @@ class TestProxy(ProxyRecorder):
             return self.lab.arm_all(preset(text).rules())
         return [self.lab.arm(parse_rule(text))]
 
-    def _strike(self, rule: str) -> int:
+    def _strike(self, rule: str, off_s: float) -> int:
+        """Strike what is open now. What is not struck soon, as it never sends, is let go: later ones are not meant."""
         count = len(self._open)
         if not count:
             raise ProxyRefused(
                 f"nothing is connected to the proxy at {self.url}, so there is nothing to drop"
             )
-        self._arm(f"{rule} count={count}")
+        self._arm(f"{rule} count={count} off={_ms(off_s)}")
         return count
 
     # ------------------------------------------------------------ its life, on the thread
@@ -210,16 +212,21 @@ class TestProxy(ProxyRecorder):
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection has ended."""
         known = self._open.pop(number, None)
-        if known is not None and known.is_upgraded:
-            self.story.tell(Happening("lost", time.monotonic(), f"p{number}", words=how))
         super().on_ended(number, how, at)
+        if known is not None and known.is_upgraded and not self._said_goodbye(number):
+            self.story.tell(Happening("lost", time.monotonic(), f"{self.name}{number}", words=how))
+
+    def _said_goodbye(self, number: int) -> bool:
+        """Whether a side left on purpose: nobody comes back after that."""
+        codes = self._stand.recording.close_codes(lambda conn: conn == f"{self.name}{number}", 0)
+        return any(code in (CloseCode.NORMAL, CloseCode.GOING_AWAY) for _, code in codes)
 
     def _more(self, known: Passing, direction: Direction, data: bytes, at: float) -> Passing:
         if direction is Direction.OUT:
             return known._replace(up_bytes=known.up_bytes + len(data))
         is_answer = not known.down_bytes and data.startswith(_UPGRADED)
         if is_answer:
-            self.story.tell(Happening("live", at, f"p{known.number}"))
+            self.story.tell(Happening("live", at, f"{self.name}{known.number}"))
         return known._replace(
             down_bytes=known.down_bytes + len(data), is_upgraded=known.is_upgraded or is_answer
         )

@@ -17,6 +17,7 @@ from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVa
 from sonde_protocol.errors import SondeError
 
 STOP_S: Final = 30.0
+ACT_S: Final = 60.0  # longer than anything that may be waited for in one act
 MAX_REMEMBERED: Final = 1_000
 
 T = TypeVar("T")
@@ -144,6 +145,14 @@ class _OnThread(Protocol):
 S = TypeVar("S", bound=_OnThread)
 
 
+async def _bounded(work: Coroutine[Any, Any, T], what: str) -> T:
+    """A plain test that publishes while nobody is there would wait for ever."""
+    try:
+        return await asyncio.wait_for(work, ACT_S)
+    except TimeoutError:
+        raise NotMet(f"{what} was not done within {ACT_S:g} s: is anybody there to answer it?") from None
+
+
 def act(
     method: Callable[Concatenate[S, P], Coroutine[Any, Any, Any]],
 ) -> Callable[Concatenate[S, P], Any]:
@@ -155,6 +164,7 @@ def act(
     @functools.wraps(method)
     def asked(self: S, *args: P.args, **kwargs: P.kwargs) -> Any:
         __tracebackhide__ = True
-        return self.thread.ask(method(self, *args, **kwargs), f"{method.__name__}()")
+        what = f"{method.__name__}()"
+        return self.thread.ask(_bounded(method(self, *args, **kwargs), what), what)
 
     return cast("Callable[Concatenate[S, P], Any]", asked)
