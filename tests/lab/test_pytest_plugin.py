@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from sonde_lab.capture.reader import CaptureReader
-from sonde_lab.testing import TestClient, TestCluster, TestGateway, TestProxy
+from sonde_lab.testing import TestClient, TestCluster, TestGateway, TestProxy, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
@@ -126,6 +127,37 @@ def test_a_failed_test_shows_its_last_rows_and_leaves_a_capture_and_no_process(f
     pid = re.search(r"^pid (\d+)$", told, re.M)
     assert pid is not None
     assert not psutil.pid_exists(int(pid[1]))
+
+
+HANGING = """
+import pathlib, time
+
+def test_hangs(sonde_gateway, sonde_client):
+    ada = sonde_client("ada")
+    pathlib.Path("pid.part").write_text(str(sonde_gateway._process.pid))
+    pathlib.Path("pid.part").rename("pid")
+    time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_nothing_outlives_a_run_that_is_ended_from_outside(folder: Path, number: signal.Signals) -> None:
+    write(folder, HANGING)
+    path = os.pathsep.join([installed(folder.parent), *sys.path])
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder,
+        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        eventually((folder / "pid").exists, within=60)
+        pid = int((folder / "pid").read_text())
+        assert psutil.pid_exists(pid)
+        running.send_signal(number)
+        running.wait(30)
+        eventually(lambda: not psutil.pid_exists(pid), within=20)
+    finally:
+        running.kill()
+        running.wait()
 
 
 def test_a_failed_test_without_a_folder_says_how_to_keep_its_traffic(folder: Path) -> None:
