@@ -175,13 +175,14 @@ class TestClient:
     @act
     async def drop(self) -> None:
         """Cut the socket without a word, as a network does. It comes back by itself."""
-        self._stand.recording.say(f"drop {self.name}", injected=True)
+        self._stand.recording.say(f"cut the socket of {self.name}", injected=True, conn=self.name)
         self.engine.drop()
 
     @act
     async def refuse_dials_for(self, seconds: float) -> None:
         """Let its dials fail as refused for a while."""
-        self._stand.recording.say(f"refuse dials of {self.name} for {seconds:g} s", injected=True)
+        words = f"refuse the dials of {self.name} for {seconds:g} s"
+        self._stand.recording.say(words, injected=True, conn=self.name)
         self.engine.refuse_dials_for(seconds)
 
     @act

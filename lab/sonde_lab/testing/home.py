@@ -124,7 +124,7 @@ class TestGateway(_Operated):
     @act
     async def restart(self) -> str:
         """End it as a crash does and start it on the same port; its address."""
-        self._stand.recording.say("restart the gateway", injected=True)
+        self._stand.recording.say("restart the embedded gateway", injected=True)
         return await self._process.restart()
 
     @act
@@ -183,7 +183,7 @@ class TestCluster(_Operated):
     @act
     async def kill(self, node: str) -> None:
         """End a node as a crash does."""
-        self._stand.recording.say(f"kill {node}", injected=True)
+        self._stand.recording.say(f"kill node {node}", injected=True)
         self._cluster.kill(node)
         await self._cluster.nodes[node].ended()
 
@@ -195,7 +195,7 @@ class TestCluster(_Operated):
     @act
     async def pause(self, node: str) -> None:
         """Halt a node like a machine that hangs."""
-        self._stand.recording.say(f"pause {node}", injected=True)
+        self._stand.recording.say(f"pause node {node}", injected=True)
         self._cluster.pause(node)
 
     @act

@@ -22,7 +22,7 @@ from sonde_lab.records import NO_COMMAND, NO_SEQ, Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.summary import Summaries
-from sonde_lab.verdict import why
+from sonde_lab.verdict import Verdict, why
 from sonde_lab.wording import one_line
 
 RING_ROWS: Final = 50_000
@@ -80,13 +80,13 @@ class Recording:
         self._began = time.monotonic()
         self._words = Summaries(self.log.ring)
 
-    def say(self, text: str, *, injected: bool = False) -> None:
-        """A row about what the test itself did."""
+    def say(self, text: str, *, injected: bool = False, conn: str = "test") -> None:
+        """A row about what the test itself did, in the words of the workbench: the verdict knows those."""
         at = self.log.not_before(time.monotonic())
         flags = int(Flag.INJECTED) if injected else 0
         self.log.add(
             Record(
-                at, self.log.wall(at), "test", 0, Direction.NONE, Kind.ACT, 0, "act", "", 0,
+                at, self.log.wall(at), conn, 0, Direction.NONE, Kind.ACT, 0, "act", "", 0,
                 text.encode("utf-8", "replace"), flags=flags, seq=NO_SEQ, command=NO_COMMAND,
             )
         )  # fmt: skip
@@ -110,9 +110,7 @@ class Recording:
         for row_id in np.flatnonzero(ring.column("kind") == Kind.CLOSE)[::-1].tolist():
             row_id += ring.first_id
             if is_mine(ring.text("conn", row_id)):
-                verdict = why(ring, row_id)
-                title = f"{one_line(ring.text('conn', row_id), 24)}: {verdict.title}"
-                return [title, *(f"  {each.text}" for each in verdict.findings)]
+                return _in_words(one_line(ring.text("conn", row_id), 24), why(ring, row_id))
         return []
 
     def close_codes(self, is_mine: IsMine, after_id: int) -> list[tuple[int, int]]:
@@ -158,6 +156,11 @@ class Recording:
         if writer.failure:
             raise CaptureFailed(writer.failure)
         return writer.path
+
+
+def _in_words(conn: str, verdict: Verdict) -> list[str]:
+    more = (*verdict.either, verdict.missing, verdict.advice)
+    return [f"{conn}: {verdict.title}", f"  {verdict.sentence}", *(f"  {each}" for each in more if each)]
 
 
 def _free_path(folder: Path, name: str) -> Path:
