@@ -108,6 +108,11 @@ class EmbeddedGateway:
         if self._child is not None:
             self._child.kill()
 
+    async def ended(self) -> None:
+        """Wait for the end of one that was killed."""
+        if self._child is not None:
+            await self._child.ended()
+
     async def stop(self) -> None:
         """Let it drain shortly, then end it."""
         self._is_wanted = False

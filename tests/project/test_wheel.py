@@ -74,6 +74,8 @@ def test_the_wheel_holds_five_packages_and_the_assets(wheel: Path) -> None:
     assert any(name.startswith("sonde_ui/assets/fonts/") and name.endswith(".ttf") for name in names)
     assert any(name.startswith("sonde_ui/assets/icons/") for name in names)
     assert "sonde_lab/presets/network.toml" in names
+    entries = next(name for name in names if name.endswith("entry_points.txt"))
+    assert "[pytest11]\nsonde = sonde_lab.pytest_plugin" in zipfile.ZipFile(wheel).read(entries).decode()
     scripts = {path.name for path in (ROOT / "server/sonde_server/adapters/lua").glob("*.lua")}
     shipped = {name.rpartition("/")[2] for name in names if name.startswith("sonde_server/adapters/lua/")}
     assert scripts == shipped != set()

@@ -135,6 +135,23 @@ def cluster(
 
 
 @app.command()
+def client(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The gateway: ws://host:port/v1/ws.")],
+    token: options.ClientToken = "",
+    json: Annotated[
+        bool, typer.Option("--json", help="Commands and events are JSON lines: docs/testing.md lists them.")
+    ] = False,
+    codec: Annotated[str, typer.Option(metavar="NAME", help="The subprotocol.")] = "sonde.v1.json",
+) -> None:
+    """Drive one client from any language, by lines on standard input and output."""
+    from sonde_lab.json_lines import serve  # late: only this command needs it
+
+    if not json:
+        _refuse("sonde client speaks JSON lines only so far: say --json")
+    raise typer.Exit(serve(url, token, codec))
+
+
+@app.command()
 def proxy(
     upstream: Annotated[
         str, typer.Option(metavar="URL", help="The WebSocket server: ws://host:port or wss://host.")

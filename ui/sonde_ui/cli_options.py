@@ -53,6 +53,9 @@ Connect = Annotated[
     str, typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one.")
 ]
 Token = Annotated[str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="The token for --connect.")]
+ClientToken = Annotated[
+    str, typer.Option(envvar="SONDE_TOKEN", show_envvar=True, help="What the client identifies itself with.")
+]
 Cluster = Annotated[
     bool,
     typer.Option("--cluster", help="A cluster of two nodes of its own, instead of the embedded gateway."),
