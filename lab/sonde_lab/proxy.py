@@ -11,7 +11,9 @@ import logging
 import ssl
 from typing import Final
 
+from sonde_lab.faults.lab import FaultLab
 from sonde_lab.proxy_connection import HANDSHAKE_S, Figures, ProxiedConnection, ProxyObserver, Rules
+from sonde_lab.proxy_faults import LabClock, failing
 from sonde_lab.proxy_head import Address, Upstream, joined
 from sonde_lab.records import Direction
 
@@ -38,6 +40,7 @@ class Proxy:
         rewrites_host: bool = False,
         max_connections: int = MAX_CONNECTIONS,
         handshake_s: float = HANDSHAKE_S,
+        lab: FaultLab | None = None,
     ) -> None:
         if upstream.secure and tls is None:
             tls = upstream_tls()
@@ -47,6 +50,10 @@ class Proxy:
         self._cert = cert
         self.rules = Rules(upstream, tls, listen.is_loopback, rewrites_host, handshake_s)
         self.observer: ProxyObserver | None = None if observer is None else _Guarded(observer)
+        self.lab = lab
+        self._lab_clock = LabClock(lab) if lab is not None else None
+        if lab is not None:
+            self._follow(lab)
         self._max_connections = max_connections
         self._connections: set[ProxiedConnection] = set()
         self._server: asyncio.Server | None = None
@@ -85,18 +92,35 @@ class Proxy:
             ssl_handshake_timeout=self.rules.handshake_s if self._cert is not None else None,
             backlog=BACKLOG,
         )
+        if self._lab_clock is not None:
+            self._lab_clock.start()
 
     async def stop(self) -> None:
         """Take nobody in any more and let go of every connection."""
         if self._server is not None:
             self._server.close()
+        if self._lab_clock is not None:
+            self._lab_clock.stop()
         dials = [each.dial for each in self._connections if each.dial is not None]
+        for each in self._connections:
+            dials += each.line.tasks if each.line is not None else []
         for connection in list(self._connections):
             connection.abort()
         while self._connections:
             self._one_gone.clear()
             await self._one_gone.wait()
         await asyncio.gather(*dials, return_exceptions=True)
+
+    def _follow(self, lab: FaultLab) -> None:
+        """Have the lab's acts told, and TLS fail when it is to."""
+        if self._cert is not None:
+            lab.has_tls = True
+            failing(self._cert, lab.fails_tls)
+        observer = self.observer
+        if observer is not None:
+            lab.ledger.on_act = lambda act: observer.on_act(
+                act.connection, act.direction, act.ordinal, act.words, act.is_done, act.at
+            )
 
     # ------------------------------------------------------------ what a connection asks of its house
 
@@ -151,5 +175,13 @@ class _Guarded:
     def on_ended(self, number: int, how: str, at: float) -> None:
         try:
             self._observer.on_ended(number, how, at)
+        except Exception:
+            logger.exception("the proxy's observer failed; the traffic goes on")
+
+    def on_act(
+        self, number: int, direction: Direction, ordinal: int, says: str, is_done: bool, at: float
+    ) -> None:
+        try:
+            self._observer.on_act(number, direction, ordinal, says, is_done, at)
         except Exception:
             logger.exception("the proxy's observer failed; the traffic goes on")

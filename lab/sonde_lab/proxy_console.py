@@ -21,7 +21,7 @@ from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.decoders.own.sources import named_file
 from sonde_lab.filter import Filter, FilterError
-from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, started
+from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, controlled, started
 from sonde_lab.proxy_process import ProxyProcess
 from sonde_lab.proxy_recorder import ProxyRecorder
 from sonde_lab.records import Direction, Record
@@ -63,10 +63,16 @@ async def run(
 
 async def _silent(options: ProxyOptions, stop: asyncio.Event) -> int:
     proxy = options.proxy()
-    await started(proxy)
-    _ready(proxy.url, options)
-    await stop.wait()
-    await proxy.stop()
+    control = options.control_of(proxy)
+    await controlled(control)
+    try:
+        await started(proxy)
+        _ready(proxy.url, options, control.url if control else "", control.token if control else "")
+        await stop.wait()
+    finally:
+        if control is not None:
+            await control.stop()
+        await proxy.stop()
     return 0
 
 
@@ -154,7 +160,7 @@ async def _followed(options: ProxyOptions, stop: asyncio.Event, lines: RowLines,
     process = ProxyProcess(lines.recorder, on_death)
     try:
         await process.start(options)
-        _ready(process.url, options)
+        _ready(process.url, options, process.control_url, process.control_token)
         while not stop.is_set():
             if not await _print(lines, prints):
                 with contextlib.suppress(TimeoutError):
@@ -261,5 +267,12 @@ def _warn(_cause: str, title: str, detail: str, _advice: str) -> None:
     sys.stderr.write(f"sonde proxy: {one_line(f'{title}: {detail}', 600)}\n")
 
 
-def _ready(url: str, options: ProxyOptions) -> None:
-    _write(f"Proxy ready: clients connect to {url}, their bytes go to {one_line(options.upstream, 200)}\n")
+def _ready(url: str, options: ProxyOptions, control_url: str = "", token: str = "") -> None:
+    lines = [f"Proxy ready: clients connect to {url}, their bytes go to {one_line(options.upstream, 200)}"]
+    if options.faults or options.presets:
+        armed = [*options.faults, *(f"preset {name}" for name in options.presets)]
+        lines.append(f"Faults armed, seed {options.seed}: {one_line('; '.join(armed), 400)}")
+    if control_url:
+        shown = "in the file you named" if options.control_token else token
+        lines.append(f"Control: {control_url}, token {shown}")
+    _write("\n".join(lines) + "\n")

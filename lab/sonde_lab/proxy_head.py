@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 from websockets.exceptions import InvalidURI
@@ -19,15 +20,8 @@ from sonde_protocol.errors import excerpt
 HEAD_END: Final = b"\r\n\r\n"
 MAX_HEAD_BYTES: Final = 64 * 1024
 _LOOPBACK_HOST: Final = re.compile(r"(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?", re.IGNORECASE)
+_HOST: Final = re.compile(r"(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+))(?::\d{1,5})?")
 _HOST_LINE: Final = re.compile(rb"\r?\n[ \t]*host[ \t]*:([^\r\n]*)", re.IGNORECASE)
-_REASONS: Final = {
-    408: "Request Timeout",
-    421: "Misdirected Request",
-    431: "Request Header Fields Too Large",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +95,12 @@ def parse_upstream(url: str) -> Upstream:
     return Upstream(uri.host, uri.port, uri.secure, uri.path or "/")
 
 
+def split_host(host: str) -> str:
+    """The name of a Host header, without its port; an odd one is no name at all."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]) if found is not None else ""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine itself, by its name alone: nothing is looked up."""
     try:
@@ -131,10 +131,15 @@ def with_host(head: bytes, host: str) -> bytes:
     return lines[: found.start(1)] + b" " + host.encode("latin-1") + lines[found.end(1) :] + rest
 
 
-def answer(status: int, sentence: str) -> bytes:
+def answer(status: int, sentence: str, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     """A plain HTTP refusal that says why."""
+    more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     body = f"Sonde proxy: {sentence}\n".encode()
     return (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"HTTP/1.1 {status} {_reason(status)}\r\nContent-Type: text/plain; charset=utf-8\r\n{more}"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     ).encode() + body
+
+
+def _reason(status: int) -> str:
+    return next((known.phrase for known in HTTPStatus if known.value == status), "Injected")

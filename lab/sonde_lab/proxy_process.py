@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sonde_lab.child import Child
 from sonde_lab.players import follow_parent
-from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, started
+from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, controlled, started
 from sonde_lab.proxy_tap import Tap, TapGarbled, TapListener, TapReader
 
 START_LIMIT_S: Final = 15.0
@@ -34,6 +34,7 @@ class ProxyProcess:
 
     def __init__(self, listener: TapListener, on_death: Callable[[str], None]) -> None:
         self.url = ""  # where clients find it, once it is ready
+        self.control_url = self.control_token = ""  # of its control interface, where it has one
         self._listener = listener
         self._on_death = on_death
         self._child: Child | None = None
@@ -90,7 +91,9 @@ class ProxyProcess:
             if not end:
                 return
             try:
-                self._ready.set_result(str(json.loads(line)["url"]))
+                told = json.loads(line)
+                self.control_url, self.control_token = str(told["control"]), str(told["token"])
+                self._ready.set_result(str(told["url"]))
             except (ValueError, KeyError, TypeError):
                 self._ready.set_exception(ProxyFailed("the proxy's process did not say that it is ready"))
                 return
@@ -116,11 +119,17 @@ class ProxyProcess:
 async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
     """Proxy until `stop`; 2 and a sentence on standard error when that cannot be."""
     out, pipe = await _stdout()
-    batches, proxy = _Batches(out), None
+    batches, proxy, control = _Batches(out), None, None
     try:
         proxy = options.proxy(Tap(batches.write, batches.unsent))
+        control = options.control_of(proxy)
+        await controlled(control)
         await started(proxy)
-        ready = {"event": "ready", "url": proxy.url, "port": proxy.port, "pid": os.getpid()}
+        ready = {
+            "event": "ready", "url": proxy.url, "port": proxy.port, "pid": os.getpid(),
+            "control": control.url if control is not None else "",
+            "token": control.token if control is not None else "",
+        }  # fmt: skip
         out.write(json.dumps(ready).encode() + b"\n")
         await stop.wait()
     except ProxyFailed as error:
@@ -129,6 +138,8 @@ async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
     else:
         return 0
     finally:
+        if control is not None:
+            await control.stop()
         if proxy is not None:
             await proxy.stop()
         batches.flush()
@@ -231,10 +242,17 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--key", default="", help="its key, PEM")
     parser.add_argument("--insecure", action="store_true", help="do not verify the upstream's certificate")
     parser.add_argument("--rewrite-host", action="store_true", help="send the upstream's own Host")
+    parser.add_argument("--fault", action="append", default=[], dest="faults", help="a rule of the fault lab")
+    parser.add_argument("--preset", action="append", default=[], dest="presets", help="a network by name")
+    parser.add_argument("--seed", type=int, default=0, help="of the rules that name none")
+    parser.add_argument("--control", default="", help="host:port of the control interface")
+    parser.add_argument("--control-token", default="", help="a file with its token")
+    parser.add_argument("--control-anywhere", action="store_true", help="it may listen beyond this machine")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input ends")
     asked = vars(parser.parse_args(argv))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     parent_pipe = asked.pop("parent_pipe")
+    asked["faults"], asked["presets"] = tuple(asked["faults"]), tuple(asked["presets"])
     return run_loop(_main(ProxyOptions(**asked), parent_pipe))
 
 

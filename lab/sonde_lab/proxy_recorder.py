@@ -67,6 +67,19 @@ class ProxyRecorder:
         if recorder is not None:
             recorder.say(Kind.NOTE, cause, sentence, at, flags=Flag.ERROR)
 
+    def on_act(
+        self, number: int, direction: Direction, ordinal: int, says: str, is_done: bool, at: float
+    ) -> None:
+        """A fault was injected: a row of its own, and a flag on the row that it is about."""
+        recorder = self._recorders.get(number) or Recorder(self._prefix, self._log)
+        if not is_done:
+            recorder.say(Kind.NOTE, "fault", says, at)
+            return
+        row_id = recorder.row_of(direction, ordinal) if number not in self._blind else None
+        if row_id is not None:
+            self._log.annotate(row_id, flags=Flag.INJECTED)
+        recorder.say(Kind.ACT, "fault", says, at, flags=Flag.INJECTED)
+
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection's last row."""
         recorder = self._recorders.pop(number, None)

@@ -16,6 +16,7 @@ from sonde_lab.records import Direction
 HIGH_WATER_BYTES: Final = 64 * 1024  # unsent bytes at which the other side is no longer read
 LOW_WATER_BYTES: Final = 16 * 1024
 RESET_PATIENCE_S: Final = 5.0  # how long bytes before a reset may take to leave
+WRITER, FAULT = 1, 2  # why a side is not read: what it says cannot be written, or a fault
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
 
 
@@ -39,7 +40,7 @@ class Side(asyncio.Protocol):
     """`direction` is that of the bytes which come from this side; `other` is where they go."""
 
     __slots__ = (
-        "_is_held",
+        "_held_by",
         "_owner",
         "_reset_timer",
         "direction",
@@ -56,7 +57,7 @@ class Side(asyncio.Protocol):
         self.has_ended = False  # its FIN has come
         self.is_lost = False
         self._owner = owner
-        self._is_held = False
+        self._held_by = 0
         self._reset_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -97,17 +98,17 @@ class Side(asyncio.Protocol):
 
     # ------------------------------------------------------------ what its owner asks for
 
-    def hold(self) -> None:
+    def hold(self, why: int = WRITER) -> None:
         """Read nothing from it for a while."""
-        self._is_held = True
+        self._held_by |= why
         if self.is_open and not self.has_ended:
             self.transport.pause_reading()  # type: ignore[union-attr]
 
-    def go_on(self) -> None:
-        """Read again. After a FIN there is nothing to read."""
-        if self._is_held and self.is_open and not self.has_ended:
+    def go_on(self, why: int = WRITER) -> None:
+        """Read again, unless there is another reason not to. After a FIN there is nothing to read."""
+        if self._held_by == why and self.is_open and not self.has_ended:
             self.transport.resume_reading()  # type: ignore[union-attr]
-        self._is_held = False
+        self._held_by &= ~why
 
     def write(self, data: bytes) -> None:
         """Hand bytes to the socket; bytes for one that is closing are let go."""
@@ -140,6 +141,11 @@ class Side(asyncio.Protocol):
         self.hold()
         self._reset_timer = asyncio.get_running_loop().call_later(RESET_PATIENCE_S, self._reset_now)
         self.transport.set_write_buffer_limits(0, 0)  # `resume_writing` comes when it is empty
+
+    def reset_at_once(self) -> None:
+        """End it with RST, whatever is still unsent."""
+        if self.is_open:
+            self._reset_now()
 
     def _reset_now(self) -> None:
         assert self.transport is not None

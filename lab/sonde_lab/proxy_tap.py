@@ -26,6 +26,7 @@ class _What(enum.IntEnum):
     ENDED = 4
     GAP = 5  # bytes of a connection that were not shown
     UNSEEN = 6  # connections that were not shown at all
+    ACT = 7  # an injected fault
 
 
 class TapListener(ProxyObserver, Protocol):
@@ -96,8 +97,18 @@ class Tap:
             self._tell(_What.GAP, number, str(missed).encode(), at)
         self._tell(_What.ENDED, number, how.encode(), at)
 
-    def _tell(self, what: _What, number: int, body: bytes, at: float) -> None:
-        self._write(_HEADER.pack(what, Direction.NONE, number, at, len(body)) + body)
+    def on_act(
+        self, number: int, direction: Direction, ordinal: int, says: str, is_done: bool, at: float
+    ) -> None:
+        """An injected fault; number 0: of no connection. One that cannot be told in time is let go."""
+        if number and (number not in self._shown or self._unsent() > self._max_unsent):
+            return
+        self._tell(_What.ACT, number, f"{ordinal}\0{int(is_done)}\0{says}".encode(), at, direction)
+
+    def _tell(
+        self, what: _What, number: int, body: bytes, at: float, direction: Direction = Direction.NONE
+    ) -> None:
+        self._write(_HEADER.pack(what, direction, number, at, len(body)) + body)
 
 
 class TapReader:
@@ -144,6 +155,11 @@ class TapReader:
             self._listener.on_trouble(number, cause, sentence, at)
         elif what == _What.ENDED:
             self._listener.on_ended(number, text, at)
+        elif what == _What.ACT:
+            ordinal, _, rest = text.partition("\0")
+            is_done, _, says = rest.partition("\0")
+            if ordinal.isdecimal():
+                self._listener.on_act(number, Direction(direction), int(ordinal), says, is_done == "1", at)
         elif text.isdecimal():
             count = int(text)
             if what == _What.GAP:

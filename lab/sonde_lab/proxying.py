@@ -148,6 +148,13 @@ class Proxying:
         """The proxy has refused a connection."""
         self._recorder.on_trouble(number + self._base, cause, sentence, at)
 
+    def on_act(
+        self, number: int, direction: Direction, ordinal: int, says: str, is_done: bool, at: float
+    ) -> None:
+        """The proxy has injected a fault."""
+        number = number + self._base if number else 0
+        self._recorder.on_act(number, direction, ordinal, says, is_done, at)
+
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection has ended."""
         self._end(number + self._base, how, at)

@@ -6,7 +6,7 @@ believes nothing that it reads: what cannot be decoded is a row that says so.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +34,24 @@ _CALM_CLOSES: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
 class _Asked:
     row_id: int
     at: float
+
+
+class _Recent:
+    """Rows of the last messages of a direction, by their ordinal from 1."""
+
+    __slots__ = ("_count", "_rows")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._rows: deque[int] = deque(maxlen=MAX_WAITING)
+
+    def add(self, row_id: int) -> None:
+        self._count += 1
+        self._rows.append(row_id)
+
+    def row(self, ordinal: int) -> int | None:
+        place = ordinal - 1 - (self._count - len(self._rows))
+        return self._rows[place] if ordinal and 0 <= place < len(self._rows) else None
 
 
 class _Dial:
@@ -65,6 +83,12 @@ class Recorder:
         self._any_protocol = any_protocol
         self._dials: dict[int, _Dial] = {}
         self._newest_dial = 0
+        self._recent = {side: _Recent() for side in (Direction.IN, Direction.OUT)}
+
+    def row_of(self, side: Direction, ordinal: int) -> int | None:
+        """The row of a direction's nth message or control frame, while it is one of the last few hundred."""
+        recent = self._recent.get(side)
+        return recent.row(ordinal) if recent is not None else None
 
     def on_wire(self, direction: str, data: bytes, at: float, dial: int) -> None:
         """Bytes that passed. The signature is `sonde_client`'s `on_wire`."""
@@ -284,12 +308,15 @@ class Recorder:
         size = len(payload) if size is None else size
         wire_bytes = item.wire_bytes if isinstance(item, MessageSeen | CloseSeen) else 0
         fragments = item.fragments if isinstance(item, MessageSeen) else int(wire_bytes > 0)
-        return self._log.add(
+        row_id = self._log.add(
             Record(
                 item.at, self._log.wall(item.at), self.conn, dial, side, kind, opcode, op, channel, size, payload,
                 code, NO_RTT, int(flags), seq, command, protocol, wire_bytes, fragments,
             )
         )  # fmt: skip
+        if wire_bytes and side in self._recent:
+            self._recent[side].add(row_id)
+        return row_id
 
     def _heard(self, side: Direction, at: float) -> None:
         if side is Direction.IN:

@@ -1,9 +1,10 @@
 """The idle proxy: conformance as without it, and added latency and throughput against a plain asyncio TCP relay.
 
-Run `python tests/bench/bench_proxy.py` (about 60 s). It prints and asserts nothing. First come Autobahn's cases, run
+Run `python tests/bench/bench_proxy.py` (about 60 s; with `figures` without the first part). It prints and asserts nothing. First come Autobahn's cases, run
 directly and through the proxy (`conformance_table.py`). Then the figures: each relay is a child process; a server of
 plain TCP in a process of its own echoes, and this process asks. *Watched*: every byte goes to a parent, too, that
-reads it. All take turns in interleaved rounds of one run: medians.
+reads it. *Lab idle*: a fault lab is there and nothing armed, so that only frame boundaries are followed; *lab gathers*: a
+rule looks at every message and means none. All take turns in interleaved rounds of one run: medians.
 """
 
 from __future__ import annotations
@@ -28,8 +29,19 @@ ECHOES = 1_500
 BYTES = 96 << 20
 CHUNK = 64 * 1024
 MESSAGE = b"\x82\x7d" + b"x" * 125
-REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-WAYS = ("direct", "relay", "proxy, asyncio's loop", "proxy", "proxy, watched")  # the relay is on asyncio's
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n\r\n"
+FLOOD = b"\x81\x81\0\0\0\0F"
+ANSWER = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+FRAME = b"\x82\x7f" + (CHUNK - 10).to_bytes(8) + b"y" * (CHUNK - 10)
+WAYS = (
+    "direct",
+    "relay",
+    "proxy, asyncio's loop",
+    "proxy",
+    "proxy, watched",
+    "proxy, lab idle",
+    "proxy, lab gathers",
+)  # the relay is on asyncio's
 GOAL_ADDED_P50_US = 150
 GOAL_THROUGHPUT = 0.7
 
@@ -38,7 +50,7 @@ GOAL_THROUGHPUT = 0.7
 
 
 class Echo(asyncio.Protocol):
-    """Answers what it gets; a first byte `F` after the head asks for a flood of `BYTES` in its place."""
+    """Answers what it gets; the message `F` after the head asks for a flood of `BYTES` in its place."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -49,7 +61,8 @@ class Echo(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self.is_open:
             self.is_open, data = True, data.partition(b"\r\n\r\n")[2]
-        if data == b"F":
+            self.transport.write(ANSWER)
+        if data == FLOOD:
             self.left = BYTES
             self.flood()
         elif data:
@@ -57,7 +70,7 @@ class Echo(asyncio.Protocol):
 
     def flood(self) -> None:
         while self.left and self.may_write:
-            self.transport.write(b"y" * CHUNK)
+            self.transport.write(FRAME)
             self.left -= CHUNK
 
     def pause_writing(self) -> None:
@@ -128,6 +141,7 @@ async def latencies(port: int) -> tuple[float, float]:
     """p50 and p99 of a round trip in µs."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST)
+    await reader.readexactly(len(ANSWER))
     times = []
     for _ in range(ECHOES):
         start = time.perf_counter()
@@ -143,9 +157,9 @@ async def throughput(port: int) -> float:
     """MB/s from the server to us."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST + MESSAGE)
-    await reader.readexactly(len(MESSAGE))
+    await reader.readexactly(len(ANSWER) + len(MESSAGE))
     start, got = time.perf_counter(), 0
-    writer.write(b"F")
+    writer.write(FLOOD)
     while got < BYTES:
         data = await reader.read(1 << 20)
         if not data:
@@ -186,7 +200,10 @@ def bare(kind: str, upstream: int) -> None:
     from sonde_lab.proxy_process import run_loop
 
     async def main() -> int:
-        proxy = ProxyOptions("127.0.0.1:0", f"ws://127.0.0.1:{upstream}").proxy()
+        control = "127.0.0.1:0" if kind in ("idle", "gathers") else ""
+        faults = ("drop target=op:never",) if kind == "gathers" else ()
+        options = ProxyOptions("127.0.0.1:0", f"ws://127.0.0.1:{upstream}", control=control, faults=faults)
+        proxy = options.proxy()
         await started(proxy)
         print(json.dumps({"port": proxy.port}), flush=True)
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
@@ -205,15 +222,18 @@ def main() -> None:
         child(__file__, "slower", str(echo)) as slower,
         child(__file__, "bare", str(echo)) as proxy,
         child(*watched, f"--upstream=ws://127.0.0.1:{echo}") as tapped,
+        child(__file__, "idle", str(echo)) as idle,
+        child(__file__, "gathers", str(echo)) as gathers,
     ):
-        asyncio.run(print_conformance(lambda port: child(__file__, "bare", str(port))))
-        uvloop.run(measure(dict(zip(WAYS, (echo, relay, slower, proxy, tapped), strict=True))))
+        if "figures" not in sys.argv:
+            asyncio.run(print_conformance(lambda port: child(__file__, "bare", str(port))))
+        uvloop.run(measure(dict(zip(WAYS, (echo, relay, slower, proxy, tapped, idle, gathers), strict=True))))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
+    if len(sys.argv) == 1 or sys.argv[1] == "figures":
         main()
-    elif sys.argv[1] in ("bare", "slower"):
+    elif sys.argv[1] in ("bare", "slower", "idle", "gathers"):
         bare(sys.argv[1], int(sys.argv[2]))
     elif sys.argv[1] == "echo":
         uvloop.run(listen("echo", 0))

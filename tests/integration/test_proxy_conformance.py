@@ -33,11 +33,11 @@ LEAST = 250
 
 
 @contextmanager
-def sonde_proxy(port: int) -> Iterator[int]:
+def sonde_proxy(port: int, more: list[str]) -> Iterator[int]:
     """The proxy as a person starts it; its port."""
     command = [sys.executable, "-m", "sonde_ui.cli", "proxy", "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(
-        [*command, "--upstream", f"ws://127.0.0.1:{port}"],
+        [*command, *more, "--upstream", f"ws://127.0.0.1:{port}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -49,10 +49,10 @@ def sonde_proxy(port: int) -> Iterator[int]:
         assert stop(process) == 0
 
 
-async def both_ways(server: str) -> tuple[dict[str, Pair], Passed, Passed]:
+async def both_ways(server: str, more: list[str]) -> tuple[dict[str, Pair], Passed, Passed]:
     """Every case directly and through the proxy, and what passed before and behind it."""
     async with ECHOES[server]() as port, tap_to(port) as behind:
-        with sonde_proxy(behind.port) as proxy:
+        with sonde_proxy(behind.port, more) as proxy:
             async with tap_to(proxy) as before:
                 pairs = await compare(
                     lambda cases: run_suite(port, cases), lambda cases: run_suite(before.port, cases), CASES
@@ -64,12 +64,28 @@ def differing(pairs: dict[str, Pair]) -> dict[str, Pair]:
     return {case: pair for case, pair in pairs.items() if pair.direct != pair.through}
 
 
+# With a fault lab there and nothing armed, or armed for nobody, nothing is different either.
+LABS = {
+    "no lab": [],
+    "an idle lab": ["--control", "127.0.0.1:0"],
+    "a lab that means nobody": [
+        "--fault",
+        'drop target="number:0"',
+        "--fault",
+        'latency 1s target="number:0"',
+    ],
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("lab", LABS)
 @pytest.mark.parametrize("server", ECHOES)
-async def test_every_case_ends_the_same_through_the_proxy_and_every_byte_is_the_same(server: str) -> None:
-    pairs, sent, delivered = await both_ways(server)
+async def test_every_case_ends_the_same_through_the_proxy_and_every_byte_is_the_same(
+    server: str, lab: str
+) -> None:
+    pairs, sent, delivered = await both_ways(server, LABS[lab])
     if differing(pairs) or sent != delivered:  # on a busy machine the suite's own client may give up a case
-        pairs, sent, delivered = await both_ways(server)
+        pairs, sent, delivered = await both_ways(server, LABS[lab])
     assert len(pairs) >= LEAST
     assert differing(pairs) == {}
     assert sent == delivered

@@ -73,6 +73,7 @@ def test_the_wheel_holds_five_packages_and_the_assets(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert any(name.startswith("sonde_ui/assets/fonts/") and name.endswith(".ttf") for name in names)
     assert any(name.startswith("sonde_ui/assets/icons/") for name in names)
+    assert "sonde_lab/presets/network.toml" in names
     scripts = {path.name for path in (ROOT / "server/sonde_server/adapters/lua").glob("*.lua")}
     shipped = {name.rpartition("/")[2] for name in names if name.startswith("sonde_server/adapters/lua/")}
     assert scripts == shipped != set()

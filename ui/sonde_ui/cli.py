@@ -155,13 +155,29 @@ def proxy(
         bool, typer.Option("--rewrite-host", help="Send the upstream's own Host; else nothing is changed.")
     ] = False,
     decoder: options.Decoder = None,
+    fault: options.Fault = None,
+    preset: options.Preset = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same traffic, same acts.")] = 0,
+    control: Annotated[
+        str,
+        typer.Option(metavar="HOST:PORT", help="A control interface for faults; its token is printed once."),
+    ] = "",
+    control_token: Annotated[
+        str, typer.Option(metavar="FILE", help="A file with the control interface's token.")
+    ] = "",
+    control_anywhere: Annotated[
+        bool, typer.Option("--control-anywhere", help="Let --control listen beyond this machine.")
+    ] = False,
 ) -> None:
     """Stand between any client and any WebSocket server, and pass every byte on as it comes."""
     from sonde_lab.proxy_console import run  # late: only this command needs them
     from sonde_lab.proxy_options import ProxyOptions
     from sonde_lab.proxy_process import run_loop
 
-    wanted = ProxyOptions(listen, upstream, cert, key, insecure, rewrite_host)
+    wanted = ProxyOptions(
+        listen, upstream, cert, key, insecure, rewrite_host,
+        tuple(fault or ()), tuple(preset or ()), seed, control, control_token, control_anywhere,
+    )  # fmt: skip
     raise typer.Exit(run_loop(run(wanted, print_, capture, _decoders(decoder))))
 
 

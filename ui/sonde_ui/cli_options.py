@@ -84,4 +84,14 @@ Decoder = Annotated[
     list[Path] | None,
     typer.Option(metavar="FILE", help="A decoder of your own, a Python file; more than once for several."),
 ]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE", help="What goes wrong, as 'latency 200ms ±50ms'; more than once for several."
+    ),
+]
+Preset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A network, as 'Chrome 3G'; more than once for several."),
+]
 DataDir = Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Any, Final, NoReturn, Protocol
 
 import re2
@@ -52,20 +53,22 @@ JOINS: Final = {"and": "and", "&&": "and", "or": "or", "||": "or", "not": "not"}
 _LITERALS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 
-def parse(text: str) -> Term:
-    """Read a filter.
+def parse(text: str, fields: Mapping[str, Field] = BY_NAME, looks_inside: bool = True) -> Term:
+    """Read a filter. `fields`: what may be asked for; `looks_inside`: rows have flags and messages.
 
     Raises:
         FilterError: it is not understood; where and why.
     """
     if len(text) > MAX_CHARACTERS:
         raise FilterError(f"a filter has at most {MAX_CHARACTERS:,} characters", MAX_CHARACTERS)
-    return _Parser(text).whole()
+    return _Parser(text, fields, looks_inside).whole()
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, fields: Mapping[str, Field], looks_inside: bool) -> None:
         self._text = text
+        self._fields = fields
+        self._looks_inside = looks_inside
         self._at = 0
         self._terms = 0
 
@@ -179,21 +182,22 @@ class _Parser:
         if found is None:
             return None
         name, relation = found[1], found[2].strip()
-        is_known = name.lower() in BY_NAME or name.lower() == "has" or name.startswith("d.")
+        is_inside = self._looks_inside and (name.lower() == "has" or name.startswith("d."))
+        is_known = name.lower() in self._fields or is_inside
         if not is_known:
             follows = self._text[found.end() : found.end() + 1]
             if found[2] != relation or not follows or follows.isspace():
                 return None  # "a > b" of no known field is three words, "ada:" is one
-            self._fail(_unknown(name))
+            self._fail(_unknown(name, [*self._fields, *(["has"] if self._looks_inside else [])]))
         self._at = found.end()
         relation = ":" if relation in ("=", "==") else relation
         if self._is_over() or self._text[self._at].isspace() or self._text[self._at] in "()":
             self._fail(f"a value must follow “{name}{relation}”")
-        if name.lower() == "has":
-            return self._has(relation)
+        if name.lower() in self._fields:
+            return self._field(self._fields[name.lower()], relation)
         if name.startswith("d."):
             return self._path(self._checked_path(name, found.start(1)), relation)
-        return self._field(BY_NAME[name.lower()], relation)
+        return self._has(relation)
 
     def _has(self, relation: str) -> Term:
         start, name = self._at, self._value().lower()
@@ -323,8 +327,8 @@ def _re2_words(error: Exception) -> str:
     return excerpt(reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason), 120)
 
 
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name.lower(), [*BY_NAME, "has"], 1)
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, 1)
     guess = f"; the nearest is “{near[0]}”" if near else ""
     return f"there is no field “{excerpt(name, 40)}”{guess}. In quotes it is searched for as text"
 

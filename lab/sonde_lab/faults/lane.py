@@ -1,0 +1,465 @@
+"""One direction of a connection under faults: messages first, then bytes; what leaves, and when.
+
+Owns the order of rules, what is held back, and the bound on it: a direction that holds too much has its sender wait.
+Bytes that no rule is about leave as they came, at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sonde_lab.faults.behaviour import Attached, Order, Strike
+from sonde_lab.faults.deflating import Compressor, Expander
+from sonde_lab.faults.draws import Draw
+from sonde_lab.faults.effects import Do, Effect
+from sonde_lab.faults.framing import Frame, Framing, Whole, encoded
+from sonde_lab.faults.limits import (
+    MAX_EXPANDED_BYTES,
+    MAX_LATER,
+    MAX_LATER_BYTES,
+    MAX_QUEUED_BYTES,
+    RESUME_BYTES,
+)
+from sonde_lab.faults.rules import Armed
+from sonde_lab.faults.subject import Subject
+from sonde_lab.filter.terms import Everything, Not
+from sonde_lab.records import Direction
+
+if TYPE_CHECKING:
+    from sonde_lab.faults.stream import Stream
+
+_NOTHING: Final = Not(Everything())
+_RSV1: Final = 4
+_FIRST: Final = (-1, 0)
+
+
+@dataclass(order=True, slots=True)
+class _Later:
+    """A message that is held back: until a time, or until so many others have passed."""
+
+    at: float
+    number: int
+    places: int = field(compare=False)  # 0: only the time counts
+    order: Order = field(compare=False)  # of the rule that held it back
+    whole: Whole = field(compare=False)
+
+
+@dataclass(slots=True)
+class _Queued:
+    """Bytes that leave at a time, or an end."""
+
+    at: float
+    data: bytes
+    end: Do | None = None
+
+
+class Lane:
+    """`direction` is where bytes go: IN towards the client."""
+
+    def __init__(self, stream: Stream, direction: Direction) -> None:
+        self.direction = direction
+        self.stream = stream
+        self.framing: Framing | None = None  # from the upgrade on
+        self.message_faults: list[Attached] = []
+        self.shapers: list[Attached] = []
+        self.is_over = False  # its destination gets nothing more
+        self.has_hole = False  # bytes have vanished
+        self.holds: set[str] = set()
+        self._gathers = False
+        self._rewriter: Armed | None = None  # whose act it is that all that follows is compressed anew
+        self._striker: Armed | None = None  # the last one
+        self._compressor: Compressor | None = None
+        self._later: list[_Later] = []
+        self._later_bytes = 0
+        self._later_number = 0
+        self._inserts: list[bytes] = []
+        self._queue: deque[_Queued] = deque()
+        self._queued_bytes = 0
+        self._chunk = 0
+        self._leaves_at = 0.0
+        self._ending: Do | None = None
+
+    # ------------------------------------------------------------ what comes
+
+    def upgraded(self, expander: Expander | None, compressor: Compressor | None) -> None:
+        """Frames begin here."""
+        self.framing, self._compressor = Framing(expander), compressor
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Bytes have come."""
+        if self.is_over:
+            return
+        framing = self.framing
+        if framing is None:
+            self._out(data, now)
+            return
+        if not self._gathers:
+            data = self._follow(framing, data, now)
+            if not data:
+                return
+        for item in framing.gather(data):
+            if self._is_unwritable(item):
+                self._give_up()
+                return
+            if isinstance(item, bytes):
+                self._out(item, now)
+            else:
+                self._whole(item, now)
+        self.settle(now)
+
+    def _is_unwritable(self, item: Whole | bytes) -> bool:
+        """Whether the receiver, whose context is another since a message was changed, could not read it."""
+        if self._rewriter is None:
+            return False
+        return isinstance(item, bytes) or (item.compressed and item.plain is None)
+
+    def _give_up(self) -> None:
+        """End what cannot go on."""
+        assert self._rewriter is not None
+        says = "a message that cannot be compressed anew came behind a changed one: the connection was reset"
+        self.note(
+            self._rewriter, self.framing.ordinal if self.framing is not None else 0, says, is_done=False
+        )
+        self.stream.reset_both()
+
+    def _follow(self, framing: Framing, data: bytes, now: float) -> bytes:
+        """Pass on what needs no gathering; the rest."""
+        if not self._wants(now):
+            before = framing.ordinal
+            framing.follow(data)
+            self._out(data, now)
+            self.stream.on_passed(self.direction, framing.ordinal - before)
+            return b""
+        before = framing.ordinal
+        passed = framing.follow(data, stops=True)
+        self._out(data[:passed], now)
+        self.stream.on_passed(self.direction, framing.ordinal - before)
+        self._gathers = framing.is_at_boundary
+        self._insert_waiting(now)
+        return data[passed:] if self._gathers else b""
+
+    def settle(self, now: float) -> None:
+        """Hold nothing that nobody needs."""
+        framing = self.framing
+        if framing is None:
+            return
+        if framing.is_at_boundary and not self._gathers:
+            self._insert_waiting(now)
+        if self._gathers and (not framing.is_at_boundary or not self._wants(now)):
+            self._gathers = False
+            if not framing.is_empty:
+                self._out(framing.let_go(), now)
+
+    def _wants(self, now: float) -> bool:
+        """Whether whole messages are needed."""
+        return (
+            self._rewriter is not None
+            or bool(self._later or self._inserts)
+            or any(each.armed.is_live(now) for each in self.message_faults)
+            or self.stream.watches_messages(now)
+        )
+
+    # ------------------------------------------------------------ messages
+
+    def _whole(self, whole: Whole, now: float) -> None:
+        subject = self.stream.subject(self.direction, whole, now)
+        self._run(subject, _FIRST, now)
+        self.stream.on_message(self, subject, now)
+        if not whole.is_control:
+            self._count_down(now)
+
+    def _run(self, subject: Subject, behind: Order, now: float) -> None:
+        """Ask every rule behind another one; what is left goes on."""
+        came = subject.whole
+        batch = [came]
+        for attached in self.message_faults:
+            if batch and attached.order > behind:
+                batch = [out for each in batch for out in self._ask(attached, each, subject, now)]
+        is_touched = len(batch) != 1 or (batch[0] is not came and not batch[0].is_built) or came.is_new
+        if is_touched and came.compressed and self._takes_over and self._rewriter is None:
+            self._rewriter = self._striker
+            if self.framing is not None:
+                self.framing.max_held_bytes = MAX_EXPANDED_BYTES
+        for each in batch:
+            self._out(self._bytes_of(each), now)
+
+    @property
+    def _takes_over(self) -> bool:
+        framing = self.framing
+        return framing is not None and framing.expander is not None and framing.expander.takeover
+
+    def _ask(self, attached: Attached, whole: Whole, subject: Subject, now: float) -> list[Whole]:
+        if not attached.armed.is_live(now) or not self.stream.has_begun(attached.rule):
+            return [whole]
+        subject.whole = whole
+        if not attached.behaviour.wants(subject) or not subject.fits(self.stream.term(attached)):
+            return [whole]
+        draw = attached.armed.admit(self.stream.facts.number, self.direction, whole.ordinal, now)
+        if draw is None:
+            return [whole]
+        strike = Strike(attached, self, subject, draw, now)
+        if whole.plain is None and whole.compressed and self._takes_over:
+            strike.cannot("this compressed message does not inflate, so nothing can be done to it")
+            return [whole]
+        self._striker = attached.armed
+        out: list[Whole] = attached.behaviour.act(whole, strike)
+        return out
+
+    def frames_of(self, whole: Whole) -> list[Frame]:
+        """The frames that a message goes out in, compressed anew where that is needed."""
+        is_right = whole.frames and not whole.is_new and not (whole.compressed and self._rewriter is not None)
+        if is_right or whole.is_built:
+            return whole.frames
+        plain = whole.plain if whole.plain is not None else b""
+        compressor = self._compressor
+        if whole.compressed and compressor is not None and compressor.can and not whole.is_control:
+            frame = Frame(whole.opcode, compressor.compress(plain), rsv=_RSV1, mask=self.mask(whole.ordinal))
+        else:
+            frame = Frame(whole.opcode, plain, mask=self.mask(whole.ordinal))
+        return [frame]
+
+    def _bytes_of(self, whole: Whole) -> bytes:
+        return b"".join(frame.encode() for frame in self.frames_of(whole))
+
+    def mask(self, ordinal: int) -> bytes:
+        """What a frame of this direction is masked with; nothing towards the client."""
+        if self.direction is Direction.IN:
+            return b""
+        return self.stream.mask(ordinal)
+
+    def made(self, opcode: int, payload: bytes, **wrong: int) -> bytes:
+        """A frame of our own, in bytes. `wrong`: `rsv`, `final`."""
+        return encoded(
+            opcode, payload, self.mask(0), final=bool(wrong.get("final", 1)), rsv=wrong.get("rsv", 0)
+        )
+
+    # ------------------------------------------------------------ later, and in between
+
+    def hold_back(self, whole: Whole, at: float, order: Order, places: int = 0) -> bool:
+        """Let a message go later; false when too much is held back already."""
+        size = len(whole.plain or b"")
+        if len(self._later) >= MAX_LATER or self._later_bytes + size > MAX_LATER_BYTES:
+            return False
+        self._later_number += 1
+        self._later_bytes += size
+        heapq.heappush(self._later, _Later(at, self._later_number, places, order, whole))
+        return True
+
+    def _count_down(self, now: float) -> None:
+        due = []
+        for each in self._later:
+            if each.places:
+                each.places -= 1
+                if each.places == 0:
+                    due.append(each)
+        for each in sorted(due):
+            self._later.remove(each)
+            heapq.heapify(self._later)
+            self._release(each, now)
+
+    def _release(self, later: _Later, now: float) -> None:
+        self._later_bytes -= len(later.whole.plain or b"")
+        self._run(self.stream.subject(self.direction, later.whole, now), later.order, now)
+
+    def insert(self, data: bytes, now: float) -> None:
+        """Send frames of our own at the next boundary between messages."""
+        if self.is_over or self.framing is None or self.framing.is_lost:
+            return
+        if self._gathers or self.framing.is_at_boundary:
+            self._out(data, now)
+        elif sum(map(len, self._inserts)) + len(data) <= MAX_QUEUED_BYTES:
+            self._inserts.append(data)
+
+    def _insert_waiting(self, now: float) -> None:
+        if self._inserts and self.framing is not None and self.framing.is_at_boundary:
+            inserts, self._inserts = self._inserts, []
+            for data in inserts:
+                self._out(data, now)
+
+    # ------------------------------------------------------------ bytes
+
+    def _out(self, data: bytes, now: float) -> None:
+        if not data or self.is_over:
+            return
+        live = [each for each in self.shapers if each.behaviour.shapes and self._is_on(each, now)]
+        if not live and not self._queue:
+            self._effect(Do.WRITE, data)
+            return
+        at = 0
+        while at < len(data) and not self.is_over:
+            at = self._piece(live, data, at, now)
+        self.flush(now)
+        self._weigh()
+
+    def _is_on(self, attached: Attached, now: float) -> bool:
+        return attached.armed.is_live(now) and self.stream.has_begun(attached.rule)
+
+    def _piece(self, live: list[Attached], data: bytes, at: int, now: float) -> int:
+        """Queue the next piece, by what the shapers say; where the one after it begins."""
+        self._chunk += 1
+        struck = []
+        for each in live:
+            draw = each.armed.admit(self.stream.facts.number, self.direction, self._chunk, now)
+            if draw is not None:
+                struck.append((each, draw))
+        size = len(data) - at
+        for each, draw in struck:
+            grain = each.behaviour.grain(draw)
+            size = min(size, grain if grain >= 0 else size)
+        if size == 0:  # a limit has been reached, or the bytes vanish
+            return self._stop_at(struck, len(data))
+        leaves = now
+        for each, draw in struck:
+            leaves = self._leave(each, leaves, size, draw)
+        leaves = max(leaves, self._leaves_at if self._queue else now)
+        self._leaves_at = leaves
+        self._queue.append(_Queued(leaves, data[at : at + size]))
+        self._queued_bytes += size
+        return at + size
+
+    def _leave(self, each: Attached, at: float, size: int, draw: Draw) -> float:
+        later: float = each.behaviour.leave(at, size, draw)
+        if later > at or not each.behaviour.is_act_each_time:
+            self.note_bytes(each, later - at)
+        return later
+
+    def note_bytes(self, each: Attached, wait_s: float = 0.0) -> None:
+        """Write an act on bytes down: each stall, or that it has begun."""
+        behaviour = each.behaviour
+        if behaviour.is_act_each_time or not behaviour.is_noted:
+            behaviour.is_noted = True
+            says = (
+                f"{behaviour.says} {wait_s * 1000:,.0f} ms" if behaviour.is_act_each_time else behaviour.says
+            )
+            self.note(each.armed, self._chunk if behaviour.is_act_each_time else 0, says, on_bytes=True)
+
+    def _stop_at(self, struck: list[tuple[Attached, Draw]], end: int) -> int:
+        """A piece of no bytes: whoever asked for it says what becomes of the rest."""
+        for each, _ in struck:
+            if each.behaviour.stops(self, each):
+                break
+        return end
+
+    def flush(self, now: float) -> None:
+        """Let leave what may."""
+        while self._queue and self._queue[0].at <= now:
+            queued = self._queue.popleft()
+            self._queued_bytes -= len(queued.data)
+            if queued.end is None:
+                self._effect(Do.WRITE, queued.data)
+            else:
+                self._effect(queued.end)
+
+    def hurry(self, now: float) -> None:
+        """A rule is off: nothing waits for it any more."""
+        for queued in self._queue:
+            queued.at = now
+        self._leaves_at = now
+        self.flush(now)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Have the sender wait while too much is queued."""
+        waiting = self._queued_bytes + self._later_bytes
+        if waiting > MAX_QUEUED_BYTES:
+            self.hold("queue")
+        elif waiting <= RESUME_BYTES:
+            self.go_on("queue")
+
+    def hold(self, why: str) -> None:
+        """Read nothing from this direction's sender."""
+        if not self.holds:
+            self._effect(Do.HOLD)
+        self.holds.add(why)
+
+    def go_on(self, why: str) -> None:
+        """Read it again, unless there is another reason not to."""
+        if why in self.holds:
+            self.holds.discard(why)
+            if not self.holds:
+                self._effect(Do.GO_ON)
+
+    # ------------------------------------------------------------ ends and time
+
+    def end(self, how: Do, now: float) -> None:
+        """The sender has ended: so does the receiver's side, behind everything that is on its way."""
+        if self.is_over:
+            return
+        if self.framing is not None and not self.framing.is_empty:
+            self._out(self.framing.let_go(), now)
+            self._gathers = False
+        if self._later and how is not Do.RESET:
+            self._ending = how
+            return
+        live = [each for each in self.shapers if self._is_on(each, now)]
+        if any(each.rule.kind.name == "half_open" for each in live):
+            self.has_hole = True
+            return
+        leaves = max(now, self._leaves_at if self._queue else now)
+        for each in live:
+            if each.rule.kind.name == "slow_close" and how is not Do.RESET:
+                draw = each.armed.admit(self.stream.facts.number, self.direction, 0, now)
+                leaves += each.behaviour.delay_s if draw is not None else 0.0
+                self.note(each.armed, 0, f"the end comes {each.behaviour.delay_s:g} s later", on_bytes=True)
+        self._queue.append(_Queued(leaves, b"", how))
+        self.flush(now)
+
+    def stop(self) -> None:
+        """Nothing more goes this way."""
+        self.is_over = True
+        self._queue.clear()
+        self._later.clear()
+        self._inserts.clear()
+        self._queued_bytes = self._later_bytes = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way."""
+        return not (self._queue or self._later or self._ending)
+
+    def next_deadline(self) -> float | None:
+        """When something leaves by itself."""
+        times = [self._queue[0].at] if self._queue else []
+        if self._later and (self.framing is None or self.framing.is_at_boundary):
+            times.append(self._later[0].at)
+        return min(times, default=None)
+
+    def tick(self, now: float) -> None:
+        """Time has gone by."""
+        while self._later and self._later[0].at <= now and self._may_insert():
+            self._release(heapq.heappop(self._later), now)
+        self.flush(now)
+        if self._ending is not None and not self._later:
+            how, self._ending = self._ending, None
+            self.end(how, now)
+        self.settle(now)
+        self._weigh()
+
+    def _may_insert(self) -> bool:
+        return self.framing is not None and self.framing.is_at_boundary
+
+    def note(
+        self, armed: Armed, ordinal: int, says: str, *, is_done: bool = True, on_bytes: bool = False
+    ) -> None:
+        """Write an act down."""
+        self.stream.note(armed, self.direction, ordinal, says, is_done=is_done, on_bytes=on_bytes)
+
+    def _effect(self, do: Do, data: bytes = b"") -> None:
+        self.stream.effects.append(Effect(do, self.direction, data))
+
+
+def insort(rules: list[Attached], attached: Attached) -> None:
+    """Put a rule in its place, once."""
+    if all(each.armed is not attached.armed for each in rules):
+        rules.append(attached)
+        rules.sort(key=lambda each: each.order)
+
+
+def without(rules: list[Attached], number: int) -> bool:
+    """Take a rule out; whether it was there."""
+    before = len(rules)
+    rules[:] = [each for each in rules if each.armed.number != number]
+    return len(rules) < before
