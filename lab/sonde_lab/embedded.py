@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -33,9 +33,12 @@ class GatewayFailed(SondeError):
 
 
 class EmbeddedGateway:
-    """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`."""
+    """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`.
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    `settings`: more variables of its environment, such as `SONDE_HEARTBEAT_S`.
+    """
+
+    def __init__(self, on_change: Callable[[], None], settings: Mapping[str, str] | None = None) -> None:
         self.secret = secrets.token_urlsafe(_SECRET_BYTES)
         self.state = GatewayState.NONE
         self.url = ""
@@ -43,6 +46,7 @@ class EmbeddedGateway:
         self.exit_code: int | None = None
         self.starts = 0
         self._on_change = on_change
+        self._settings = dict(settings or {})
         self._child: Child | None = None
         self._ready: asyncio.Future[dict[str, Any] | None] | None = None  # None: ended before it was ready
         self._is_wanted = False  # an end while wanted is a death
@@ -76,6 +80,7 @@ class EmbeddedGateway:
                 env={
                     "SONDE_JWT_SECRET": self.secret,
                     "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),
+                    **self._settings,
                 },
                 on_line=self._on_line,
                 on_end=self._on_end,
