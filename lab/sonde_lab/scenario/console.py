@@ -30,6 +30,7 @@ from sonde_lab.scenario.stage import Stage, StageFailed, refuse_impossible
 MET: Final = 0
 NOT_MET: Final = 1
 NOT_RUN: Final = 2
+MAX_PLAYS: Final = 100_000  # until one fails
 
 
 @dataclass(slots=True, frozen=True)
@@ -86,7 +87,7 @@ def _wrong_options(files: Sequence[Path], options: RunOptions) -> str:
 
 def _play_file(path: Path, options: RunOptions, runs: list[Run], say: Tell) -> None:
     mine: list[Run] = []
-    while options.until_fails or len(mine) < options.times:
+    while len(mine) < (MAX_PLAYS if options.until_fails else options.times):
         run = Run(path, len(mine) + 1)
         began = time.perf_counter()
         try:
@@ -105,7 +106,7 @@ def _play_file(path: Path, options: RunOptions, runs: list[Run], say: Tell) -> N
             say(line)
         if run.report is None or (options.until_fails and not run.is_met):
             break
-    if len(mine) > 1:
+    if len(mine) > 1 or options.until_fails:
         say(f"{path}: {rate_of(mine)}")
 
 

@@ -254,13 +254,14 @@ def _duplicates(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Findin
         for log in _logs(case, ch):
             own = seeing.facts.told.get(log, [])
             count += len(own)
-            found = _twice(own)
+            found = told_twice(own)
             if found:
                 return False, f"{found} of {ch} ({_row_of_entry(case, ch, own[-1].seq) or 'no row'})"
     return count > 0, f"was told {count:,} entries of {', '.join(channels)}, each once"
 
 
-def _twice(told: list[Told]) -> str:
+def told_twice(told: list[Told]) -> str:
+    """What a client was told twice, or that something published once has two numbers; nothing where all is well."""
     seqs: set[int] = set()
     keys: dict[tuple[str, int], int] = {}
     for each in told:
@@ -304,7 +305,7 @@ def _all_channels(case: Case) -> list[str]:
 
 
 def _presence(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
-    channels, wanted = _channels(case, seeing, values), set(values["sees"])
+    channels, wanted = _channels(case, seeing, values), sorted(values["sees"])
     if not channels:
         return True, ""
     for ch in channels:
@@ -313,11 +314,11 @@ def _presence(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
             return False, f"is not in {ch}"
         seen = [member.user for member in view.members]
         stuck = [member.user for member in view.members if member.status == "reconnecting"]
-        if sorted(seen) != sorted(wanted):
+        if sorted(seen) != wanted:
             return False, f"sees {', '.join(sorted(seen)) or 'nobody'} in {ch}"
         if stuck:
             return False, f"sees {', '.join(stuck)} reconnecting in {ch}"
-    return True, f"sees {', '.join(sorted(wanted)) or 'nobody'} in {', '.join(channels)}"
+    return True, f"sees {', '.join(wanted) or 'nobody'} in {', '.join(channels)}"
 
 
 # ---------------------------------------------------------------- rows

@@ -154,8 +154,6 @@ def _texts(key: Key, value: Any, place: Place) -> tuple[str, ...]:
         or not all(isinstance(each, str) for each in value)
     ):
         raise place.refuse(key.name, f"it is a list of at most {MAX_LIST} texts")
-    if len(set(value)) != len(value):
-        raise place.refuse(key.name, "it names something twice")
     return tuple(value)
 
 

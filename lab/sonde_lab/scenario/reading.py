@@ -157,6 +157,8 @@ def _client(values: dict[str, Any], place: Place) -> ClientPlan:
         raise place.refuse("name", "a name is a letter and up to 31 letters, digits, - or _")
     if name in _TAKEN:
         raise place.refuse("name", f"“{name}” is the scenario's own")
+    if len(set(channels)) != len(channels):
+        raise place.refuse("channels", "it names a channel twice")
     for ch in channels:
         try:
             parse_channel(ch)
@@ -261,7 +263,7 @@ def _rule(fault: str, rest: dict[str, Any], place: Place) -> Any:
         key = said[1] if said and said[1] in rest else next((k for k in rest if k in error.message), "")
         if error.message.startswith("target:"):
             key = "filter"
-        raise place.refuse(key or "fault", error.message) from None
+        raise place.refuse(key or "fault", error.message.removeprefix("target: ")) from None
 
 
 # ---------------------------------------------------------------- expectations

@@ -44,16 +44,21 @@ _VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+IMPOSSIBLE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "tls_failure": "there is no TLS between the clients and the proxy of a scenario",
+        "stores_away": "only the simulation can take the stores away: run it with --virtual",
+    }
+)
+
+
 def why_not(url: str) -> WhyNot:
     """What cannot be done for real. `url`: of a gateway that runs already; empty for one of our own."""
 
     def ask(step: Step, scenario: Scenario) -> str:
-        if step.fault == "tls_failure":
-            return "there is no TLS between the clients and the proxy of a scenario"
-        on = ACTS[step.fault].on if step.fault in ACTS else None
-        if on is On.STORES:
-            return "only the simulation can take the stores away: run it with --virtual"
-        if on is On.NODE and url:
+        if step.fault in IMPOSSIBLE:
+            return IMPOSSIBLE[step.fault]
+        if url and step.fault in ACTS and ACTS[step.fault].on is On.NODE:
             return f"the gateway at {url} is not ours to break: run it without --gateway"
         if step.fault == "node_freeze" and os.name != "posix":
             return "a process cannot be halted on this system"

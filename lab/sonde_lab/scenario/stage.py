@@ -5,7 +5,7 @@ Owns the protocol only. The real stage is `real_stage`, that on virtual time `so
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from sonde_client import Client
@@ -77,8 +77,3 @@ def refuse_impossible(scenario: Scenario, why_not: WhyNot) -> None:
         why = why_not(step, scenario)
         if why:
             raise ScenarioRefused(why, step.line, f"steps {number}.fault")
-
-
-def from_table(impossible: Mapping[str, str]) -> WhyNot:
-    """What a table of faults and sentences says."""
-    return lambda step, _scenario: impossible.get(step.fault, "")
