@@ -7,6 +7,7 @@ to `on_change` with its last log lines; nothing is restarted by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Callable, Mapping
@@ -112,6 +113,14 @@ class EmbeddedGateway:
         """End it the way a crash does; its death is noticed like any other."""
         if self._child is not None:
             self._child.kill()
+
+    async def drain(self, patience_s: float) -> None:
+        """Ask it to end with all the time that it gives its clients, and wait so long at most."""
+        self._is_wanted = False
+        if self._child is not None and self._child.is_running:
+            self._child.ask_to_end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._child.ended(), patience_s)
 
     async def stop(self) -> None:
         """Let it drain shortly, then end it."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sonde_client import Client
 from sonde_lab import tokens
 from sonde_lab.cluster import Cluster
-from sonde_lab.embedded import EmbeddedGateway, GatewayFailed
+from sonde_lab.embedded import STOP_PATIENCE_S, EmbeddedGateway, GatewayFailed
 from sonde_lab.faults.lab import FaultLab
 from sonde_lab.faults.ledger import InjectedAct
 from sonde_lab.faults.rules import Rule
@@ -32,6 +32,7 @@ from sonde_lab.scenario.vocabulary import ACTS, On
 from sonde_protocol.codes import Role
 
 MEASURE_EVERY_S: Final = 1.0
+MAX_DRAIN_S: Final = 2.0  # then a child that was told to end is killed soon
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 _VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -60,6 +61,8 @@ def why_not(url: str) -> WhyNot:
             return IMPOSSIBLE[step.fault]
         if url and step.fault in ACTS and ACTS[step.fault].on is On.NODE:
             return f"the gateway at {url} is not ours to break: run it without --gateway"
+        if step.fault == "node_drain" and step.for_s > MAX_DRAIN_S:
+            return f"a gateway of our own is given {MAX_DRAIN_S:g} s to drain: make “for” no longer, or use --virtual"
         if step.fault == "node_freeze" and os.name != "posix":
             return "a process cannot be halted on this system"
         return ""
@@ -75,6 +78,15 @@ def why_not_there(scenario: Scenario, url: str) -> str:
     if url and scenario.gateway.nodes > 1:
         return "it wants several nodes of our own: run it without --gateway"
     return ""
+
+
+def _environment(scenario: Scenario) -> dict[str, str]:
+    """What a gateway of our own is told."""
+    told = {_VARIABLES[key]: str(value) for key, value in scenario.gateway.settings.items()}
+    drains = [step.for_s for step in scenario.steps if step.fault == "node_drain"]
+    if drains:
+        told["SONDE_DRAIN_WINDOW_S"] = str(max(drains))
+    return told
 
 
 class RealStage:
@@ -94,7 +106,7 @@ class RealStage:
         self._urls: tuple[str, ...] = (url,) if url else ()
         self._token = token
         self._secret = secret
-        settings = {_VARIABLES[key]: str(value) for key, value in self._plan.settings.items()}
+        settings = _environment(scenario)
         self._gateway: EmbeddedGateway | None = None
         self._cluster: Cluster | None = None
         if not url and self._plan.nodes == 1:
@@ -205,8 +217,8 @@ class RealStage:
     async def drain(self, step: Step) -> None:
         """Let a node drain and end, and start it again."""
         if self._gateway is not None:
-            await self._gateway.stop()
-            await self._gateway.start()
+            await self._gateway.drain(step.for_s + STOP_PATIENCE_S)
+            await self._gateway.restart()
         elif self._cluster is not None:
             await self._cluster.stop_node(step.node)
             await self._cluster.start_node(step.node)

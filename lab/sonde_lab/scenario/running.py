@@ -139,7 +139,10 @@ class _Play:
         everybody = [*self._seen.values(), *([self._witness] if self._witness is not None else [])]
         leaving = [asyncio.ensure_future(each.client.close()) for each in everybody]
         if leaving:
-            await asyncio.wait(leaving, timeout=LEAVE_LIMIT_S)
+            _done, late = await asyncio.wait(leaving, timeout=LEAVE_LIMIT_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*leaving, return_exceptions=True)
         for each in everybody:
             each.watch.stop()
 

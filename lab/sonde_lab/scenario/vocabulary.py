@@ -101,7 +101,7 @@ ACTS: Final[Mapping[str, Act]] = MappingProxyType(
         "node_crash": Act(On.NODE, "a gateway's process is killed, and begins again after `for`", 1.0),
         "node_freeze": Act(On.NODE, "a gateway's process stands still `for` so long", 2.0),
         "node_drain": Act(
-            On.NODE, "a gateway tells its clients to leave within `for`, ends and begins again", 3.0
+            On.NODE, "a gateway tells its clients to leave within `for`, ends and begins again", 2.0
         ),
         "leave": Act(On.CLIENT, "the client says goodbye, and comes anew after `for`", 2.0),
         "stores_away": Act(On.STORES, "every store fails `for` so long", 2.0),
