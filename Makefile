@@ -19,10 +19,10 @@ LIBS_OFFSCREEN := libEGL.so.1=libegl1 libGL.so.1=libgl1 libglib-2.0.so.0=libglib
 LIBS_WINDOW := $(LIBS_OFFSCREEN) libxcb-cursor.so.0=libxcb-cursor0 libxkbcommon-x11.so.0=libxkbcommon-x11-0 \
 	libxcb-icccm.so.4=libxcb-icccm4 libxcb-keysyms.so.1=libxcb-keysyms1 libxcb-shape.so.0=libxcb-shape0
 
-.PHONY: help run test check bench hunt scenarios pictures clean
+.PHONY: help run test check bench bench-verdict hunt scenarios pictures clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 	@echo "  ARGS='…' is handed on: make run ARGS='--theme light', make test ARGS='tests/protocol -x'"
 
 run: $(STAMPS)/run ## open the window with its embedded gateway
@@ -41,6 +41,9 @@ check: $(STAMPS)/check ## linters, formatting, types, import contracts
 
 bench: $(STAMPS)/test ## measure, and print figures beside a peer's
 	@set -e; for each in tests/bench/bench_*.py; do echo "== $$each"; $(BIN)/python $$each $(ARGS); done
+
+bench-verdict: $(STAMPS)/test ## are the verdicts right? 35 true causes x 20 seeds, against a real gateway
+	$(BIN)/python tests/bench/bench_verdict.py $(ARGS)
 
 hunt: $(STAMPS)/test ## search for faults that break a promise: ARGS='--minutes 30'
 	$(BIN)/python -m sonde_lab.simulation.hunt $(ARGS)

@@ -23,8 +23,9 @@ from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
 from sonde_client.actions import DialFailure
-from sonde_client.diagnosis import of_exception, of_handshake
+from sonde_client.diagnosis import of_end, of_exception, of_handshake
 from sonde_client.reaching import connect, literal, look_up
+from sonde_client.status import SocketEnd
 from sonde_protocol.errors import excerpt
 from sonde_protocol.redact import redact_text
 
@@ -49,7 +50,7 @@ class SocketOwner(Protocol):
     def on_dial_failed(self, dial: int, failed: DialFailure) -> None: ...
     def on_message(self, dial: int, data: bytes, binary: bool) -> None: ...
     def on_control(self, dial: int) -> None: ...
-    def on_lost(self, dial: int, code: int | None, reason: str, by: str) -> None: ...
+    def on_lost(self, dial: int, code: int | None, reason: str, by: str, how: SocketEnd) -> None: ...
     def on_batch_end(self) -> None: ...
     def on_gone(self, socket: Carrier) -> None: ...
     def on_wire_bytes(self, direction: str, data: bytes, dial: int) -> None: ...
@@ -95,6 +96,7 @@ class Socket(asyncio.Protocol):
         self._fragments: list[bytes] = []
         self._fragments_binary = False
         self._closed_by_us: str | None = None
+        self._saw_fin = False
         self._abort_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -205,6 +207,7 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> bool | None:
         ws = self._ws
+        self._saw_fin = True
         if ws is not None and ws.state is not State.CLOSED:
             ws.receive_eof()
             if not self._opened:
@@ -222,7 +225,7 @@ class Socket(asyncio.Protocol):
                     DialFailure("dial_reset", f"{self._where} ended the connection before it answered.")
                 )
         elif ws is not None:
-            self._report_lost(ws)
+            self._report_lost(ws, exc)
         self._transport = None
         self._end()
 
@@ -278,10 +281,10 @@ class Socket(asyncio.Protocol):
             self._fragments = []
             ws.fail(1009, "too many fragments")
 
-    def _report_lost(self, ws: ClientProtocol) -> None:
+    def _report_lost(self, ws: ClientProtocol, error: Exception | None = None) -> None:
         if self._reports:
             self._reports = False
-            self._owner.on_lost(self.dial, *self._ending(ws))
+            self._owner.on_lost(self.dial, *self._ending(ws), self._how(ws, error))
             self._owner.on_batch_end()
 
     def _ending(self, ws: ClientProtocol) -> tuple[int | None, str, str]:
@@ -293,6 +296,16 @@ class Socket(asyncio.Protocol):
         if ws.close_sent is not None:
             return ws.close_sent.code, ws.close_sent.reason, "client"
         return None, "", "network"
+
+    def _how(self, ws: ClientProtocol, error: Exception | None) -> SocketEnd:
+        """What the socket itself showed."""
+        if ws.close_rcvd is not None or ws.close_sent is not None:
+            return SocketEnd.GOODBYE
+        if self._closed_by_us is not None:
+            return SocketEnd.ABORTED
+        if error is not None:
+            return of_end(error)
+        return SocketEnd.FIN if self._saw_fin else SocketEnd.UNKNOWN
 
     # ------------------------------------------------------------ writing
 

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatu
 from websockets.http11 import Response
 
 from sonde_client.actions import DialFailure
+from sonde_client.status import SocketEnd
 from sonde_protocol.errors import excerpt
 
 _REFUSED = f"[Errno {errno.ECONNREFUSED}]"
@@ -47,6 +48,17 @@ def of_exception(error: Exception, where: str) -> DialFailure:
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:
         return DialFailure("dial_unreachable", f"{where}: {excerpt(error.strerror or '', 200)}.")
     return DialFailure("dial_unreachable", f"{where}: {excerpt(str(error) or type(error).__name__, 200)}.")
+
+
+def of_end(error: Exception) -> SocketEnd:
+    """How a socket that was open came to its end. A broken pipe is a reset that a write found."""
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
+        return SocketEnd.RESET
+    if isinstance(error, TimeoutError):
+        return SocketEnd.TIMED_OUT
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return SocketEnd.UNREACHABLE
+    return SocketEnd.UNKNOWN
 
 
 def of_handshake(error: Exception, where: str) -> DialFailure:

@@ -28,6 +28,7 @@ from sonde_client.errors import failure
 from sonde_client.events import EventBus, Failed, FrameIn, SessionResumed
 from sonde_client.queue_file import QueueFile, QueueFileError
 from sonde_client.session import Session
+from sonde_client.status import SocketEnd
 from sonde_client.store import Store
 from sonde_protocol.errors import excerpt
 from sonde_protocol.frames import Ready, Resumed
@@ -227,8 +228,8 @@ class Driver:
     def on_control(self, dial: int) -> None:
         self.session.heard(dial, self.now())
 
-    def on_lost(self, dial: int, code: int | None, reason: str, by: str) -> None:
-        self.session.lost(dial, code, reason, by, self.now())
+    def on_lost(self, dial: int, code: int | None, reason: str, by: str, how: SocketEnd) -> None:
+        self.session.lost(dial, code, reason, by, self.now(), how)
         self._phase("lost", dial)
 
     def on_batch_end(self) -> None:

@@ -17,7 +17,7 @@ from sonde_client.events import AnyEvent, Failed, StatusChanged
 from sonde_client.identity import MAX_IDENTIFY_REFUSALS, Identity, Token
 from sonde_client.links import Course, Link, LinkPhase, after_close, after_dial, closed, moved_url, next_url
 from sonde_client.metrics import Metrics
-from sonde_client.status import Closed, ConnectionStatus
+from sonde_client.status import Closed, ConnectionStatus, SocketEnd
 from sonde_protocol.backoff import Backoff
 from sonde_protocol.codec import JSON, Codec
 from sonde_protocol.codes import CloseCode
@@ -231,12 +231,20 @@ class Lifecycle(ABC):
         if link is not None:
             self._ended(link, after_dial(failed, now), now)
 
-    def lost(self, dial: int, code: int | None, reason: str, by: str, now: float) -> None:
+    def lost(
+        self,
+        dial: int,
+        code: int | None,
+        reason: str,
+        by: str,
+        now: float,
+        how: SocketEnd = SocketEnd.UNKNOWN,
+    ) -> None:
         """A socket that was open is gone. `by` is "server", "client" or "network"."""
         link = self._find(dial)
         if link is None:
             return
-        end = closed(link, code, reason, by, now)
+        end = closed(link, code, reason, by, now, how)
         if link is self.link:
             self.last_close = end
         self._ended(link, after_close(end, greeted=link.phase is LinkPhase.LIVE), now)

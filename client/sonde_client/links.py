@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sonde_client.actions import DialFailure
 from sonde_client.errors import Failure, failure
-from sonde_client.status import Closed
+from sonde_client.status import Closed, SocketEnd
 from sonde_protocol.codes import CloseCode, Reaction, close_name, reaction
 from sonde_protocol.errors import excerpt
 from sonde_protocol.frames import Bye
@@ -83,7 +83,9 @@ def hint_s(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else min(max(0.0, milliseconds / 1000.0), MAX_HINT_S)
 
 
-def closed(link: Link, code: int | None, reason: str, by: str, at: float) -> Closed:
+def closed(
+    link: Link, code: int | None, reason: str, by: str, at: float, how: SocketEnd = SocketEnd.UNKNOWN
+) -> Closed:
     """How a link ended, with the gateway's parting words where they came."""
     bye = link.bye
     real = bye.code if bye is not None and code in (None, CloseCode.NO_STATUS) else code
@@ -100,6 +102,8 @@ def closed(link: Link, code: int | None, reason: str, by: str, at: float) -> Clo
         resumable=resumable,
         retry_ms=bye.retry_ms if bye is not None else None,
         at=at,
+        how=how,
+        dial=link.dial,
     )
 
 

@@ -5,6 +5,7 @@ Frozen: a new value is made at every change, so that a reader never sees a half-
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,18 @@ from sonde_protocol.states import ConnectionState
 By = Literal["server", "client", "network"]
 
 
+class SocketEnd(enum.StrEnum):
+    """How a socket ended below the WebSocket, as far as this side could see."""
+
+    UNKNOWN = ""
+    GOODBYE = "goodbye"  # a close frame passed
+    FIN = "fin"  # the other end closed in order, without a close frame
+    RESET = "reset"
+    TIMED_OUT = "timed_out"  # the system's own patience was over
+    UNREACHABLE = "unreachable"  # no way to the other end any more
+    ABORTED = "aborted"  # this side cut it
+
+
 @dataclass(frozen=True, slots=True)
 class Closed:
     """How the last connection ended.
@@ -22,7 +35,7 @@ class Closed:
     Attributes:
         code: close code; `None` when no close frame came. cause: the gateway's word from `bye`, or ours.
         by: who ended it. resumable: whether the session may be resumed. retry_ms: the gateway's hint.
-        at: monotonic seconds.
+        at: monotonic seconds. how: what the socket showed. dial: the number of the socket; 0 where it is not known.
     """
 
     code: int | None
@@ -32,6 +45,8 @@ class Closed:
     resumable: bool
     retry_ms: int | None
     at: float
+    how: SocketEnd = SocketEnd.UNKNOWN
+    dial: int = 0
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from sonde_lab.player_process import PlayerProcess
 from sonde_lab.wording import last_words
 
 DEFAULT_PLAYERS: Final = 6
+GATEWAY_DIED: Final = "gateway_died"
 
 
 class Home(NamedTuple):
@@ -107,7 +108,7 @@ class Hosting:
         if gateway.state is GatewayState.DEAD and gateway.exit_code is not None and gateway.starts:
             detail = f"Its process {end_in_words(gateway.exit_code)}."
             words = last_words(gateway.log_tail, "“Restart gateway” brings it back on the same port.")
-            self._notify("gateway_died", "The embedded gateway has ended", detail, words)
+            self._notify(GATEWAY_DIED, "The embedded gateway has ended", detail, words)
 
     def _on_players_died(self, exit_code: int) -> None:
         self.players = 0

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import ssl
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sonde_lab.faults.effects import Do, Effect, Verdict
 from sonde_lab.faults.lab import FaultLab
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sonde_lab.proxy_connection import ProxiedConnection
 
 SHADOW_S: Final = 30.0
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 class FaultLine:
@@ -42,29 +45,30 @@ class FaultLine:
 
     def on_accept(self) -> Verdict:
         """A client has connected."""
-        verdict = self._stream.on_accept(time.monotonic()) or Verdict()
+        verdict = self._guarded(self._stream.on_accept, time.monotonic()) or Verdict()
         self.settle()
         return verdict
 
     def on_head(self, head: bytes) -> Verdict:
         """Its request is there."""
-        verdict = self._stream.on_head(head, time.monotonic()) or Verdict()
+        verdict = self._guarded(self._stream.on_head, head, time.monotonic()) or Verdict()
         self.settle()
         return verdict
 
     def on_bytes(self, side: Side, data: bytes) -> None:
         """Bytes came."""
-        self._stream.receive(side.direction, data, time.monotonic())
+        self._guarded(self._stream.receive, side.direction, data, time.monotonic())
         self.settle()
 
     def on_end(self, side: Side) -> None:
         """A side sends nothing more."""
-        self._stream.end(side.direction, Do.END, time.monotonic())
+        self._guarded(self._stream.end, side.direction, Do.END, time.monotonic())
         self.settle()
 
     def on_lost(self, side: Side, was_reset: bool) -> None:
         """A side is gone."""
-        self._stream.end(side.direction, Do.RESET if was_reset else Do.CLOSE, time.monotonic())
+        how = Do.RESET if was_reset else Do.CLOSE
+        self._guarded(self._stream.end, side.direction, how, time.monotonic())
         self.settle()
 
     def over(self) -> None:
@@ -80,6 +84,15 @@ class FaultLine:
     def tasks(self) -> list[asyncio.Task[None]]:
         """What still runs for it."""
         return list(self._shadows)
+
+    def _guarded(self, work: Callable[..., T], *told: Any) -> T | None:
+        """Ask the engine. What it fails at ends this connection, since nobody knows what has passed; all others go on."""
+        try:
+            return work(*told)
+        except Exception:
+            logger.exception("the fault engine failed; its connection is ended")
+            self._connection.let_go()
+            return None
 
     # ------------------------------------------------------------ what the stream asks for
 
@@ -103,7 +116,7 @@ class FaultLine:
             self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
 
     def _tick(self) -> None:
-        self._stream.tick(time.monotonic())
+        self._guarded(self._stream.tick, time.monotonic())
         self.settle()
 
     def _stop_timer(self) -> None:
@@ -117,6 +130,8 @@ class FaultLine:
             case Do.WRITE:
                 to.write(effect.data)
             case Do.END:
+                if self._stream.is_cut:
+                    self._connection.remember("ended by an injected fault")
                 to.end()
             case Do.CLOSE:
                 to.close()

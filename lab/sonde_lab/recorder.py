@@ -123,18 +123,18 @@ class Recorder:
         *,
         flags: int = 0,
         code: int = 0,
-        dial: int = 0,
+        dial: int | None = None,
         channel: str = "",
         seq: int = -1,
     ) -> int:
-        """Write a row that is no frame; its id. It is about the newest socket, or about `dial`."""
+        """Write a row that is no frame; its id. It belongs to the newest socket, or to the named one."""
         at = self._log.not_before(at)
         return self._log.add(
             Record(
                 at=at,
                 wall=self._log.wall(at),
                 conn=self.conn,
-                dial=dial or self._newest_dial,
+                dial=self._newest_dial if dial is None else dial,
                 direction=Direction.NONE,
                 kind=kind,
                 opcode=0,

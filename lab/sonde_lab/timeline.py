@@ -29,6 +29,9 @@ __all__ = ["MISSING", "Between", "Changed", "Line", "RosterThen", "Spell", "Stat
 ROWS_AT_ONCE: Final = 16_384  # looked at between two looks at the clock
 AS_KEPT: Final = "As kept by the capture, and what changed since: no row says it."
 MAX_LINES: Final = 4_096
+NEAR_ROWS: Final = 256  # taken in within a few milliseconds, whoever asks
+# Said in the place of an answer by whoever does not wait for one.
+READING: Final = "The rows up to this moment are still being read; what stood then comes in a moment."
 
 
 class _Track:
@@ -211,13 +214,19 @@ class Timeline:
         )
 
     def is_at_hand(self, line: Line, row_id: int) -> bool:
-        """Whether an answer about a row comes at once; else all rows up to it are taken in first, however many."""
+        """Whether an answer about a row comes at once; else all rows up to it are taken in first, however many.
+
+        A few rows that have just come make no difference (`NEAR_ROWS`).
+        """
         self._look()
+        waiting = min(row_id, self._ring.next_id - 1) + 1 - self._seen
+        if waiting > NEAR_ROWS:
+            return False
         conn, channel = self._ring.names.number(line.conn), self._ring.names.number(line.channel)
-        if min(row_id, self._ring.next_id - 1) >= self._seen or conn is None or channel is None:
-            return self.is_ready
-        track = self._tracks.get((conn, channel))
-        return track is None or not any(len(lane.rows.between(lane.folded, row_id)) for lane in track.lanes)
+        track = None if conn is None or channel is None else self._tracks.get((conn, channel))
+        lanes = () if track is None else track.lanes
+        waiting = max(0, waiting) + sum(len(lane.rows.between(lane.folded, row_id)) for lane in lanes)
+        return waiting <= NEAR_ROWS
 
     def state_at(self, line: Line, row_id: int) -> StateThen:
         """The document as it stood after a row."""

@@ -30,6 +30,7 @@ from sonde_lab.promises import Tally
 from sonde_lab.recorder import Recorder
 from sonde_lab.records import Flag, Kind
 from sonde_lab.rowlog import RowLog
+from sonde_lab.verdict.closes import WORDS_OF
 from sonde_lab.wording import identity
 from sonde_protocol.codes import CloseCode
 from sonde_protocol.states import ConnectionState
@@ -38,12 +39,8 @@ MAX_RTT_SAMPLES: Final = 10_000  # between two batches; more are left out
 REMEMBERED: Final = 3_600  # samples of each kind for whoever looks later; the oldest go
 RATES_OVER_S: Final = 1.0
 _CALM: Final = frozenset({CloseCode.NORMAL, CloseCode.GOING_AWAY})
-_TOLD_BY_ROWS: Final = (
-    "closed",
-    "stopped",
-    "dial_",
-    "state_diverged",
-)  # causes that a row of their own tells already
+_TOLD_BY_ROWS: Final = ("closed", "stopped", "state_diverged")  # causes that a row of their own tells already
+_NOT_DIALED: Final = ("bad_url", "dial_injected")  # dials that came to no step at all
 
 
 class ClientWatch:
@@ -78,6 +75,8 @@ class ClientWatch:
         self._state = client.status.state
         self._close: Closed | None = None
         self._dropped = False  # was live, and is on its way back
+        self._dial = 0  # the newest
+        self._reached = ""  # by it
         self._session: str | None = None  # of the last live connection
         self._counted = (0, 0)  # entries and losses that are in the tally already
         client.on_wire = self.recorder.on_wire
@@ -145,6 +144,10 @@ class ClientWatch:
     # ------------------------------------------------------------ what the client tells
 
     def _on_phase(self, phase: str, at: float, dial: int) -> None:
+        if phase == "dialing":
+            self._dial = dial
+        if dial == self._dial and phase != "lost":
+            self._reached = phase
         if phase == "upgraded":
             self._tally.dials += 1
             self._tally.dials_ok += 1
@@ -176,11 +179,14 @@ class ClientWatch:
             self._tally.dials_refused_on_purpose += 1
         elif _is_failed_dial(failure):
             self._tally.dials += 1
-        if not failure.cause.startswith(_TOLD_BY_ROWS):
-            flags = Flag.ERROR if failure.severity > Severity.INFO else 0
-            self.recorder.say(
-                Kind.NOTE, failure.cause, f"{failure.title}: {failure.detail}", failure.at, flags=flags
-            )
+        if failure.cause in _TOLD_BY_ROWS:
+            return
+        flags = Flag.ERROR if failure.severity > Severity.INFO else 0
+        text, dial = f"{failure.title}: {failure.detail}", None
+        if _is_failed_dial(failure):
+            dial = self._dial
+            text += "" if failure.cause in _NOT_DIALED else f" The last step of the dial was {self._reached}."
+        self.recorder.say(Kind.NOTE, failure.cause, text, failure.at, flags=flags, dial=dial)
 
     def _on_status(self, event: StatusChanged) -> None:
         status = event.status
@@ -205,6 +211,7 @@ class ClientWatch:
             close.at,
             flags=0 if calm else Flag.ERROR,
             code=close.code or CloseCode.ABNORMAL,
+            dial=close.dial or None,
         )
 
     def _count_return(self, before: ConnectionState, status: ConnectionStatus) -> None:
@@ -233,7 +240,8 @@ def close_in_words(close: Closed, last_frame_at: float | None) -> str:
     """`"4002 heartbeat lost — by the server, 22.5 s after the last frame received"`."""
     name = f"{close.code} {close.name}" if close.code is not None else close.name
     cause = f" ({close.cause})" if close.cause and close.cause != close.name else ""
-    text = f"{name} — by the {close.by}{cause}"
+    how = f", {WORDS_OF[close.how]}" if close.how in WORDS_OF else ""
+    text = f"{name} — by the {close.by}{cause}{how}"
     if last_frame_at is not None and close.at >= last_frame_at:
         text += f", {close.at - last_frame_at:.1f} s after the last frame received"
     return text

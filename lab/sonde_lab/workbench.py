@@ -23,16 +23,17 @@ from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.guarded import PartFailed
-from sonde_lab.hosting import DEFAULT_PLAYERS, Home, Hosting
+from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
 from sonde_lab.joining import Joiner
 from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
 from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
-from sonde_lab.records import Kind
+from sonde_lab.records import Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
+from sonde_lab.stalls import STALL, StallWatch
 from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.timeline import Timeline
 from sonde_lab.viewing import Viewing
@@ -71,7 +72,8 @@ class Workbench(Acting):
         self.config = config = config or WorkbenchConfig()
         self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
-        self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._notice)
+        self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._on_hosting)
+        self._stalls = StallWatch(clock, self._on_stall)
         self._gateway, self._cluster = self._hosting.gateway, self._hosting.cluster
         self._proxying = Proxying(self._log, clock, self._on_children, self._notice)
         self._viewing = Viewing(self._log, clock, self._on_children, self._notice)
@@ -131,6 +133,7 @@ class Workbench(Acting):
             if endpoint.kind is EndpointKind.CAPTURE:
                 self._viewing.start(Path(endpoint.path))
                 return
+            self._stalls.start()
             self._say(Kind.ACT, "act", f"open {endpoint.name}")
             if endpoint.kind is EndpointKind.REMOTE:
                 self.clients[YOU] = self._joiner.join(YOU, endpoint.url, tokens.remote(endpoint.token))
@@ -155,6 +158,7 @@ class Workbench(Acting):
 
     async def _leave(self) -> None:
         self.endpoint = None  # nobody joins any more
+        self._stalls.stop()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -181,6 +185,14 @@ class Workbench(Acting):
 
     def _on_children(self) -> None:
         self._collector.gateway_changed()
+
+    def _on_hosting(self, cause: str, title: str, detail: str, advice: str) -> None:
+        self._notice(cause, title, detail, advice)
+        if cause == GATEWAY_DIED:  # what ended with it has its reason here
+            self._say(Kind.NOTE, cause, f"{title}: {detail}", flags=Flag.ERROR)
+
+    def _on_stall(self, _at: float, words: str) -> None:
+        self._say(Kind.NOTE, STALL, words)
 
     # ------------------------------------------------------------ what changed
 

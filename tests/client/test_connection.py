@@ -18,6 +18,7 @@ from websockets.utils import accept_key
 from sonde_client import Client
 from sonde_client.events import DialEnded, Failed
 from sonde_client.reaching import Address
+from sonde_client.status import SocketEnd
 from sonde_protocol.codec import JSON
 from sonde_protocol.states import ConnectionState
 from support.certificates import certificate
@@ -551,3 +552,59 @@ async def test_a_gateway_that_does_not_read_is_cut_off(monkeypatch: pytest.Monke
                 await asyncio.sleep(0)
         assert "does not read" in client.status.last_close.reason
         await client.close()
+
+
+# ---------------------------------------------------------------- how an open socket ends
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize(
+    ("end", "how", "by"),
+    [
+        (reset, SocketEnd.RESET, "network"),
+        (asyncio.StreamWriter.close, SocketEnd.FIN, "network"),
+        (lambda writer: writer.write(message(b"\x0f\xa1", 8)), SocketEnd.GOODBYE, "server"),
+    ],
+)
+async def test_a_close_says_what_the_socket_showed_and_which_socket_it_was(
+    end: Callable[[asyncio.StreamWriter], None], how: SocketEnd, by: str
+) -> None:
+    async def greet_and_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING)
+        await reader.read(1)
+        end(writer)
+
+    async with peer(greet_and_end) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        failures = client.events(Failed)
+        dial_once(client)
+        await asyncio.wait_for(anext(failures), 5.0)
+        closed = client.status.last_close
+        await client.close()
+    assert closed is not None
+    assert (closed.how, closed.by, closed.dial) == (how, by, 1)
+
+
+async def test_a_socket_that_this_side_cut_says_so() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        writer.write(GREETING)
+        await reader.read(-1)
+
+    async with peer(greet) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws")
+        dial_once(client)
+        await client.wait_live(5.0)
+        failures = client.events(Failed)
+        client.drop()
+        await asyncio.wait_for(anext(failures), 5.0)
+        closed = client.status.last_close
+        await client.close()
+    assert closed is not None
+    assert (closed.how, closed.by) == (SocketEnd.ABORTED, "client")

@@ -562,3 +562,53 @@ def test_messages_that_a_rule_does_not_mean_are_the_same_bytes(
     wanted = [frame for frame, number in zip(frames, numbers, strict=True) if not number or number % every]
     assert bench.take(OUT) == b"".join(wanted)
     assert len(bench.lab.ledger.acts) == count // every
+
+
+@pytest.mark.parametrize(
+    ("rule", "how"), [("cut after=1", "ended"), ("reset after=1", "reset"), ("kick after=1", "ended")]
+)
+async def test_the_row_of_an_end_says_that_a_fault_was_it(rule: str, how: str) -> None:
+    rows = Rows()
+    async with fault_rig(rule, observer=rows.recorder) as rig:
+        client, server = await rig.pair()
+        await server.send(down("a") + down("b"))
+        await client.is_reset()
+        client.writer.close()
+        server.writer.close()
+        await until(lambda: any(row.kind == Kind.CLOSE for row in rows.all()))
+    [end] = [row.payload for row in rows.all() if row.kind == Kind.CLOSE]
+    assert end.decode() == f"{how} by an injected fault"
+
+
+@pytest.mark.expects_log("sonde_lab.proxy_faults")
+async def test_an_engine_that_fails_ends_its_connection_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fault_rig("duplicate") as rig:
+        first, _ = await rig.pair()
+        second, server = await rig.pair()
+
+        def fail(*_: Any) -> None:
+            raise ValueError("a fault of our own")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("sonde_lab.faults.messages.Copies.act", fail)
+            await first.send(up("boom"))
+            await first.is_reset()
+        await server.send(down("a"))
+        await second.exactly(down("a") * 2)
+
+
+async def test_a_slow_link_makes_its_sender_wait_and_holds_little() -> None:
+    async with fault_rig() as rig:
+        client, server = await rig.pair()
+        rig.arm("bandwidth 100kB/s direction=down")
+        server.writer.transport.set_write_buffer_limits(0)
+        data = down(bytes(60_000), 2) * 500  # more than all buffers on the way
+        server.writer.write(data)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(server.writer.drain(), 0.5)
+        [stream] = rig.lab.streams
+        held = sum(len(each.data) for each in stream.lanes[IN].queue)
+        assert 0 < held < MAX_QUEUED_BYTES + (512 << 10)
+        await client.exactly(data[:10_000])
+        rig.lab.reset()
+        await client.exactly(data[10_000:])  # nothing was lost, and it is fast again

@@ -10,7 +10,7 @@ import pytest
 from sonde_lab.capture.taken import Roster, Snapshot
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
-from sonde_lab.timeline import MISSING, Changed, Line, Timeline, What
+from sonde_lab.timeline import MISSING, NEAR_ROWS, Changed, Line, Timeline, What
 from support.records import row
 from support.timeline_rows import delta, diff, frame, member, roster, snapshot
 
@@ -156,12 +156,15 @@ def test_following_in_slices_ends_and_answers_the_same() -> None:
 
 
 def test_it_is_told_whether_an_answer_comes_at_once() -> None:
-    timeline = timeline_of(snapshot(0, {"n": 0}), delta(1, {"n": 1}), row("ping"), delta(2, {"n": 2}))
-    assert not timeline.is_at_hand(ARENA, 0)
-    timeline.state_at(ARENA, 1)
-    assert [timeline.is_at_hand(ARENA, row_id) for row_id in range(4)] == [True, True, True, False]
+    deltas = [delta(seq, {"n": seq}) for seq in range(1, 4 * NEAR_ROWS)]
+    timeline = timeline_of(snapshot(0, {"n": 0}), *deltas)
+    assert not timeline.is_at_hand(ARENA, 2 * NEAR_ROWS)
+    assert timeline.is_at_hand(ARENA, 5)  # a few rows make no difference
+    timeline.state_at(ARENA, 2 * NEAR_ROWS)
+    asked = (0, 2 * NEAR_ROWS, 2 * NEAR_ROWS + 5, 4 * NEAR_ROWS - 1)
+    assert [timeline.is_at_hand(ARENA, row_id) for row_id in asked] == [True, True, True, False]
     timeline.follow(60.0)
-    assert timeline.is_at_hand(ARENA, 3)
+    assert timeline.is_at_hand(ARENA, 4 * NEAR_ROWS - 1)
 
 
 def test_a_cleared_ring_is_forgotten() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sonde_client import Closed, ConnectionStatus
 from sonde_client.errors import failure
+from sonde_client.status import SocketEnd
 from sonde_lab.watch import close_in_words, state_in_words, state_of
 from sonde_protocol.states import ConnectionState
 
@@ -16,6 +17,8 @@ from sonde_protocol.states import ConnectionState
         (Closed(4002, "", "heartbeat lost", "server", True, None, 30.0), 7.5, "4002 heartbeat lost — by the server, 22.5 s after the last frame received"),
         (Closed(4410, "", "cheating", "server", False, None, 5.0), None, "4410 kicked — by the server (cheating)"),
         (Closed(None, "", "", "network", True, None, 5.0), 5.0, "closed without a close frame — by the network, 0.0 s after the last frame received"),
+        (Closed(None, "", "", "network", True, None, 5.0, SocketEnd.RESET), None, "closed without a close frame — by the network, its socket was reset (RST)"),
+        (Closed(None, "", "", "network", True, None, 5.0, SocketEnd.FIN), 4.0, "closed without a close frame — by the network, its socket was closed (FIN), 1.0 s after the last frame received"),
         (Closed(4999, "", "", "server", False, None, 1.0), 2.0, "4999 unknown code, treated as 'resume' — by the server"),
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QSplitter, QVBoxLayout, QWid
 from sonde_client.status import Closed, ResumeReport
 from sonde_lab.changes import Act
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.plots.latency_view import LatencyView
 from sonde_ui.desktop.theme import TITLE, ThemeChoice, font_title, font_ui, load_fonts, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
@@ -100,10 +101,9 @@ def inspect(bench: script.ScriptedWorkbench, bridge: Bridge) -> tuple[QWidget, T
     traffic, detail = TrafficView(bench, bridge, cursor), DetailView(bench, bridge)
     traffic.selected.connect(detail.show_row)
     vertical, horizontal = Qt.Orientation.Vertical, Qt.Orientation.Horizontal
-    left = split(
-        vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(PresenceView(bench, bridge))
-    )
-    latency = titled(LatencyView(bench, bridge, TimeCursor(bench, bridge)))
+    people = PresenceView(bench, bridge, cursor, Following(bridge))
+    left = split(vertical, [300, 400], titled(ConnectionsView(bench, bridge)), titled(people))
+    latency = titled(LatencyView(bench, bridge, cursor))
     centre = split(vertical, [420, 200, 240], traffic, titled(detail), latency)
     return split(horizontal, [264, 1176], left, centre), traffic
 

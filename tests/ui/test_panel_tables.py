@@ -60,7 +60,17 @@ def written(panels: PanelCommands, name: str, folder: Path) -> list[dict[str, st
 def test_people_are_listed_with_what_a_person_sees_of_them(panels: PanelCommands, tmp_path: Path) -> None:
     rows = written(panels, "presence", tmp_path)
     assert {row["user"] for row in rows} == {member.user for member in script.room()}
-    assert list(rows[0]) == ["name", "user", "status", "activity", "device", "round trip", "is you"]
+    assert list(rows[0]) == [
+        "name",
+        "user",
+        "status",
+        "activity",
+        "device",
+        "round trip",
+        "room",
+        "node",
+        "is you",
+    ]
 
 
 def test_headings_and_offers_are_no_rows(panels: PanelCommands, tmp_path: Path) -> None:

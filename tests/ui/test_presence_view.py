@@ -10,8 +10,11 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from pytestqt.modeltest import ModelTester
 from pytestqt.qtbot import QtBot
 
+from sonde_lab.swim_lanes import Grouping
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.models.presence_model import PresenceModel, hue_of, initials
+from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from support.scripted_workbench import (
     WORST_NAMES,
@@ -29,7 +32,7 @@ TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
 
 @pytest.fixture
 def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge) -> PresenceView:
-    view = PresenceView(bench, bridge)
+    view = PresenceView(bench, bridge, TimeCursor(bench, bridge), Following(bridge))
     qtbot.addWidget(view)
     view.resize(264, 500)
     with qtbot.waitExposed(view):
@@ -47,7 +50,7 @@ def test_the_model_keeps_qts_rules_while_people_come_move_and_go(qtmodeltester: 
     everyone = crowd(60)
     for step, members in enumerate((everyone, everyone[::2], everyone[10:50], room(), (), everyone[::-1])):
         model.set_members(members, "s3", float(step))
-        model.set_grouped(step % 2 == 0)
+        model.set_grouping(list(Grouping)[step % 4])
         model.set_search("player" if step % 3 == 1 else "")
     assert model.total == 60
 
@@ -64,7 +67,7 @@ def test_oneself_stands_first_and_the_rest_by_name(
 
 def test_a_selected_person_stays_selected_while_others_come_and_statuses_move() -> None:
     model = PresenceModel()
-    model.set_grouped(True)
+    model.set_grouping(Grouping.STATUS)
     model.set_members(room(), None, 0.0)
     dalia = QPersistentModelIndex(model.index(names(model).index("dalia")))
     changed = [
@@ -75,7 +78,7 @@ def test_a_selected_person_stays_selected_while_others_come_and_statuses_move() 
     model.set_members(changed, None, 1.0)
     assert dalia.isValid()
     assert dalia.data() == "dalia"
-    assert dalia.row() < 2, "those who reconnect stand first in the grouping"
+    assert dalia.row() < 3, "those who reconnect stand first in the grouping"
 
 
 def test_reconnecting_counts_its_seconds_against_the_grace() -> None:

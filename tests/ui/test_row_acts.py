@@ -146,10 +146,14 @@ def test_a_click_on_why_tells_the_reasons_and_leads_to_their_rows(view: TrafficV
     QTest.mouseClick(view.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
     card = view.acts._why_card
     assert card.isVisible()
-    assert card.accessibleName() == "Why: 4002 heartbeat lost"
-    act = next(link for link in card.links() if link.text() == "#28")
-    act.click()
-    assert (card.isVisible(), selected(view)) == (False, 27)
+    sentence = "The gateway heard nothing from this client for too long and gave it up (missed heartbeats)."
+    assert card.said()[0] == sentence
+    assert card.accessibleName() == f"Why: {sentence}"
+    assert {"By whom", "The gateway.", "What to do"} <= set(card.said())
+    assert not any("half_open" in text for text in card.said())  # that hit another client
+    heard = next(link for link in card.links() if link.text() == "#29")
+    heard.click()
+    assert (card.isVisible(), selected(view)) == (False, 28)
 
 
 def test_evidence_that_is_filtered_away_is_said(desk: Desk, view: TrafficView) -> None:
@@ -161,9 +165,9 @@ def test_evidence_that_is_filtered_away_is_said(desk: Desk, view: TrafficView) -
     view.acts.explain()
     view.acts._why_card.links()[0].click()
     assert said == [
-        "#28 is hidden by the filter, and shown in the detail only; the line in the table is its place."
+        "#29 is hidden by the filter, and shown in the detail only; the line in the table is its place."
     ]
-    assert desk.cursor.row_id == 27
+    assert desk.cursor.row_id == 28
 
 
 def test_the_way_back_leads_through_what_was_selected(desk: Desk, view: TrafficView) -> None:

@@ -27,6 +27,7 @@ from sonde_lab.changes import NO_PROMISE, Act, GatewayState, GatewayStatus, Prom
 from sonde_lab.endpoints import EndpointKind
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
@@ -43,6 +44,7 @@ from sonde_ui.desktop.widgets.notices_view import NoticesView
 from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView, tone_of
 from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 from support import scripted_workbench as script
 from support.scripted_workbench import ScriptedWorkbench
@@ -251,14 +253,15 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
 
 
 VIEWS = (
-    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, MapView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView,
+    TrafficView, DetailView, PresenceView, ConnectionsView, LatencyView, StateView, MapView, ComposerView, PromisesView, NoticesView, FaultsView, ExpertView, LatestView, TimelineView,
 )  # fmt: skip
 
 
 def made(kind: type[QWidget], bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> QWidget:
-    """A view as the window makes it: those that show or act in time take the cursor."""
-    takes_cursor = "cursor" in inspect.signature(kind.__init__).parameters
-    return kind(bench, bridge, cursor) if takes_cursor else kind(bench, bridge)
+    """A view as the window makes it, with whatever else it shares with others."""
+    shared = {"cursor": cursor, "following": Following(bridge, bridge)}
+    takes = inspect.signature(kind.__init__).parameters
+    return kind(bench, bridge, **{name: part for name, part in shared.items() if name in takes})
 
 
 SPOKEN = (QAbstractButton, QAbstractItemView, QComboBox, QLineEdit, QPlainTextEdit, QTabBar)

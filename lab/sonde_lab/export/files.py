@@ -81,7 +81,12 @@ def opened(path: Path, most_bytes: int = 0) -> BinaryIO:
 
 
 def write_text(path: Path, text: str) -> None:
-    """A whole text into a file that stands in its place at once; what was there is replaced.
+    """A whole text into a file, as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8", "replace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Bytes into a file that stands in its place at once; what was there is replaced.
 
     Raises:
         ExportFailed: it cannot be written.
@@ -89,7 +94,7 @@ def write_text(path: Path, text: str) -> None:
     part = part_of(path)
     try:
         with new_file(part) as file:
-            file.write(text.encode("utf-8", "replace"))
+            file.write(data)
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

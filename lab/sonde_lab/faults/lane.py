@@ -1,28 +1,25 @@
-"""One direction of a connection under faults: messages first, then bytes; what leaves, and when.
+"""One direction of a connection under faults: whole messages, while a rule needs them, then bytes (`pipe`).
 
-Owns the order of rules, what is held back, and the bound on it: a direction that holds too much has its sender wait.
-Bytes that no rule is about leave as they came, at once.
+Owns the order of rules about messages, what is held back of them, and what is sent in between.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sonde_lab.faults.behaviour import Attached, Order, Strike
 from sonde_lab.faults.deflating import Compressor, Expander
-from sonde_lab.faults.draws import Draw
-from sonde_lab.faults.effects import Do, Effect
+from sonde_lab.faults.effects import Do
 from sonde_lab.faults.framing import Frame, Framing, Whole, encoded
 from sonde_lab.faults.limits import (
     MAX_EXPANDED_BYTES,
     MAX_LATER,
     MAX_LATER_BYTES,
     MAX_QUEUED_BYTES,
-    RESUME_BYTES,
 )
+from sonde_lab.faults.pipe import Pipe
 from sonde_lab.faults.rules import Armed
 from sonde_lab.faults.subject import Subject
 from sonde_lab.filter.terms import Everything, Not
@@ -47,39 +44,20 @@ class _Later:
     whole: Whole = field(compare=False)
 
 
-@dataclass(slots=True)
-class _Queued:
-    """Bytes that leave at a time, or an end."""
-
-    at: float
-    data: bytes
-    end: Do | None = None
-
-
-class Lane:
+class Lane(Pipe):
     """`direction` is where bytes go: IN towards the client."""
 
     def __init__(self, stream: Stream, direction: Direction) -> None:
-        self.direction = direction
-        self.stream = stream
+        super().__init__(stream, direction)
         self.framing: Framing | None = None  # from the upgrade on
         self.message_faults: list[Attached] = []
-        self.shapers: list[Attached] = []
-        self.is_over = False  # its destination gets nothing more
-        self.has_hole = False  # bytes have vanished
-        self.holds: set[str] = set()
         self._gathers = False
         self._rewriter: Armed | None = None  # whose act it is that all that follows is compressed anew
         self._striker: Armed | None = None  # the last one
         self._compressor: Compressor | None = None
         self._later: list[_Later] = []
-        self._later_bytes = 0
         self._later_number = 0
         self._inserts: list[bytes] = []
-        self._queue: deque[_Queued] = deque()
-        self._queued_bytes = 0
-        self._chunk = 0
-        self._leaves_at = 0.0
         self._ending: Do | None = None
 
     # ------------------------------------------------------------ what comes
@@ -94,7 +72,7 @@ class Lane:
             return
         framing = self.framing
         if framing is None:
-            self._out(data, now)
+            self.out(data, now)
             return
         if not self._gathers:
             data = self._follow(framing, data, now)
@@ -105,7 +83,7 @@ class Lane:
                 self._give_up()
                 return
             if isinstance(item, bytes):
-                self._out(item, now)
+                self.out(item, now)
             else:
                 self._whole(item, now)
         self.settle(now)
@@ -130,12 +108,12 @@ class Lane:
         if not self._wants(now):
             before = framing.ordinal
             framing.follow(data)
-            self._out(data, now)
+            self.out(data, now)
             self.stream.on_passed(self.direction, framing.ordinal - before)
             return b""
         before = framing.ordinal
         passed = framing.follow(data, stops=True)
-        self._out(data[:passed], now)
+        self.out(data[:passed], now)
         self.stream.on_passed(self.direction, framing.ordinal - before)
         self._gathers = framing.is_at_boundary
         self._insert_waiting(now)
@@ -151,7 +129,7 @@ class Lane:
         if self._gathers and (not framing.is_at_boundary or not self._wants(now)):
             self._gathers = False
             if not framing.is_empty:
-                self._out(framing.let_go(), now)
+                self.out(framing.let_go(), now)
 
     def _wants(self, now: float) -> bool:
         """Whether whole messages are needed."""
@@ -184,7 +162,7 @@ class Lane:
             if self.framing is not None:
                 self.framing.max_held_bytes = MAX_EXPANDED_BYTES
         for each in batch:
-            self._out(self._bytes_of(each), now)
+            self.out(self._bytes_of(each), now)
 
     @property
     def _takes_over(self) -> bool:
@@ -241,10 +219,10 @@ class Lane:
     def hold_back(self, whole: Whole, at: float, order: Order, places: int = 0) -> bool:
         """Let a message go later; false when too much is held back already."""
         size = len(whole.plain or b"")
-        if len(self._later) >= MAX_LATER or self._later_bytes + size > MAX_LATER_BYTES:
+        if len(self._later) >= MAX_LATER or self.held_back_bytes + size > MAX_LATER_BYTES:
             return False
         self._later_number += 1
-        self._later_bytes += size
+        self.held_back_bytes += size
         heapq.heappush(self._later, _Later(at, self._later_number, places, order, whole))
         return True
 
@@ -261,7 +239,7 @@ class Lane:
             self._release(each, now)
 
     def _release(self, later: _Later, now: float) -> None:
-        self._later_bytes -= len(later.whole.plain or b"")
+        self.held_back_bytes -= len(later.whole.plain or b"")
         self._run(self.stream.subject(self.direction, later.whole, now), later.order, now)
 
     def insert(self, data: bytes, now: float) -> None:
@@ -269,7 +247,7 @@ class Lane:
         if self.is_over or self.framing is None or self.framing.is_lost:
             return
         if self._gathers or self.framing.is_at_boundary:
-            self._out(data, now)
+            self.out(data, now)
         elif sum(map(len, self._inserts)) + len(data) <= MAX_QUEUED_BYTES:
             self._inserts.append(data)
 
@@ -277,110 +255,7 @@ class Lane:
         if self._inserts and self.framing is not None and self.framing.is_at_boundary:
             inserts, self._inserts = self._inserts, []
             for data in inserts:
-                self._out(data, now)
-
-    # ------------------------------------------------------------ bytes
-
-    def _out(self, data: bytes, now: float) -> None:
-        if not data or self.is_over:
-            return
-        live = [each for each in self.shapers if each.behaviour.shapes and self._is_on(each, now)]
-        if not live and not self._queue:
-            self._effect(Do.WRITE, data)
-            return
-        at = 0
-        while at < len(data) and not self.is_over:
-            at = self._piece(live, data, at, now)
-        self.flush(now)
-        self._weigh()
-
-    def _is_on(self, attached: Attached, now: float) -> bool:
-        return attached.armed.is_live(now) and self.stream.has_begun(attached.rule)
-
-    def _piece(self, live: list[Attached], data: bytes, at: int, now: float) -> int:
-        """Queue the next piece, by what the shapers say; where the one after it begins."""
-        self._chunk += 1
-        struck = []
-        for each in live:
-            draw = each.armed.admit(self.stream.facts.number, self.direction, self._chunk, now)
-            if draw is not None:
-                struck.append((each, draw))
-        size = len(data) - at
-        for each, draw in struck:
-            grain = each.behaviour.grain(draw)
-            size = min(size, grain if grain >= 0 else size)
-        if size == 0:  # a limit has been reached, or the bytes vanish
-            return self._stop_at(struck, len(data))
-        leaves = now
-        for each, draw in struck:
-            leaves = self._leave(each, leaves, size, draw)
-        leaves = max(leaves, self._leaves_at if self._queue else now)
-        self._leaves_at = leaves
-        self._queue.append(_Queued(leaves, data[at : at + size]))
-        self._queued_bytes += size
-        return at + size
-
-    def _leave(self, each: Attached, at: float, size: int, draw: Draw) -> float:
-        later: float = each.behaviour.leave(at, size, draw)
-        if later > at or not each.behaviour.is_act_each_time:
-            self.note_bytes(each, later - at)
-        return later
-
-    def note_bytes(self, each: Attached, wait_s: float = 0.0) -> None:
-        """Write an act on bytes down: each stall, or that it has begun."""
-        behaviour = each.behaviour
-        if behaviour.is_act_each_time or not behaviour.is_noted:
-            behaviour.is_noted = True
-            says = (
-                f"{behaviour.says} {wait_s * 1000:,.0f} ms" if behaviour.is_act_each_time else behaviour.says
-            )
-            self.note(each.armed, self._chunk if behaviour.is_act_each_time else 0, says, on_bytes=True)
-
-    def _stop_at(self, struck: list[tuple[Attached, Draw]], end: int) -> int:
-        """A piece of no bytes: whoever asked for it says what becomes of the rest."""
-        for each, _ in struck:
-            if each.behaviour.stops(self, each):
-                break
-        return end
-
-    def flush(self, now: float) -> None:
-        """Let leave what may."""
-        while self._queue and self._queue[0].at <= now:
-            queued = self._queue.popleft()
-            self._queued_bytes -= len(queued.data)
-            if queued.end is None:
-                self._effect(Do.WRITE, queued.data)
-            else:
-                self._effect(queued.end)
-
-    def hurry(self, now: float) -> None:
-        """A rule is off: nothing waits for it any more."""
-        for queued in self._queue:
-            queued.at = now
-        self._leaves_at = now
-        self.flush(now)
-        self._weigh()
-
-    def _weigh(self) -> None:
-        """Have the sender wait while too much is queued."""
-        waiting = self._queued_bytes + self._later_bytes
-        if waiting > MAX_QUEUED_BYTES:
-            self.hold("queue")
-        elif waiting <= RESUME_BYTES:
-            self.go_on("queue")
-
-    def hold(self, why: str) -> None:
-        """Read nothing from this direction's sender."""
-        if not self.holds:
-            self._effect(Do.HOLD)
-        self.holds.add(why)
-
-    def go_on(self, why: str) -> None:
-        """Read it again, unless there is another reason not to."""
-        if why in self.holds:
-            self.holds.discard(why)
-            if not self.holds:
-                self._effect(Do.GO_ON)
+                self.out(data, now)
 
     # ------------------------------------------------------------ ends and time
 
@@ -389,40 +264,27 @@ class Lane:
         if self.is_over:
             return
         if self.framing is not None and not self.framing.is_empty:
-            self._out(self.framing.let_go(), now)
+            self.out(self.framing.let_go(), now)
             self._gathers = False
         if self._later and how is not Do.RESET:
             self._ending = how
             return
-        live = [each for each in self.shapers if self._is_on(each, now)]
-        if any(each.rule.kind.name == "half_open" for each in live):
-            self.has_hole = True
-            return
-        leaves = max(now, self._leaves_at if self._queue else now)
-        for each in live:
-            if each.rule.kind.name == "slow_close" and how is not Do.RESET:
-                draw = each.armed.admit(self.stream.facts.number, self.direction, 0, now)
-                leaves += each.behaviour.delay_s if draw is not None else 0.0
-                self.note(each.armed, 0, f"the end comes {each.behaviour.delay_s:g} s later", on_bytes=True)
-        self._queue.append(_Queued(leaves, b"", how))
-        self.flush(now)
+        self.end_bytes(how, now)
 
     def stop(self) -> None:
         """Nothing more goes this way."""
-        self.is_over = True
-        self._queue.clear()
         self._later.clear()
         self._inserts.clear()
-        self._queued_bytes = self._later_bytes = 0
+        self.stop_bytes()
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self._queue or self._later or self._ending)
+        return not (self.queue or self._later or self._ending)
 
     def next_deadline(self) -> float | None:
         """When something leaves by itself."""
-        times = [self._queue[0].at] if self._queue else []
+        times = [self.queue[0].at] if self.queue else []
         if self._later and (self.framing is None or self.framing.is_at_boundary):
             times.append(self._later[0].at)
         return min(times, default=None)
@@ -436,19 +298,10 @@ class Lane:
             how, self._ending = self._ending, None
             self.end(how, now)
         self.settle(now)
-        self._weigh()
+        self.weigh()
 
     def _may_insert(self) -> bool:
         return self.framing is not None and self.framing.is_at_boundary
-
-    def note(
-        self, armed: Armed, ordinal: int, says: str, *, is_done: bool = True, on_bytes: bool = False
-    ) -> None:
-        """Write an act down."""
-        self.stream.note(armed, self.direction, ordinal, says, is_done=is_done, on_bytes=on_bytes)
-
-    def _effect(self, do: Do, data: bytes = b"") -> None:
-        self.stream.effects.append(Effect(do, self.direction, data))
 
 
 def insort(rules: list[Attached], attached: Attached) -> None:

@@ -14,7 +14,7 @@ from sonde_lab.faults.rules import Rule
 from sonde_protocol.faults import Value
 
 if TYPE_CHECKING:
-    from sonde_lab.faults.lane import Lane
+    from sonde_lab.faults.pipe import Pipe
 
 ANY: Final = -1
 _STEP_S: Final = 0.02  # bandwidth is given out in pieces of this long
@@ -45,7 +45,7 @@ class _Bytes:
         """When it leaves."""
         return at
 
-    def stops(self, lane: Lane, attached: Attached) -> bool:
+    def stops(self, pipe: Pipe, attached: Attached) -> bool:
         """What becomes of the rest, when the grain is 0; whether that settles it."""
         return False
 
@@ -127,14 +127,14 @@ class ByteLimit(_Bytes):
         self._left -= size
         return at
 
-    def stops(self, lane: Lane, attached: Attached) -> bool:
+    def stops(self, pipe: Pipe, attached: Attached) -> bool:
         """No more of them."""
-        lane.note(
+        pipe.note(
             attached.armed, 0, f"the connection is cut after {self.number('bytes'):,.0f} bytes", on_bytes=True
         )
-        now = lane.stream.lab.now()
-        lane.hurry(now)
-        lane.stream.cut(tuple(lane.stream.lanes), now)
+        now = pipe.stream.lab.now()
+        pipe.hurry(now)
+        pipe.stream.cut(tuple(pipe.stream.lanes), now)
         return True
 
 
@@ -147,10 +147,10 @@ class HalfOpen(_Bytes):
         """None at all."""
         return 0
 
-    def stops(self, lane: Lane, attached: Attached) -> bool:
+    def stops(self, pipe: Pipe, attached: Attached) -> bool:
         """They are gone."""
-        lane.has_hole = True
-        lane.note_bytes(attached)
+        pipe.has_hole = True
+        pipe.note_bytes(attached)
         return True
 
 

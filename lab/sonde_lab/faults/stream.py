@@ -53,6 +53,7 @@ class Stream:
         self.handshake = Handshake()
         self.opening = b""  # the request, as it was passed on
         self.is_passing = False
+        self.is_cut = False  # a fault has ended it, or one way of it
         self.is_gone = False  # the client is elsewhere, or both sides were let go of
         self.last_byte_at = 0.0
         self.passed = {Direction.OUT: 0, Direction.IN: 0}  # whole messages and control frames
@@ -365,6 +366,7 @@ class Stream:
 
     def cut(self, towards: tuple[Direction, ...], now: float) -> None:
         """FIN to some sides, behind what was sent; what they say is let go of, and they go in the end."""
+        self.is_cut = True
         for direction in towards:
             self.lanes[direction].stop()
             self.effects.append(Effect(Do.END, direction))

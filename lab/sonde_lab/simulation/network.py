@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from sonde_client.actions import DialFailure
 from sonde_client.connection import CLOSE_LIMIT_S, SocketOwner
+from sonde_client.status import SocketEnd
 from sonde_lab.simulation.loop import VirtualLoop
 
 KERNEL_BYTES: Final = 128 * 1024  # what lies in the buffers of both kernels before a sender sees its own grow
@@ -364,7 +365,9 @@ class VirtualSocket:
     def _lost(self, code: int | None, reason: str, by: str) -> None:
         if self._reports:
             self._reports = False
-            self._owner.on_lost(self.dial, code, reason, by)
+            ends = {"client": SocketEnd.ABORTED, "network": SocketEnd.RESET}
+            how = SocketEnd.GOODBYE if code is not None else ends[by]
+            self._owner.on_lost(self.dial, code, reason, by, how)
             self._owner.on_batch_end()
         self._end()
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sonde_client.actions import DialFailure
 from sonde_client.connection import CLOSE_LIMIT_S, Carrier, SocketOwner
+from sonde_client.status import SocketEnd
 from sonde_lab.faults.effects import Do, Effect, Verdict
 from sonde_lab.faults.framing import encoded
 from sonde_lab.faults.lab import FaultLab
@@ -235,7 +236,7 @@ class _ProxiedSocket:
     def on_gone(self, socket: Carrier) -> None:
         """It holds nothing any more."""
 
-    def on_lost(self, dial: int, code: int | None, reason: str, by: str) -> None:
+    def on_lost(self, dial: int, code: int | None, reason: str, by: str, how: SocketEnd) -> None:
         """The node's end is gone."""
         if self._has_left_server:
             return
@@ -279,7 +280,7 @@ class _ProxiedSocket:
             case Do.WRITE:
                 self._to_server(effect.data)
             case Do.END | Do.CLOSE | Do.RESET if effect.direction is Direction.IN:
-                self._end_client()
+                self._end_client(SocketEnd.RESET if effect.do is Do.RESET else SocketEnd.FIN)
             case Do.END | Do.CLOSE | Do.RESET:
                 self._leave_server()
             case Do.HOLD | Do.GO_ON:
@@ -345,7 +346,7 @@ class _ProxiedSocket:
 
     # ------------------------------------------------------------ ends
 
-    def _end_client(self) -> None:
+    def _end_client(self, how: SocketEnd = SocketEnd.FIN) -> None:
         if self._is_over:
             return
         if not self._is_open:
@@ -353,12 +354,15 @@ class _ProxiedSocket:
         elif self._closed_with is not None:
             self._lost(*self._closed_with, "client")
         else:
-            self._lost(None, "", "network")
+            self._lost(None, "", "network", how)
 
-    def _lost(self, code: int | None, reason: str, by: str) -> None:
+    def _lost(self, code: int | None, reason: str, by: str, how: SocketEnd = SocketEnd.RESET) -> None:
         if self._reports and not self._is_over:
             self._reports = False
-            self._owner.on_lost(self.dial, code, reason, by)
+            ends = {"client": SocketEnd.ABORTED, "network": how}
+            self._owner.on_lost(
+                self.dial, code, reason, by, SocketEnd.GOODBYE if code is not None else ends[by]
+            )
             self._owner.on_batch_end()
         self._end()
 

@@ -51,6 +51,7 @@ VIEWS: Final = {
     "presence": "Presence",
     "latency": "Latency",
     "state": "State",
+    "timeline": "Timeline",
     "map": "Map",
     "composer": "Composer",
     "faults": "Faults",
@@ -132,6 +133,8 @@ _TRAFFIC = (
     Action("exchange.save", "Traffic/Capture and export", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture", starts_group=True),
     Action("exchange.save_panel", "Traffic/Capture and export", "Save this panel as CSV…", "exchange.panels.save", icon="export", tip="Write what the panel with the keyboard lists as a table: connections, people, nodes, findings, the latest, notices, the values of the state"),
     Action("exchange.save_latency", "Traffic/Capture and export", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
+    Action("exchange.save_presence", "Traffic/Capture and export", "Save presence history as CSV…", "exchange.history.save_table", icon="export", tip="Write who was how from when to when, as the timeline shows it, with own connections and faults"),
+    Action("exchange.save_picture", "Traffic/Capture and export", "Save this picture as PNG…", "exchange.history.save_picture", icon="export", tip="Write the timeline as a picture at twice the size, in the colours that are chosen"),
     Action("composer.write", "Traffic", "Write a message", "focus_composer", keys=("Ctrl+E",), icon="send", tip="Go to the composer", starts_group=True),
     Action("composer.send", "Traffic", "Send message", "send", keys=("Ctrl+Return", "Ctrl+Enter"), icon="send", act=Act.SEND, tip="Send what the composer holds"),
 )
@@ -185,6 +188,7 @@ _VIEW = (
         )
         for name, text in VIEWS.items()
     ),
+    Action("view.follow_nobody", "View", "Follow nobody", "follow_nobody", icon="person", tip="Point no player out any more; the filter before comes back", starts_group=True),
     Action("view.read_only", "View", "Read-only", "toggle_read_only", icon="lock", checked="read_only", tip="Only look: sending, dropping, kicking and every other act that changes something is locked", starts_group=True),
     Action("state.pin", "View/State", "Pin this moment of the state", "state.pin", icon="state", tip="Keep the document that is shown, to compare any other moment with it"),
     Action("state.compare_now", "View/State", "Compare the state with now", "state.compare_with_now", icon="state", tip="The moment that is held beside now: what was added, removed and changed"),

@@ -7,6 +7,7 @@ connects to `changed` and picks what it needs.
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -39,7 +40,7 @@ class Bridge(QObject):
         super().__init__(parent)
         self._workbench = workbench
         self._last_tick = 0.0
-        self._last_drain = 0.0
+        self._last_drain = math.inf  # so that the first one is not late
         self._told = 0
         self._own_notices: list[Notice] = []
         self._timer = QTimer(self)
@@ -86,14 +87,14 @@ class Bridge(QObject):
         changes: Changes = self._workbench.take_changes()
         changes.notices.extend(self._own_notices)
         self._own_notices.clear()
-        if not changes.is_empty:
-            self.changed.emit(changes)
         now = time.monotonic()
         is_late, self._last_drain = now - self._last_drain >= LATE_S, now
         if is_late:
-            self._following.stop()
+            self._following.stop()  # until the next one that is in time
         elif not self._following.isActive():
-            self._follow()
+            self._follow()  # first, so that what is drawn of this batch is of now
+        if not changes.is_empty:
+            self.changed.emit(changes)
         if now - self._last_tick >= 1.0 / TICKS_PER_S - 0.005:
             self._last_tick = now
             self.ticked.emit(now)

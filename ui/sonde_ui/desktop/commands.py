@@ -300,6 +300,11 @@ class Commands(QObject):
         self.apply_motion()
         self.changed.emit()
 
+    def follow_nobody(self) -> None:
+        """Point no player out any more."""
+        if self._views is not None:
+            self._views.following.end()
+
     def toggle_read_only(self) -> None:
         """Lock what changes something, or unlock it."""
         self._settings.read_only = self._workbench.read_only = not self._settings.read_only

@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Signal
 from sonde_lab.changes import Changes, Document
 from sonde_lab.envelope import BINARY
 from sonde_lab.moments import row_of
-from sonde_lab.timeline import Line, What
+from sonde_lab.timeline import READING, Line, StateThen, What
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
@@ -195,7 +195,8 @@ class Documents(QObject):
         self._ticks += 1
         if self._ticks % LINES_EVERY_TICKS == 0:
             self._list_lines()
-        if self._cursor.is_live and self.line is not None and not self._is_own():
+        is_reading = self.shown is not None and self.shown.problem == READING
+        if is_reading or (self._cursor.is_live and self.line is not None and not self._is_own()):
             self._look()
 
     def _is_own(self) -> bool:
@@ -269,8 +270,17 @@ class Documents(QObject):
         ring = self._workbench.ring
         if not len(ring):
             return Shown(line, problem=_NOTHING_BEFORE)
-        then = self._workbench.timeline.state_at(line, ring.next_id - 1)
+        then = self._stood(line, ring.next_id - 1)
         return Shown(line, then.document, then.seq, then.row_id, problem=then.problem, note=then.note)
+
+    def _stood(self, line: Line, row_id: int) -> StateThen:
+        """What stood after a row, unless that would have to be waited for."""
+        timeline = self._workbench.timeline
+        return (
+            timeline.state_at(line, row_id)
+            if timeline.is_at_hand(line, row_id)
+            else StateThen(problem=READING)
+        )
 
     def _then(self, line: Line) -> Shown:
         moment, ring = self._cursor.moment, self._workbench.ring
@@ -278,7 +288,7 @@ class Documents(QObject):
         row_id = row_of(ring, moment)
         if row_id is None:
             return Shown(line, at=moment.at, problem=_NOTHING_BEFORE)
-        then = self._workbench.timeline.state_at(line, row_id)
+        then = self._stood(line, row_id)
         wall = float(ring.value("wall", row_id)) + moment.at - float(ring.value("at", row_id))
         return Shown(
             line, then.document, then.seq, then.row_id, moment.at, wall, then.problem, then.note,

@@ -15,10 +15,11 @@ EMPTY: Final = MappingProxyType(
     {
         "connections": "A capture is open, so nobody is connected.",
         "nodes": "A capture is open, so no node is known.",
-        "presence": "A capture is open, so nobody is here now. Who came and went is in the traffic.",
+        "presence": "This capture tells of nobody: it holds no roster of a room.",
         "latency": "This capture holds no round trips: nothing was measured then, and no answer was matched to its question.",
         "reconnects": "No reconnect of an own client is in this capture.",
-        "state": "A capture is open, so there is no live state. Snapshots and deltas of then are in the traffic.",
+        "timeline": "A capture is open, and nobody came or went in it.",
+        "state": "This capture holds no state: no snapshot of a channel is in it.",
     }
 )
 
@@ -28,6 +29,7 @@ OF_PROXY: Final = MappingProxyType(
         "presence": "A proxy is in no room, so nobody is known here. What passes is in the traffic.",
         "latency": "A proxy measures nothing of its own: the first answer that passes appears here with its round trip.",
         "reconnects": "A proxy sees the sockets of others, not how their clients come back. Connect a client of your own.",
+        "timeline": "A proxy is in no room. Lanes appear with the first connection through it.",
         "state": "A proxy keeps no state. What passes is in the traffic.",
     }
 )

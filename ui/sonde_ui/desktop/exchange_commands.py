@@ -22,6 +22,7 @@ from sonde_lab.export.markdown import Report
 from sonde_lab.export.masking import Masker
 from sonde_lab.export.rows import Facts, RingRows, Row
 from sonde_lab.workbench import Workbench
+from sonde_ui.desktop.history_commands import HistoryCommands
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.panel_commands import PanelCommands
 from sonde_ui.desktop.tasks import Tasks
@@ -47,13 +48,17 @@ class ExchangeCommands(QObject):
         self._views: Views | None = None
         self._is_running = False
         self._is_cancelled = False
-        self.panels = PanelCommands(tasks, {"traffic": self.save, "latency": self.save_latency}, self)
+        self.history = HistoryCommands(tasks, self)
+        self.history.said.connect(self.said)
+        ways = {"traffic": self.save, "latency": self.save_latency, "timeline": self.history.save_table}
+        self.panels = PanelCommands(tasks, ways, self)
         self.panels.said.connect(self.said)
 
     def take_hold_of(self, views: Views) -> None:
         """The views that rows and figures come from; until then nothing can be taken out."""
         self._views = views
         self.panels.take_hold_of(views.by_name())
+        self.history.take_hold_of(views.timeline)
 
     # ------------------------------------------------------------ rows into a file
 

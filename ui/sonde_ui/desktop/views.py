@@ -26,6 +26,7 @@ from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
 from sonde_ui.desktop.widgets.reconnects_view import ReconnectsView
 from sonde_ui.desktop.widgets.state_view import StateView
+from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
 
 
@@ -42,7 +43,7 @@ class Views:
         self.detail = DetailView(workbench, bridge)
         self.connections = ConnectionsView(workbench, bridge)
         self.nodes = NodesView(workbench, bridge)
-        self.presence = PresenceView(workbench, bridge)
+        self.presence = PresenceView(workbench, bridge, cursor, following)
         self.latency = LatencyView(workbench, bridge, cursor)
         self.state = StateView(workbench, bridge, cursor)
         self.map = MapView(workbench, bridge, cursor, self.state.documents, following)
@@ -51,6 +52,7 @@ class Views:
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)
+        self.timeline = TimelineView(workbench, bridge, cursor, following)
         self.promises = PromisesView(workbench, bridge)
         self.reconnects = ReconnectsView(workbench, bridge, cursor)
 
@@ -70,5 +72,6 @@ class Views:
             "notices": self.notices,
             "expert": self.expert,
             "latest": self.latest,
+            "timeline": self.timeline,
             "reconnects": self.reconnects,
         }

@@ -35,6 +35,8 @@ _PERSON: Final[Columns] = {
     "activity": lambda person: person.activity,
     "device": lambda person: person.device,
     "round trip": lambda person: str(person.rtt),
+    "room": lambda person: person.channel,
+    "node": lambda person: person.node,
     "is you": lambda person: "yes" if person.is_self else "",
 }
 _FINDING: Final[Columns] = {

@@ -1,18 +1,19 @@
-"""The people of one channel as a Qt list: sorted, searched, and kept in place while they change.
+"""The people of a room, or of all rooms, as a Qt list: sorted, searched, grouped, and kept in place while they change.
 
-Owns the order and what a member's second line says. A batch that only changes members is `dataChanged`; rows
+Owns the order, the headings and what a member's second line says. A batch that only changes members is `dataChanged`; rows
 are only inserted and removed for people who came and went.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from sonde_lab.swim_lanes import Grouping, heading_of
 from sonde_protocol.codes import Status
 from sonde_protocol.frames import Member
 from sonde_ui.desktop.models import figures
@@ -37,6 +38,15 @@ STATUS_ORDER: Final = {
 }
 
 
+@dataclass(slots=True, frozen=True)
+class Heading:
+    """A line above those who are together. `name` is safe to show."""
+
+    key: str
+    name: str
+    is_heading: bool = True
+
+
 @dataclass(slots=True)
 class Person:
     """One member as it is drawn."""
@@ -53,18 +63,20 @@ class Person:
     tooltip: str
     is_self: bool
     status_since: float  # monotonic s when this status was first seen here
+    channel: str = ""
+    node: str = ""
 
-    def second_line(self, now: float) -> str:
-        """online · walking; reconnecting · 2.1 s of 15 s."""
-        if self.status == Status.RECONNECTING:
+    def second_line(self, now: float, is_then: bool = False) -> str:
+        """online · walking; reconnecting · 2.1 s of 15 s, but for a moment of then, of which that is not known."""
+        if self.status == Status.RECONNECTING and not is_then:
             waited = min(max(0.0, now - self.status_since), 3600.0)
             return f"reconnecting · {waited:.1f} s of {GRACE_S:.0f} s"
         return f"{self.status} · {self.activity}" if self.activity else self.status
 
     @property
     def key(self) -> str:
-        """A member is a session."""
-        return self.session
+        """A member is a session in a room."""
+        return f"{self.channel}\0{self.session}"
 
     @property
     def order(self) -> tuple[bool, str, str]:
@@ -88,17 +100,18 @@ def hue_of(ident: str) -> int:
     return zlib.adler32(ident.encode("utf-8", "replace")) * 47 % 360
 
 
-class PresenceModel(KeyedListModel[Person]):
-    """Members of one channel."""
+class PresenceModel(KeyedListModel[Person | Heading]):
+    """Members of one channel or several, with headings where they are put together."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._everyone: dict[str, Person] = {}
         self._sources: dict[str, Member] = {}
         self._search = ""
-        self._grouped = False
+        self._grouping = Grouping.NONE
         self.now = 0.0
         self.is_fresh = True  # False while nobody tells us of changes
+        self.is_then = False  # they are as they were at a moment
 
     # -------------------------------------------------------------- content
 
@@ -107,22 +120,35 @@ class PresenceModel(KeyedListModel[Person]):
         """Members before the search."""
         return len(self._everyone)
 
-    def set_members(self, members: Iterable[Member], own_session: str | None, now: float) -> None:
+    def person(self, row: int) -> Person | None:
+        """The member at a row; `None` for a heading and outside."""
+        item = self.item(row)
+        return item if isinstance(item, Person) else None
+
+    def set_members(
+        self, members: Iterable[Member], own_session: str | None, now: float, channel: str = ""
+    ) -> None:
         """Take over a whole roster; people who stayed keep their row where their place allows it."""
+        self.set_rosters({channel: members}, own_session, now)
+
+    def set_rosters(
+        self, rosters: Mapping[str, Iterable[Member]], own_session: str | None, now: float
+    ) -> None:
+        """Take over whole rosters by channel."""
         self.now = now
-        incoming = {member.session: member for member in members}
-        for session in [session for session in self._everyone if session not in incoming]:
-            del self._everyone[session], self._sources[session]
-        for session, member in incoming.items():
-            before = self._everyone.get(session)
-            if (
-                before is not None
-                and self._sources[session] == member
-                and before.is_self == (session == own_session)
-            ):
+        incoming = {
+            f"{channel}\0{member.session}": (channel, member)
+            for channel, members in rosters.items()
+            for member in members
+        }
+        for key in [key for key in self._everyone if key not in incoming]:
+            del self._everyone[key], self._sources[key]
+        for key, (channel, member) in incoming.items():
+            before, is_self = self._everyone.get(key), member.session == own_session
+            if before is not None and self._sources[key] == member and before.is_self == is_self:
                 continue
-            self._sources[session] = member
-            self._everyone[session] = _person(member, before, session == own_session, now)
+            self._sources[key] = member
+            self._everyone[key] = _person(member, before, is_self, now, channel)
         self._arrange()
 
     def set_search(self, text: str) -> None:
@@ -130,9 +156,9 @@ class PresenceModel(KeyedListModel[Person]):
         self._search = text.strip().casefold()
         self._arrange()
 
-    def set_grouped(self, grouped: bool) -> None:
-        """Sort by status before name."""
-        self._grouped = grouped
+    def set_grouping(self, grouping: Grouping) -> None:
+        """Put people together under headings."""
+        self._grouping = grouping
         self._arrange()
 
     def set_fresh(self, is_fresh: bool) -> None:
@@ -141,16 +167,41 @@ class PresenceModel(KeyedListModel[Person]):
             self.is_fresh = is_fresh
             self.touch(range(len(self._items)))
 
+    def set_then(self, is_then: bool) -> None:
+        """Say whether what is shown is how it was."""
+        if is_then != self.is_then:
+            self.is_then = is_then
+            self.touch(range(len(self._items)))
+
     def tick(self, now: float) -> None:
         """Let running seconds run."""
         self.now = now
-        if self.is_fresh:
-            self.touch(
-                [row for row, person in enumerate(self._items) if person.status == Status.RECONNECTING]
-            )
+        if self.is_fresh and not self.is_then:
+            self.touch([
+                row for row, person in enumerate(self._items)
+                if isinstance(person, Person) and person.status == Status.RECONNECTING
+            ])  # fmt: skip
 
     def _arrange(self) -> None:
-        self.set_items(sorted((p for p in self._everyone.values() if self._matches(p)), key=self._order))
+        found = sorted((p for p in self._everyone.values() if self._matches(p)), key=self._order)
+        if self._grouping is Grouping.NONE:
+            self.set_items(found)
+            return
+        items: list[Person | Heading] = []
+        counts: dict[str, int] = {}
+        for person in found:
+            heading = self._heading(person)
+            counts[heading] = counts.get(heading, 0) + 1
+        for person in found:
+            heading = self._heading(person)
+            if heading in counts:
+                words = f"{one_line(heading, 60)} · {figures.count(counts.pop(heading))}"
+                items.append(Heading(f"heading {heading}", words))
+            items.append(person)
+        self.set_items(items)
+
+    def _heading(self, person: Person) -> str:
+        return heading_of(person.channel, person.status, person.node, self._grouping)
 
     def _matches(self, person: Person) -> bool:
         if not self._search:
@@ -161,16 +212,25 @@ class PresenceModel(KeyedListModel[Person]):
         )
 
     def _order(self, person: Person) -> tuple[Any, ...]:
-        group = STATUS_ORDER.get(person.status, 9) if self._grouped else 0
-        return (group, *person.order)
+        by_status = self._grouping is Grouping.STATUS
+        rank = STATUS_ORDER.get(person.status, 9) if by_status else 0
+        return (rank, self._heading(person), *person.order)
 
     # -------------------------------------------------------------- Qt
+
+    @guarded
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """A heading is read, not chosen."""
+        is_heading = isinstance(self.item(index.row()), Heading)
+        return Qt.ItemFlag.ItemIsEnabled if is_heading else super().flags(index)
 
     @guarded
     def data(self, index: Index, role: int = DISPLAY) -> Any:
         person = self.item(index.row())
         if person is None:
             return None
+        if isinstance(person, Heading):
+            return {PERSON: person, DISPLAY: person.name, ACCESSIBLE: person.name}.get(role)
         if role == PERSON:
             return person
         if role == DISPLAY:
@@ -178,13 +238,13 @@ class PresenceModel(KeyedListModel[Person]):
         if role == ACCESSIBLE:
             rtt = f", round trip {person.rtt}" if person.rtt.unit else ""
             as_of = "" if self.is_fresh else ", as last seen"
-            return f"{person.name}, {person.second_line(self.now)}{rtt}{as_of}"
+            return f"{person.name}, {person.second_line(self.now, self.is_then)}{rtt}{as_of}"
         if role == TOOLTIP:
             return person.tooltip
         return None
 
 
-def _person(member: Member, before: Person | None, is_self: bool, now: float) -> Person:
+def _person(member: Member, before: Person | None, is_self: bool, now: float, channel: str) -> Person:
     name = one_line(member.name.strip() or member.user, 80) or NAMELESS
     same_status = before is not None and before.status == member.status
     device = one_line(member.device or "", 60)
@@ -207,4 +267,6 @@ def _person(member: Member, before: Person | None, is_self: bool, now: float) ->
         ),
         is_self=is_self,
         status_since=before.status_since if before is not None and same_status else now,
+        channel=channel,
+        node=one_line(member.node, 40),
     )

@@ -44,6 +44,7 @@ class FilterBar(QWidget):
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
         row.setSpacing(2 * GRID)
         row.addWidget(self.edit, 1)
+        self._row = row
         self.saved = SavedFilters()
         self.edit.textChanged.connect(self.saved.show_text)
         row.addWidget(self.saved)
@@ -54,6 +55,10 @@ class FilterBar(QWidget):
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self.resized.emit()
+
+    def add_chip(self, piece: QWidget) -> None:
+        """Put something beside the line, before the saved filters."""
+        self._row.insertWidget(1, piece)
 
     def text(self) -> str:
         """The filter as typed."""

@@ -1,4 +1,7 @@
-"""How a member looks: a coloured avatar, a status dot by shape and colour, a name, what they do, their RTT."""
+"""How a member looks: a coloured avatar, a status dot by shape and colour, a name, what they do, their RTT.
+
+Whoever is followed has the ground of a selection and a bar; a heading is one dimmed line.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from sonde_protocol.codes import Status
-from sonde_ui.desktop.models.presence_model import PERSON, Person, PresenceModel
+from sonde_ui.desktop.following import Following
+from sonde_ui.desktop.models.presence_model import PERSON, Heading, Person, PresenceModel
 from sonde_ui.desktop.theme import ROW_PRESENCE, Theme, font_data, font_ui, themes
 from sonde_ui.desktop.widgets import shapes
 from sonde_ui.desktop.widgets.shapes import CENTER, LEFT, RIGHT, Pen, identity_color
@@ -18,6 +22,7 @@ Index = QModelIndex | QPersistentModelIndex
 AVATAR: Final = 13
 LEFT_EDGE: Final = 12
 TEXT_LEFT: Final = 48
+HEADING: Final = 26
 WHITE: Final = QColor("#ffffff")
 SELECTED: Final = QStyle.StateFlag.State_Selected
 ANTIALIASING: Final = QPainter.RenderHint.Antialiasing
@@ -26,9 +31,10 @@ ANTIALIASING: Final = QPainter.RenderHint.Antialiasing
 class PresenceDelegate(QStyledItemDelegate):
     """Paints one member on two lines."""
 
-    def __init__(self, model: PresenceModel, parent: QWidget) -> None:
+    def __init__(self, model: PresenceModel, following: Following, parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
+        self._following = following
         self._dress(themes.current())
         themes.changed.connect(self._dress)
 
@@ -42,19 +48,27 @@ class PresenceDelegate(QStyledItemDelegate):
         )
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        """One height for all."""
-        return QSize(120, ROW_PRESENCE)
+        """One height for all, and less for headings."""
+        return QSize(120, HEADING if isinstance(index.data(PERSON), Heading) else ROW_PRESENCE)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """One member."""
-        person: Person | None = index.data(PERSON)
+        person: Person | Heading | None = index.data(PERSON)
+        rect: QRect = option.rect
+        if isinstance(person, Heading):
+            room = rect.adjusted(LEFT_EDGE, 4, -LEFT_EDGE, 0)
+            self._letters.draw(painter, room, person.name, self._theme.dim, LEFT)
+            return
         if person is None:
             return
-        rect: QRect = option.rect
-        is_selected = bool(option.state & SELECTED)
+        who = self._following.who
+        is_followed = who is not None and who.is_one(person.user, person.session)
+        is_selected = bool(option.state & SELECTED) or is_followed
         ground = self._theme.selection if is_selected else self._theme.panel
         if is_selected:
             painter.fillRect(rect, ground)
+        if is_followed:
+            painter.fillRect(QRect(rect.left(), rect.top(), 3, rect.height()), self._theme.accent)
         painter.setRenderHint(ANTIALIASING, on=True)
         self._avatar(painter, rect, person, ground)
         painter.setRenderHint(ANTIALIASING, on=False)
@@ -105,7 +119,12 @@ class PresenceDelegate(QStyledItemDelegate):
         )
         (self._own_name if person.is_self else self._name).draw(painter, room, person.name, theme.text, LEFT)
         below = room.translated(0, 17)
-        is_waiting = person.status == Status.RECONNECTING and self._model.is_fresh
+        model = self._model
+        is_waiting = person.status == Status.RECONNECTING and model.is_fresh
         self._line.draw(
-            painter, below, person.second_line(self._model.now), theme.warn if is_waiting else theme.dim, LEFT
+            painter,
+            below,
+            person.second_line(model.now, model.is_then),
+            theme.warn if is_waiting else theme.dim,
+            LEFT,
         )

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, QPoint, Signal
 
 from sonde_lab.conversations import filter_of
 from sonde_lab.records import Flag
-from sonde_lab.verdict import why
+from sonde_lab.verdict import has_reason, why
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.selection_history import SelectionHistory
 from sonde_ui.desktop.models.timing import StepMode, TimeMode
@@ -174,18 +174,23 @@ class RowActs(QObject):
             self.said.emit(f"Row #{cells.number} belongs to no connection, command or channel.")
 
     def explain(self) -> None:
-        """Say why the connection of the selected close row ended."""
+        """Say why the connection of the selected row ended, or never came about."""
         cells = self.selected()
         if cells is None:
             return
-        if not cells.is_close:
-            self.said.emit("Only the row of a close has a reason to tell.")
+        if not self.has_reason(cells):
+            self.said.emit("Only the row of an end or of a failed dial has a reason to tell.")
             return
         if self._why_card is None:
             self._why_card = WhyCard(self._view.window())
             self._why_card.row_asked.connect(self.row_asked)
         self._why_card.show_verdict(why(self._workbench.ring, cells.last_id), self._workbench.ring.label)
         self._open_at_row(self._why_card, self._view.table.viewport().width() - self._why_card.width())
+
+    def has_reason(self, cells: RowCells) -> bool:
+        """Whether one may ask why about a row."""
+        ring = self._workbench.ring
+        return cells.last_id in ring.ids and has_reason(ring, cells.last_id)
 
     def _open_at_row(self, card: Popover, x: int) -> None:
         table = self._view.table

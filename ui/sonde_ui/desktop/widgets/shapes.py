@@ -57,6 +57,13 @@ def dash(painter: QPainter, center: QPointF, radius: float, color: QColor, width
     painter.drawLine(QPointF(center.x() - radius, center.y()), QPointF(center.x() + radius, center.y()))
 
 
+def chevron(painter: QPainter, center: QPointF, radius: float, color: QColor, width: float = 1.6) -> None:
+    """A >."""
+    painter.setPen(round_pen(color, width))
+    x, y, half = center.x(), center.y(), radius / 2
+    painter.drawPolyline([QPointF(x - half, y - radius), QPointF(x + half, y), QPointF(x - half, y + radius)])
+
+
 def diamond(painter: QPainter, center: QPointF, radius: float, color: QColor) -> None:
     """A square on its corner."""
     x, y = center.x(), center.y()

@@ -56,21 +56,27 @@ class StatusPopover(FactCard):
         self.strip.setVisible(bool(lines))
         self._section.setVisible(bool(lines))
 
-    def show_status(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
+    def show_status(
+        self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float, why: str = ""
+    ) -> None:
         """Bring the card up to `now`; cheap while it is put away."""
         if self.isVisible():
             self._show_reconnects()
             look = look_of(status, gateway, now)
-            self.show_facts(look.name, status_facts(status, gateway, now))
+            self.show_facts(look.name, status_facts(status, gateway, now, why))
 
-    def show_now(self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> None:
+    def show_now(
+        self, status: ConnectionStatus | None, gateway: GatewayStatus, now: float, why: str = ""
+    ) -> None:
         """Fill the card before it opens, so that it opens in its right size."""
         self._show_reconnects()
-        self.show_facts(look_of(status, gateway, now).name, status_facts(status, gateway, now))
+        self.show_facts(look_of(status, gateway, now).name, status_facts(status, gateway, now, why))
 
 
-def status_facts(status: ConnectionStatus | None, gateway: GatewayStatus, now: float) -> Iterator[Fact]:
-    """`(name, value, tone)` of all that is known; values are one line and plain."""
+def status_facts(
+    status: ConnectionStatus | None, gateway: GatewayStatus, now: float, why: str = ""
+) -> Iterator[Fact]:
+    """`(name, value, tone)` of all that is known; values are one line and plain. `why`: of the last drop."""
     if gateway.kind == "capture":
         yield "File", one_line(gateway.url, 300), "text"
         yield "Rows", gateway.progress, "text"
@@ -92,6 +98,7 @@ def status_facts(status: ConnectionStatus | None, gateway: GatewayStatus, now: f
     yield "Attempts", str(status.attempts) if status.attempts else "", "text"
     yield from _failure(status, live)
     yield from _last_close(status, now)
+    yield "Why", one_line(why, 300), "text"
     if status.last_resume is not None:
         report = status.last_resume
         text = f"{report.replayed} replayed in {report.channels} channels, {report.took_ms:.0f} ms"

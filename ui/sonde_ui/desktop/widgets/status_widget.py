@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from sonde_client import ConnectionStatus
 from sonde_lab.changes import Changes, GatewayStatus
+from sonde_lab.verdict import latest
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
@@ -33,6 +34,8 @@ class StatusWidget(QWidget):
         self._workbench = workbench
         self._status: ConnectionStatus | None = None
         self._gateway = GatewayStatus()
+        self._explained: ConnectionStatus | None = None
+        self._sentence = ""
         self._popover = popover
         self.pill = StatePill()
         self.pill.clicked.connect(self._toggle_popover)
@@ -71,11 +74,22 @@ class StatusWidget(QWidget):
         waiting = self._status is not None and self._status.state is ConnectionState.WAITING
         if self.retry.isVisibleTo(self) != waiting:
             self.retry.setVisible(waiting)
-        self._popover.show_status(self._status, self._gateway, now)
+        if self._popover.isVisible():
+            self._popover.show_status(self._status, self._gateway, now, self._why())
+
+    def _why(self) -> str:
+        """Why the current client was dropped last; looked up once for each status."""
+        status = self._status
+        if status is None or (status.last_close is None and status.failure is None):
+            return ""
+        if status is not self._explained:
+            verdict = latest(self._workbench.ring, self._workbench.current)
+            self._explained, self._sentence = status, "" if verdict is None else verdict.sentence
+        return self._sentence
 
     def _toggle_popover(self) -> None:
         if self._popover.isVisible():
             self._popover.dismiss()
         else:
-            self._popover.show_now(self._status, self._gateway, time.monotonic())
+            self._popover.show_now(self._status, self._gateway, time.monotonic(), self._why())
             self._popover.open_below(self.pill)

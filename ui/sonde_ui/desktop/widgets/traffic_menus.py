@@ -85,8 +85,9 @@ class TrafficMenus(QObject):
         acts = self._view.acts
         if cells is None:
             return
-        if cells.is_close:
-            menu.addAction("Why did it close?\tW", acts.explain)
+        if acts.has_reason(cells):
+            words = "Why did it close?" if cells.is_close else "Why?"
+            menu.addAction(f"{words}\tW", acts.explain)
         menu.addAction(
             "Take the mark off\tM" if acts.is_marked(cells) else "Mark this row\tM", acts.toggle_mark
         )

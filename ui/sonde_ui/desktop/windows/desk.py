@@ -28,6 +28,7 @@ from sonde_ui.desktop.views import Views
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
 from sonde_ui.desktop.widgets.filter_bar import FilterBar
 from sonde_ui.desktop.widgets.focus_ring import FocusRing
+from sonde_ui.desktop.widgets.follow_chip import FollowChip
 from sonde_ui.desktop.widgets.held_band import HeldBand
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
 from sonde_ui.desktop.widgets.pieces import rule
@@ -165,6 +166,8 @@ class Desk(QObject):
         for view in (traffic, views.presence, views.connections, views.expert, views.detail):
             view.filter_suggested.connect(bar.set_text)
         self.views.reconnects.drop_asked.connect(self.commands.drop)
+        self.follow_chip = FollowChip(self.following, bar)
+        views.presence.channel_changed.connect(views.timeline.show_channel)
         bar.filter_changed.connect(self.views.latest.set_filter)
         for asked in (
             views.expert.row_chosen,

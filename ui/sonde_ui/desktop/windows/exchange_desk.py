@@ -35,6 +35,8 @@ class ExchangeDesk(QObject):
         exchange.rows_asked.connect(self.ask_rows)
         exchange.latency_asked.connect(self.ask_latency)
         exchange.panels.file_asked.connect(self.ask_panel)
+        exchange.history.table_asked.connect(self.ask_history)
+        exchange.history.picture_asked.connect(self.ask_picture)
         views.traffic.report_asked.connect(exchange.copy_report)
 
     def ask_rows(self, rows: int) -> None:
@@ -46,6 +48,17 @@ class ExchangeDesk(QObject):
     def ask_latency(self) -> None:
         """Ask for the file of a table."""
         self._ask_file("Save latency", BY_NAME["csv"], "latency", self._exchange.write_latency)
+
+    def ask_history(self) -> None:
+        """Ask for the file of the shown stretch of presence."""
+        write = self._exchange.history.write_table
+        self._ask_file("Save presence history", BY_NAME["csv"], "presence", write)
+
+    def ask_picture(self) -> None:
+        """Ask for the file of the timeline's picture."""
+        self._ask(
+            "Save this picture", "A picture (*.png)", "png", "timeline", self._exchange.history.write_picture
+        )
 
     def ask_panel(self, name: str) -> None:
         """Ask for the file of what a panel lists."""

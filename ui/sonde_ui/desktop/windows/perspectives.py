@@ -61,7 +61,11 @@ ARRANGEMENTS: Final = {
                             True,
                             (
                                 Place("latency", ("latency", "reconnects", "latest", "map")),
-                                Place("tools", ("state", "composer", "faults", "notices", "expert"), 440),
+                                Place(
+                                    "tools",
+                                    ("timeline", "state", "composer", "faults", "notices", "expert"),
+                                    440,
+                                ),
                             ),
                             224,
                         ),
@@ -88,8 +92,9 @@ ARRANGEMENTS: Final = {
                     "middle",
                     False,
                     (
-                        Place("latency", ("latency", "latest", "map")),
-                        Place("notices", ("notices", "reconnects", "expert", "state"), 280),
+                        Place("latency", ("latency", "latest", "map"), 184),
+                        Place("timeline", ("timeline",)),
+                        Place("notices", ("notices", "reconnects", "expert", "state"), 144),
                     ),
                 ),
                 Split(
@@ -110,7 +115,7 @@ ARRANGEMENTS: Final = {
                     "top",
                     True,
                     (
-                        Place("presence", ("presence",), 440),
+                        Place("presence", ("presence", "connections", "nodes"), 400),
                         Place("map", ("map", "state", "latest", "composer")),
                     ),
                 ),
@@ -118,10 +123,9 @@ ARRANGEMENTS: Final = {
                     "bottom",
                     True,
                     (
-                        Place("latency", ("latency", "reconnects")),
-                        Place("more", ("notices", "expert", "nodes", "connections", "faults"), 440),
+                        Place("timeline", ("timeline",)),
+                        Place("latency", ("latency", "reconnects", "notices", "expert", "faults"), 440),
                     ),
-                    244,
                 ),
                 Place("traffic", ("traffic", "detail"), 200),
             ),
