@@ -19,7 +19,7 @@ LIBS_OFFSCREEN := libEGL.so.1=libegl1 libGL.so.1=libgl1 libglib-2.0.so.0=libglib
 LIBS_WINDOW := $(LIBS_OFFSCREEN) libxcb-cursor.so.0=libxcb-cursor0 libxkbcommon-x11.so.0=libxkbcommon-x11-0 \
 	libxcb-icccm.so.4=libxcb-icccm4 libxcb-keysyms.so.1=libxcb-keysyms1 libxcb-shape.so.0=libxcb-shape0
 
-.PHONY: help run test check bench bench-verdict hunt pictures clean
+.PHONY: help run test check bench bench-verdict hunt scenarios pictures clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,9 @@ bench-verdict: $(STAMPS)/test ## are the verdicts right? 35 true causes x 20 see
 
 hunt: $(STAMPS)/test ## search for faults that break a promise: ARGS='--minutes 30'
 	$(BIN)/python -m sonde_lab.simulation.hunt $(ARGS)
+
+scenarios: $(STAMPS)/test ## play every scenario for real, some ten minutes: ARGS='--junit report.xml'
+	$(BIN)/sonde run --quiet $(ARGS) assets/scenarios/*.toml assets/scenarios/real/*.toml
 
 pictures: $(STAMPS)/test ## render docs/images from the real window
 	$(BIN)/python docs/pictures.py $(ARGS)

@@ -117,6 +117,11 @@ class Child:
             elif self.is_running:
                 self._process.kill()
 
+    def ask_to_end(self) -> None:
+        """Politely, as a system does that shuts down."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
     async def stop(self, patience_s: float) -> None:
         """Close its standard input, wait, and kill it when it takes longer than `patience_s`."""
         stdin = self._process.stdin

@@ -12,7 +12,7 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,7 +30,13 @@ class Cluster:
     """Starts, watches, breaks and ends the parts. All methods belong to one loop."""
 
     def __init__(
-        self, on_change: Callable[[], None], nodes: int = 2, port: int = 0, *, proxy: bool = True
+        self,
+        on_change: Callable[[], None],
+        nodes: int = 2,
+        port: int = 0,
+        *,
+        proxy: bool = True,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         if not 1 <= nodes <= MAX_NODES:
             raise ValueError(f"a cluster has 1 to {MAX_NODES} nodes, not {nodes}")
@@ -42,6 +48,7 @@ class Cluster:
             Guarded("haproxy", PartKind.PROXY, on_change) if proxy and programs.proxy_program() else None
         )
         self.admins: dict[str, str] = {}
+        self._settings = dict(settings or {})
         self._port = port
         self._password = secrets.token_urlsafe(24)
         self._folder: Path | None = None
@@ -98,6 +105,14 @@ class Cluster:
     def kill(self, name: str) -> None:
         """End a node as a crash does."""
         self._node(name).kill()
+
+    async def stop_node(self, name: str) -> None:
+        """Let a node drain, and end it.
+
+        Raises:
+            PartFailed: no such node.
+        """
+        await self._node(name).stop()
 
     def pause(self, name: str) -> None:
         """Halt a node as a machine that hangs."""
@@ -179,6 +194,7 @@ class Cluster:
             "SONDE_REDIS": self.redis_url,
             "SONDE_NATS": self.nats_url,
             "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),
+            **self._settings,
         }
 
     async def _start_proxy(self, proxy: Guarded) -> None:

@@ -7,9 +7,10 @@ to `on_change` with its last log lines; nothing is restarted by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -33,9 +34,12 @@ class GatewayFailed(SondeError):
 
 
 class EmbeddedGateway:
-    """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`."""
+    """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`.
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    `settings`: more variables of its environment, such as `SONDE_HEARTBEAT_S`.
+    """
+
+    def __init__(self, on_change: Callable[[], None], settings: Mapping[str, str] | None = None) -> None:
         self.secret = secrets.token_urlsafe(_SECRET_BYTES)
         self.state = GatewayState.NONE
         self.url = ""
@@ -43,6 +47,7 @@ class EmbeddedGateway:
         self.exit_code: int | None = None
         self.starts = 0
         self._on_change = on_change
+        self._settings = dict(settings or {})
         self._child: Child | None = None
         self._ready: asyncio.Future[dict[str, Any] | None] | None = None  # None: ended before it was ready
         self._is_wanted = False  # an end while wanted is a death
@@ -76,6 +81,7 @@ class EmbeddedGateway:
                 env={
                     "SONDE_JWT_SECRET": self.secret,
                     "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),
+                    **self._settings,
                 },
                 on_line=self._on_line,
                 on_end=self._on_end,
@@ -112,6 +118,14 @@ class EmbeddedGateway:
         """Wait for the end of one that was killed."""
         if self._child is not None:
             await self._child.ended()
+
+    async def drain(self, patience_s: float) -> None:
+        """Ask it to end with all the time that it gives its clients, and wait so long at most."""
+        self._is_wanted = False
+        if self._child is not None and self._child.is_running:
+            self._child.ask_to_end()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._child.ended(), patience_s)
 
     async def stop(self) -> None:
         """Let it drain shortly, then end it."""

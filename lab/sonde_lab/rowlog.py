@@ -50,6 +50,11 @@ class RowLog:
         """An instant that keeps rows in order of time: happenings are told a moment after the bytes they are about."""
         return max(at, self._last_at)
 
+    @property
+    def last_id(self) -> int:
+        """The id of the newest row; -1 when there was none."""
+        return self.ring.next_id + len(self._pending) - 1
+
     def add(self, record: Record) -> int:
         """Take a row in; the id that it has from now on."""
         row_id = self.ring.next_id + len(self._pending)

@@ -198,6 +198,41 @@ def proxy(
     raise typer.Exit(run_loop(run(wanted, print_, capture, _decoders(decoder))))
 
 
+@app.command("run")
+def run_scenarios(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenarios in TOML.")],
+    gateway: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Play at a gateway that runs already, instead of one of our own."),
+    ] = "",
+    token: Annotated[
+        str,
+        typer.Option(help="With --gateway: every client's token. Else SONDE_JWT_SECRET mints one for each."),
+    ] = "",
+    seed: Annotated[int | None, typer.Option(min=0, help="Instead of each file's own.")] = None,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="On virtual time: a minute takes a second, one seed is one run.")
+    ] = False,
+    times: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Play so often, with the next seed each time.")
+    ] = 1,
+    until_fails: Annotated[
+        bool, typer.Option("--until-fails", help="Play again and again until something is not met.")
+    ] = False,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every row as JSON lines.")] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No lines while it plays.")] = False,
+) -> None:
+    """Play scenarios: who is there, what goes wrong, what must hold. Exit code 0: all met, 1: not, 2: could not run."""
+    import os
+
+    from sonde_lab.scenario.console import RunOptions, run_files  # late: only this command needs it
+
+    secret = os.environ.get("SONDE_JWT_SECRET", "") if gateway and not token else ""
+    options = RunOptions(gateway, token, secret, seed, virtual, trace, junit, times, until_fails, quiet)
+    raise typer.Exit(run_files(files, options))
+
+
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture of `sonde proxy --capture`.")],

@@ -81,9 +81,11 @@ class Tokens:
         """Whom it is for.
 
         Raises:
-            Refused: it has expired.
+            Refused: it has expired, or is none.
         """
         user, _, expires = token.partition(";")
+        if not expires.isdecimal():
+            raise Refused(ErrorCode.UNAUTHORIZED, "the token is not valid")
         if int(expires) <= self._loop.wall():
             raise Refused(ErrorCode.UNAUTHORIZED, "the token has expired")
         return Claims(user, user.title(), frozenset({"player"}), int(expires))
@@ -94,6 +96,7 @@ class Stores:
 
     def __init__(self, loop: VirtualLoop, chance: random.Random, resume_ttl_s: float) -> None:
         self.loop = loop
+        self._resume_ttl_s = resume_ttl_s
         self.truth = memory_backend(Clock(loop), Chance(chance), resume_ttl_s)
         self.longest_s = 0.0  # of the wait before and after a call
         self.is_away = False
@@ -102,6 +105,10 @@ class Stores:
         self.bus_repeats = 0.0
         self.receivers: dict[str, tuple[Node, BusReceiver]] = {}
         self._chance = chance
+
+    def forget(self) -> None:
+        """All that was stored is gone, as with the memory of a process; whoever starts from now on sees nothing of it."""
+        self.truth = memory_backend(Clock(self.loop), Chance(self._chance), self._resume_ttl_s)
 
     async def wait(self) -> None:
         """How long the next step of a call takes."""
@@ -342,8 +349,8 @@ class Fleet:
         for link in self.network.links_to(name):
             link.die_with_node(silent=silent)
 
-    async def drain(self, name: str, window_s: float) -> None:
-        """A rolling restart: tell the clients, wait, close, and begin again."""
+    async def drain(self, name: str, window_s: float, *, forgets: bool = False) -> None:
+        """A rolling restart: tell the clients, wait, close, and begin again. `forgets`: the stores are its memory."""
         node = self.nodes[name]
         node.gateway.start_drain(window_s)
         await asyncio.sleep(window_s + 1.0)
@@ -352,6 +359,8 @@ class Fleet:
         await node.gateway.close()
         await node.gateway.leave()
         self.kill(name, silent=False)
+        if forgets:
+            self.stores.forget()
         await self.start(name)
 
     def freeze(self, name: str, for_s: float) -> None:
