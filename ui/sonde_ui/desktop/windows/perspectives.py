@@ -64,7 +64,7 @@ ARRANGEMENTS: Final = {
                                 Place(
                                     "tools",
                                     ("timeline", "state", "composer", "faults", "notices", "expert"),
-                                    440,
+                                    464,
                                 ),
                             ),
                             224,
@@ -92,7 +92,7 @@ ARRANGEMENTS: Final = {
                     "middle",
                     False,
                     (
-                        Place("latency", ("latency", "latest", "map"), 184),
+                        Place("latency", ("latency", "latest", "map"), 192),
                         Place("timeline", ("timeline",)),
                         Place("notices", ("notices", "reconnects", "expert", "state"), 144),
                     ),
