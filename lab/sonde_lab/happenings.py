@@ -79,7 +79,7 @@ class Happenings:
         self._reset()
 
     def _reset(self) -> None:
-        self._began_at = self._ring.began_at
+        self._clears = self._ring.clears
         self._seen = self._ring.first_id
         self._touches = self._ring.touches
         self._stories: dict[str, _Story] = {}
@@ -93,7 +93,7 @@ class Happenings:
     def follow(self) -> bool:
         """Take in what came since; True when nothing is left."""
         ring = self._ring
-        if ring.began_at != self._began_at:  # cleared: nothing of before is there any more
+        if ring.clears != self._clears:  # nothing of before is there any more
             self._reset()
         begin = max(self._seen, ring.first_id)
         ids = range(begin, min(ring.next_id, begin + ROWS_AT_ONCE))

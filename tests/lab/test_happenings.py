@@ -127,6 +127,15 @@ def test_a_ring_that_was_cleared_leaves_nothing_of_before() -> None:
     assert told(happenings) == {"conn:you": [(50, None, "live")]}
 
 
+def test_the_same_capture_opened_again_is_told_once() -> None:
+    ring, happenings = filled(*STORY)
+    before = told(happenings)
+    ring.clear()
+    ring.extend(STORY)
+    happenings.follow()
+    assert told(happenings) == before
+
+
 def test_without_news_nothing_is_made_anew() -> None:
     ring, happenings = filled(*STORY)
     version, lanes = happenings.version, happenings.lanes()
