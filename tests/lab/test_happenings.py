@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_client import ConnectionStatus
-from sonde_lab.happenings import SETTLE_S, Happenings
+from sonde_lab.happenings import MOST_AT_ONCE, SETTLE_S, Happenings
 from sonde_lab.records import Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.swim_lanes import LaneKind, TickKind
@@ -80,6 +80,14 @@ def test_it_does_not_matter_in_which_portions_rows_come(portions: list[int]) -> 
         del left[:portion]
         happenings.follow()
     assert told(happenings) == told(filled(*STORY)[1])
+
+
+def test_many_rows_that_tell_something_are_taken_in_a_few_at_a_time() -> None:
+    ring = Ring(1_000)
+    ring.extend([state(at, "live as you ()" if at % 2 else "waiting") for at in range(3 * MOST_AT_ONCE)])
+    happenings = Happenings(ring)
+    assert [happenings.follow() for _ in range(3)] == [False, False, True]
+    assert len(told(happenings)["conn:you"]) == 3 * MOST_AT_ONCE
 
 
 def test_a_fault_lasts_as_long_as_its_row_says() -> None:
