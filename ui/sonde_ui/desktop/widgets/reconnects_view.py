@@ -178,6 +178,7 @@ class ReconnectsView(QWidget):
             self._shown = -1
         if changes.endpoint_changed:
             self._chosen, self._is_pointed = None, False
+            self._say_emptiness()
         if (changes.rows or changes.endpoint_changed) and not self._timer.isActive():
             self._timer.start(0)
 
