@@ -163,6 +163,8 @@ class Lifecycle(ABC):
         self.was_closed = True
         if self.state is _S.IDLE:
             self._closed(code, now)  # what was submitted for later is not sent any more
+        if self.state is _S.CLOSING and code in FINAL_CODES:
+            self._close_code = code  # a goodbye for now becomes one for good: nothing is kept for a return
         if self.state in (_S.IDLE, _S.CLOSING):
             return
         self._abandon_standby()

@@ -21,7 +21,8 @@ from sonde_lab.wording import one_line
 MOST_CONNECTIONS: Final = 64  # the newest stay
 MOST_STRETCHES: Final = 4_096  # of one connection, and faults; the oldest go
 MOST_TICKS: Final = 4_096
-ROWS_AT_ONCE: Final = 50_000
+ROWS_AT_ONCE: Final = 50_000  # looked at in one go
+MOST_AT_ONCE: Final = 128  # of them that tell something: about two milliseconds
 SETTLE_S: Final = 1.5  # a fault that has not touched its connection by then was a moment
 LONGEST_FAULT_S: Final = 3_600.0
 FAULTS: Final = "faults"
@@ -79,7 +80,7 @@ class Happenings:
         self._reset()
 
     def _reset(self) -> None:
-        self._began_at = self._ring.began_at
+        self._clears = self._ring.clears
         self._seen = self._ring.first_id
         self._touches = self._ring.touches
         self._stories: dict[str, _Story] = {}
@@ -91,15 +92,13 @@ class Happenings:
         self.version += 1
 
     def follow(self) -> bool:
-        """Take in what came since; True when nothing is left."""
+        """Take in some of what came since; True when nothing is left."""
         ring = self._ring
-        if ring.began_at != self._began_at:  # cleared: nothing of before is there any more
+        if ring.clears != self._clears:  # nothing of before is there any more
             self._reset()
         begin = max(self._seen, ring.first_id)
         ids = range(begin, min(ring.next_id, begin + ROWS_AT_ONCE))
-        if ids:
-            self._take(ids)
-        self._seen = ids.stop
+        self._seen = self._take(ids) if ids else ids.stop
         self._take_touched()
         return self._seen >= ring.next_id
 
@@ -114,11 +113,14 @@ class Happenings:
 
     # ------------------------------------------------------------ rows
 
-    def _take(self, ids: range) -> None:
+    def _take(self, ids: range) -> int:
+        """Take some of these rows in; the first that was not."""
         flags = self._ring.column("flags", ids)
         wanted = np.isin(self._ring.column("kind", ids), _INTERESTING) | ((flags & int(Flag.MARKED)) != 0)
-        for place in np.flatnonzero(wanted).tolist():
+        places = np.flatnonzero(wanted).tolist()
+        for place in places[:MOST_AT_ONCE]:
             self._take_row(ids.start + place)
+        return ids.stop if len(places) <= MOST_AT_ONCE else ids.start + places[MOST_AT_ONCE]
 
     def _take_row(self, row_id: int) -> None:
         ring = self._ring

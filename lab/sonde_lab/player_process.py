@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -17,6 +18,7 @@ class PlayerProcess:
         self._on_death = on_death
         self._child: Child | None = None
         self._is_wanted = False
+        self._moving = asyncio.Lock()  # one start or stop at a time
 
     @property
     def pid(self) -> int | None:
@@ -29,15 +31,18 @@ class PlayerProcess:
         return () if self._child is None else self._child.log_tail
 
     async def start(self, urls: Sequence[str], secret: str, count: int, seed: int, room: str) -> None:
-        """Start `count` players; nothing happens when they are there already.
+        """Start `count` players, once those before them have ended; nothing happens when they are there already.
 
         Raises:
             OSError: the process cannot be started.
         """
-        if self.pid is not None:
-            return
-        self._is_wanted = True
-        self._child = await Child.start(
+        async with self._moving:
+            if self.pid is None:
+                self._is_wanted = True
+                self._child = await self._started(urls, secret, count, seed, room)
+
+    async def _started(self, urls: Sequence[str], secret: str, count: int, seed: int, room: str) -> Child:
+        return await Child.start(
             "sonde_lab.players",
             *(argument for url in urls for argument in ("--url", url)),
             *("--count", str(count), "--seed", str(seed), "--room", room, "--parent-pipe"),
@@ -48,9 +53,10 @@ class PlayerProcess:
 
     async def stop(self) -> None:
         """Let them say goodbye, then end the process."""
-        self._is_wanted = False
-        if self._child is not None:
-            await self._child.stop(STOP_PATIENCE_S)
+        async with self._moving:
+            self._is_wanted = False
+            if self._child is not None:
+                await self._child.stop(STOP_PATIENCE_S)
 
     def _on_end(self, exit_code: int) -> None:
         if self._is_wanted:

@@ -25,6 +25,7 @@ from sonde_lab.wording import one_line
 MAX_KEPT: Final = 500
 MAX_TRAILS: Final = 1_000
 BATCH_ROWS: Final = 4_096
+MOST_AT_ONCE: Final = 100  # rows of a batch that tell of a reconnect: a few milliseconds
 SETTLES_WITHIN_S: Final = 10.0  # what is replayed later than that is not counted
 LOOK_BACK_ROWS: Final = 20_000
 MAX_TEXT_BYTES: Final = 1_000
@@ -81,8 +82,7 @@ class Reconnects:
             self._forget()
         ids = range(self._seen, min(ring.next_id, self._seen + max(1, max_rows)))
         if ids:
-            self._seen = ids.stop
-            self._read(ids)
+            self._seen = self._read(ids)
         return self._seen < ring.next_id
 
     def update_all(self) -> None:
@@ -129,7 +129,8 @@ class Reconnects:
 
     # ------------------------------------------------------------ a batch
 
-    def _read(self, ids: range) -> None:
+    def _read(self, ids: range) -> int:
+        """Read some of these rows, up to so many that tell something; the first that was not read."""
         ring = self.ring
         kind, conn, flags = (ring.column(name, ids) for name in ("kind", "conn", "flags"))
         frames = (kind == Kind.FRAME) & ((flags & int(Flag.TAPPED)) == 0)
@@ -144,10 +145,13 @@ class Reconnects:
             fresh |= received & self._is_op(ids, *_STATE)
         if self._settling or answers.any():
             telling = telling | fresh
+        places = np.flatnonzero(telling).tolist()
+        if len(places) > MOST_AT_ONCE:
+            return self._read(ids[: places[MOST_AT_ONCE]])
         self._note_spoken(conn, received & (ring.column("seq", ids) != NO_SEQ), states)
         heard = np.flatnonzero(received)
         done = 0
-        for place in np.flatnonzero(telling).tolist():
+        for place in places:
             if not fresh[place]:
                 done = self._hear(ids, conn, heard, done, place)
                 self._take(ids.start + place, int(kind[place]), int(conn[place]))
@@ -159,6 +163,7 @@ class Reconnects:
             if trail.now is not None:
                 trail.seen_until(newest)
                 self.revision += 1
+        return ids.stop
 
     def _hear(self, ids: range, conn: Ints, heard: Ints, done: int, until: int) -> int:
         """Note when each connection was heard last, in the rows before `until`; how many rows that were."""

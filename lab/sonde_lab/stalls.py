@@ -1,7 +1,7 @@
 """Whether this very process was running: a beat that came late was held up here, not in the network.
 
-Owns the beat, its limit and the words of the row that tells of a stall. The clock is passed in. It refuses to say
-what held the process up.
+Owns the one beat of the loop that the workbench lives on, which feeds the stalls that figures are judged by (`lag`), and
+the row that tells of a long one. The clock is passed in. It refuses to say what held the process up.
 """
 
 from __future__ import annotations
@@ -11,43 +11,51 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-BEAT_S: Final = 0.25
-LIMIT_S: Final = 0.5  # later than this is told
+from sonde_lab.lag import BEAT_EVERY_S, LagWatch
+
+LIMIT_S: Final = 0.5  # longer than this is told
 STALL: Final = "stall"  # the type of the row
 _WORDS: Final = re.compile(r"this window itself was not running for (\d{1,9}\.\d) s")
 
 
 class StallWatch:
-    """Beats on a loop from `start` to `stop`; `on_stall` gets the moment at which it was noticed, and the words."""
+    """Beats `lag` on a loop from `start` to `stop`; `on_stall` gets when a long stall was over, and the words."""
 
-    def __init__(self, now: Callable[[], float], on_stall: Callable[[float, str], None]) -> None:
+    def __init__(
+        self, now: Callable[[], float], lag: LagWatch, on_stall: Callable[[float, str], None]
+    ) -> None:
         self._now = now
+        self._lag = lag
         self._on_stall = on_stall
-        self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Begin to beat; nothing happens where it beats already."""
         if self._timer is None:
-            self._next(self._now())
+            self._next()
+            self.beat()
 
     def stop(self) -> None:
         """Beat no more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._lag.rest()
 
     def beat(self) -> None:
-        """One beat: tell how late it is where that is much."""
-        now = self._now()
-        late_s = now - self._due
-        if late_s > LIMIT_S:
-            self._on_stall(now, stall_in_words(late_s))
-        self._next(now)
+        """The loop comes round: tell what held it up where that was long. Whoever judges what waited calls this first."""
+        if self._timer is None:
+            return
+        stall = self._lag.beat(self._now())
+        if stall is not None and stall.ended - stall.began > LIMIT_S:
+            self._on_stall(stall.ended, stall_in_words(stall.ended - stall.began))
 
-    def _next(self, now: float) -> None:
-        self._due = now + BEAT_S
-        self._timer = asyncio.get_running_loop().call_later(BEAT_S, self.beat)
+    def _next(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(BEAT_EVERY_S, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self.beat()
+        self._next()
 
 
 def stall_in_words(lasted_s: float) -> str:

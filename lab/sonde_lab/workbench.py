@@ -73,11 +73,11 @@ class Workbench(Acting):
         self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
         self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._on_hosting)
-        self._stalls = StallWatch(clock, self._on_stall)
+        self.lag = LagWatch()  # when this program itself was busy
+        self._stalls = StallWatch(clock, self.lag, self._on_stall)
         self._gateway, self._cluster = self._hosting.gateway, self._hosting.cluster
         self._proxying = Proxying(self._log, clock, self._on_children, self._notice)
         self._viewing = Viewing(self._log, clock, self._on_children, self._notice)
-        self.lag = LagWatch()  # whoever runs the loop beats it
         self._collector = Collector(
             self._log,
             self._board,
@@ -198,6 +198,7 @@ class Workbench(Acting):
 
     def take_changes(self) -> Changes:
         """Everything since the last call. Cheap enough for thirty times a second."""
+        self._stalls.beat()  # before anything that was measured is judged
         problem = self.ring.spool.take_problem() if self.ring.spool is not None else ""
         if problem:
             advice = "Free some room or mend the folder. Until then the oldest rows leave the table sooner."

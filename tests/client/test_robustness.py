@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sonde_client.errors import NotSent, OutcomeUnknown
@@ -162,6 +162,13 @@ STEPS = st.lists(
 )
 
 
+LEFT_AND_THEN_CLOSED = [
+    ("greet", None),
+    ("command", Publish(id=0, ch="room:a", type="t", d=1)),
+    ("ask", "leave"),
+]
+
+
 class Chaos:
     """Applies steps to whichever socket is newest; every outcome that a caller waits for is kept."""
 
@@ -231,6 +238,7 @@ class Chaos:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
+@example(LEFT_AND_THEN_CLOSED)
 def test_nothing_makes_the_session_raise_and_nobody_waits_for_ever(steps: list[tuple[str, Any]]):
     chaos = Chaos()
     for what, value in steps:

@@ -731,3 +731,16 @@ def test_a_resumable_goodbye_keeps_the_session_for_the_next_connect():
     rig.connect()
     rig.opened()
     assert isinstance(rig.take_sent()[-1], Resume)
+
+
+def test_a_goodbye_for_now_that_becomes_one_for_good_keeps_nothing():
+    rig = Rig(keeps_queue=True)
+    rig.go_live()
+    rig.command(Publish(id=0, ch="room:arena", type="t", d=1))
+    rig.session.close(4000, "", rig.now)
+    rig.session.close(1000, "", rig.now)
+    rig.lose(4000, "", "client")
+    assert len(rig.queue) == 0
+    rig.connect()
+    rig.opened()
+    assert isinstance(rig.take_sent()[-1], Identify)

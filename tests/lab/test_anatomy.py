@@ -26,7 +26,7 @@ from sonde_lab.anatomy import (
 )
 from sonde_lab.dials import STEPS
 from sonde_lab.dissecting import short_why
-from sonde_lab.reconnecting import Reconnects
+from sonde_lab.reconnecting import MOST_AT_ONCE, Reconnects
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
 from support.reconnects import Teller, merged
@@ -326,6 +326,21 @@ def test_batches_make_no_difference(sizes: list[int]) -> None:
     assert [(each.conn, each.phases, each.replayed) for each in follower.kept] == [
         (each.conn, each.phases, each.replayed) for each in whole
     ]
+
+
+def test_many_rows_that_tell_of_reconnects_are_read_a_few_at_a_time() -> None:
+    teller = Teller().live()
+    for _ in range(MOST_AT_ONCE):
+        teller.dropped().back()
+    ring = ring_of(teller.rows)
+    at_once, in_small_batches = Reconnects(ring), Reconnects(ring)
+    assert at_once.update()
+    assert at_once.waiting >= len(ring) - 2 * MOST_AT_ONCE
+    at_once.update_all()
+    while in_small_batches.update(7):
+        pass
+    assert [each.phases for each in at_once.kept] == [each.phases for each in in_small_batches.kept]
+    assert len(at_once.kept) == MOST_AT_ONCE
 
 
 def test_the_number_kept_is_bounded() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonde_client import ConnectionStatus
-from sonde_lab.happenings import SETTLE_S, Happenings
+from sonde_lab.happenings import MOST_AT_ONCE, SETTLE_S, Happenings
 from sonde_lab.records import Flag, Kind, Record
 from sonde_lab.ring import Ring
 from sonde_lab.swim_lanes import LaneKind, TickKind
@@ -82,6 +82,14 @@ def test_it_does_not_matter_in_which_portions_rows_come(portions: list[int]) -> 
     assert told(happenings) == told(filled(*STORY)[1])
 
 
+def test_many_rows_that_tell_something_are_taken_in_a_few_at_a_time() -> None:
+    ring = Ring(1_000)
+    ring.extend([state(at, "live as you ()" if at % 2 else "waiting") for at in range(3 * MOST_AT_ONCE)])
+    happenings = Happenings(ring)
+    assert [happenings.follow() for _ in range(3)] == [False, False, True]
+    assert len(told(happenings)["conn:you"]) == 3 * MOST_AT_ONCE
+
+
 def test_a_fault_lasts_as_long_as_its_row_says() -> None:
     _, happenings = filled(state(1, "live as you ()"), act(5, "refuse the dials of you for 10 s"))
     happenings.settle(8)
@@ -125,6 +133,15 @@ def test_a_ring_that_was_cleared_leaves_nothing_of_before() -> None:
     ring.append(state(50, "live as you ()"))
     happenings.follow()
     assert told(happenings) == {"conn:you": [(50, None, "live")]}
+
+
+def test_the_same_capture_opened_again_is_told_once() -> None:
+    ring, happenings = filled(*STORY)
+    before = told(happenings)
+    ring.clear()
+    ring.extend(STORY)
+    happenings.follow()
+    assert told(happenings) == before
 
 
 def test_without_news_nothing_is_made_anew() -> None:

@@ -219,6 +219,17 @@ async def test_presence_mark_and_players_are_acts() -> None:
         await seen.until(lambda: len(seen.all.presence["room:arena"]) == 1)
 
 
+async def test_players_turned_off_and_on_at_once_are_there() -> None:
+    async with opened(players=2) as seen:
+        await seen.until(lambda: len(seen.all.presence.get("room:arena", ())) == 3)
+        before = seen.workbench._hosting._process.pid
+        seen.workbench.set_players(False)
+        seen.workbench.set_players(True)
+        await seen.until(lambda: seen.workbench._hosting._process.pid not in (before, None))
+        await seen.until(lambda: len(seen.all.presence["room:arena"]) == 3)
+        assert seen.workbench.players == 2
+
+
 async def test_players_that_die_are_a_notice() -> None:
     async with opened(players=2) as seen:
         await seen.until(lambda: len(seen.all.presence.get("room:arena", ())) == 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
@@ -74,3 +75,11 @@ def test_a_percentage_is_never_rounded_up(share: float, shown: str) -> None:
 
 def test_wall_times_are_utc_to_the_millisecond() -> None:
     assert figures.wall_stamp(0.5) == "1970-01-01 00:00:00.500Z"
+
+
+@pytest.mark.parametrize("unix_s", [-5e11, -1.0, 0.0, 2.6e11, 1e18])
+def test_a_time_that_no_calendar_shows_is_one_at_its_ends(unix_s: float) -> None:
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", figures.wall_clock(unix_s))
+    assert re.fullmatch(r"as it was at \d\d:\d\d:\d\d\.\d", figures.as_it_was(unix_s))
+    assert figures.wall_stamp(unix_s).endswith("Z")
+    assert figures.as_it_was(None) == "as it was then"

@@ -240,8 +240,8 @@ def test_ctrl_and_page_down_turns_through_the_views_of_a_pane(person: Person) ->
 def test_the_focus_goes_from_the_words_of_an_empty_view_to_what_comes_in_their_place(person: Person) -> None:
     while person.pane() != "latency":
         person.press("F6")
-    for _ in ("map", "latest"):
-        person.press("Ctrl+PgUp")
+    person.desk.host.show_view("reconnects")
+    person.press("Ctrl+PgDown")
     assert not person.desk.views.latest.table.isVisible()
     person.desk.views.latest.refresh()
     assert person.desk.views.latest.table.hasFocus()
@@ -291,7 +291,7 @@ def test_connections_the_tree_and_the_header_have_their_menus_by_key(person: Per
 
 def test_presence_latest_and_the_experts_findings_have_their_menus_by_key(person: Person) -> None:
     desk = person.desk
-    desk.cursor.release()  # of then nobody is known here
+    desk.views.cursor.release()  # the people of now, not of the row at which it is held
     for view in ("latest", "expert"):
         desk.host.show_view(view)
     desk.views.latest.refresh()

@@ -146,3 +146,20 @@ def test_rows_alone_tell_a_capture_s_stretches_down() -> None:
         ("4002 heartbeat lost", 10.0, 14.0),
         ("resumed", 14.0, 14.0),
     ]
+
+
+def test_of_a_long_capture_the_last_closes_and_returns_are_marked() -> None:
+    ring = Ring(10_000)
+    for at in range(0, 6 * LIMIT, 2):
+        ring.append(row("close", at, "1006 lost — by the network".encode(), kind=Kind.CLOSE))
+        ring.append(row("ready", at + 1.0))
+        ring.append(row("ready", at + 1.5))
+    all_at_once, one_by_one = Marks(), Marks()
+    all_at_once.look_back(ring, "you", only_rows=True)
+    growing = Ring(10_000)
+    for row_id in ring.ids:
+        growing.append(ring.record(row_id))
+        one_by_one.rows_added(growing, "you", only_rows=True)
+    assert all_at_once.all == one_by_one.all
+    assert len(all_at_once.all) == LIMIT
+    assert all(mark.until == mark.at + 1.0 for mark in all_at_once.all)

@@ -101,15 +101,20 @@ def test_a_moment_before_all_that_is_kept_is_a_sentence(
     assert "older" in view._empty.accessibleName() or "as old as" in view._empty.accessibleName()
 
 
-def test_a_capture_shows_who_was_there_at_its_end(
-    view: PresenceView, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor, tmp_path: Path
+def test_a_capture_shows_who_was_there_at_its_first_row_and_at_its_end(
+    view: PresenceView, cursor: TimeCursor, bench: ScriptedWorkbench, bridge: Bridge, tmp_path: Path
 ) -> None:
     path = tmp_path / "c.sonde"
     path.touch()
     bench.endpoint = capture(path)
     bench.pending.endpoint_changed = True
     bridge.drain()
-    cursor.release()  # it begins at its first row
+    bench.timeline.follow(60.0)
+    bridge.ticked.emit(1.0)  # while rows are still being read it looks again
+    assert cursor.row_id == bench.ring.first_id
+    at_first = bench.timeline.roster_at(view.source.lines()["room:arena"], bench.ring.first_id)
+    assert texts(view) == sorted(member.name for member in at_first.members)
+    cursor.release()
     assert texts(view) == ["bertil", "chidi", "dalia"]
 
 

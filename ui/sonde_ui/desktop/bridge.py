@@ -13,7 +13,6 @@ import time
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from sonde_lab.changes import Changes, Notice
-from sonde_lab.lag import BEAT_EVERY_S
 from sonde_lab.workbench import Workbench
 
 log = logging.getLogger(__name__)
@@ -51,23 +50,15 @@ class Bridge(QObject):
         self._following.setSingleShot(True)
         self._following.setInterval(FOLLOW_AGAIN_MS)
         self._following.timeout.connect(self._follow)
-        # Tells when this very loop was held up, so that what waited for it meanwhile is not blamed on the network.
-        self._beats = QTimer(self)
-        self._beats.setTimerType(Qt.TimerType.PreciseTimer)
-        self._beats.setInterval(round(BEAT_EVERY_S * 1000))
-        self._beats.timeout.connect(self._beat)
 
     def start(self) -> None:
         """Begin to drain; what had gathered before comes with the first batch."""
         self._timer.start()
-        self._beats.start()
 
     def stop(self) -> None:
         """Stop draining; nothing is emitted after this."""
         self._timer.stop()
         self._following.stop()
-        self._beats.stop()
-        self._workbench.lag.rest()
 
     def tell(self, cause: str, title: str, detail: str, advice: str) -> None:
         """Add a notice of the window's own (a broken settings file) to the next batch."""
@@ -77,13 +68,8 @@ class Bridge(QObject):
         notice = Notice(-self._told, now, time.time(), "warning", cause, title, detail, advice, "")
         self._own_notices.append(notice)
 
-    def _beat(self) -> None:
-        self._workbench.lag.beat(time.monotonic())
-
     def drain(self) -> None:
         """Take what changed and emit it: one batch."""
-        if self._beats.isActive():
-            self._beat()  # before anything that was measured is judged
         changes: Changes = self._workbench.take_changes()
         changes.notices.extend(self._own_notices)
         self._own_notices.clear()

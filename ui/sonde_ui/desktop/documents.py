@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 
 from sonde_lab.changes import Changes, Document
 from sonde_lab.envelope import BINARY
-from sonde_lab.moments import row_of
+from sonde_lab.moments import row_of, wall_of
 from sonde_lab.timeline import READING, Line, StateThen, What
 from sonde_lab.workbench import Workbench
 from sonde_protocol.states import ConnectionState
@@ -47,7 +47,7 @@ class Shown:
     seq: int = -1
     row_id: int | None = None  # the row that changed it last
     at: float | None = None  # the moment (monotonic s); None: now
-    wall: float = 0.0  # the moment in unix s
+    wall: float | None = None  # the moment in unix s, where it is known
     problem: str = ""
     note: str = ""
     hash_ok: bool | None = None  # of live documents
@@ -287,9 +287,8 @@ class Documents(QObject):
         assert moment is not None
         row_id = row_of(ring, moment)
         if row_id is None:
-            return Shown(line, at=moment.at, problem=_NOTHING_BEFORE)
-        then = self._stood(line, row_id)
-        wall = float(ring.value("wall", row_id)) + moment.at - float(ring.value("at", row_id))
+            return Shown(line, at=moment.at, wall=wall_of(ring, moment), problem=_NOTHING_BEFORE)
+        then, wall = self._stood(line, row_id), wall_of(ring, moment)
         return Shown(
             line, then.document, then.seq, then.row_id, moment.at, wall, then.problem, then.note,
             paths=self._stepped(line, then.row_id),

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_FIRST_S: Final = 0.0
+_LAST_S: Final = 253_402_214_400.0  # a day before the year 10000, so that every time zone shows it
 
 NOTHING = "–"
 
@@ -93,20 +96,30 @@ def signed_clock(seconds: float) -> str:
     return f"{sign}{clock(abs(seconds))}"
 
 
+def calendar(unix_s: float) -> datetime:
+    """A moment as a calendar shows it, in UTC; times that anybody may have written are put into its years."""
+    return datetime.fromtimestamp(min(max(unix_s, _FIRST_S), _LAST_S), UTC)
+
+
+def as_it_was(unix_s: float | None) -> str:
+    """What a title adds of what is shown of then: "as it was at 14:03:22.5"; the time where it is known."""
+    return "as it was then" if unix_s is None else f"as it was at {wall_clock_ms(unix_s)[:-2]}"
+
+
 def wall_clock_ms(unix_s: float) -> str:
     """Local time of day to the millisecond, 14:03:22.512."""
-    moment = datetime.fromtimestamp(unix_s, UTC).astimezone()
+    moment = calendar(unix_s).astimezone()
     return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
 
 
 def wall_clock(unix_s: float) -> str:
     """Local time of day, 14:03:22."""
-    return datetime.fromtimestamp(unix_s, UTC).astimezone().strftime("%H:%M:%S")
+    return calendar(unix_s).astimezone().strftime("%H:%M:%S")
 
 
 def wall_stamp(unix_s: float) -> str:
     """UTC to the millisecond, for tooltips and copies: 2026-11-23 14:03:22.512Z."""
-    moment = datetime.fromtimestamp(unix_s, UTC)
+    moment = calendar(unix_s)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 

@@ -6,6 +6,7 @@ Refuses to draw and to choose what is in sight.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -21,6 +22,8 @@ from sonde_ui.desktop.endpoint_words import is_capture
 from sonde_ui.desktop.models.time_span import TimeSpan
 
 MOST_NODES: Final = 5_000  # sessions whose node is remembered; those learnt longest ago go
+
+FOLLOW_S: Final = 0.003  # of the window's thread at a time, for rows that tell of connections and faults
 
 
 class LaneSource:
@@ -68,7 +71,9 @@ class LaneSource:
 
     def follow(self, now: float) -> int:
         """Take in new rows; the version of what they tell of connections and faults."""
-        self._happenings.follow()
+        until = time.perf_counter() + FOLLOW_S
+        while not self._happenings.follow() and time.perf_counter() < until:
+            pass
         self._happenings.settle(now)
         return self._happenings.version
 

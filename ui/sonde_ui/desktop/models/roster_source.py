@@ -43,22 +43,15 @@ class RosterSource:
 
     @property
     def moment(self) -> Moment | None:
-        """The moment that is looked at: the held one, of a capture else its end; `None` while all is live."""
-        workbench = self._workbench
-        if workbench.moment is not None or not is_capture(workbench.endpoint) or not len(workbench.ring):
-            return workbench.moment
-        last = workbench.ring.next_id - 1
-        return Moment(workbench.ring.value("at", last), last)
+        """The held moment, as a capture always has one; `None` while all is live."""
+        return self._workbench.moment
 
     def then_in_words(self) -> str:
-        """ "as it was at 12:31:04"; empty while all is live."""
+        """ "as it was at 12:31:04.2"; empty while all is live."""
         moment = self.moment
         if moment is None:
             return ""
-        if self._workbench.moment is None:
-            return "as it was at the end"
-        wall = wall_of(self._workbench.ring, moment)
-        return f"as it was at {figures.wall_clock(wall)}" if wall is not None else "as it was then"
+        return figures.as_it_was(wall_of(self._workbench.ring, moment))
 
     def lines(self) -> dict[str, Line]:
         """Rooms that rows tell the presence of."""

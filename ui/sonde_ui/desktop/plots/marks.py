@@ -110,7 +110,7 @@ class Marks:
         if only_rows:
             self._closes_and_returns(ring, ids, mine)
         self._note_pings(ring, ids, mine)
-        injected = mine[(kinds == Kind.ACT) & ((flags & int(Flag.INJECTED)) != 0)] + begin
+        injected = mine[(kinds == Kind.ACT) & ((flags & int(Flag.INJECTED)) != 0)][-LIMIT:] + begin
         for row_id in injected.tolist():
             self._add(Mark(ring.value("at", row_id), _said(ring, row_id), "injected"))
         return bool(len(injected))
@@ -121,14 +121,19 @@ class Marks:
         back = [number for number in map(ring.names.number, _BACK) if number is not None]
         kinds, ops = ring.column("kind", ids)[mine], ring.column("op", ids)[mine]
         is_back = (kinds == Kind.FRAME) & np.isin(ops, back)
-        for place in mine[(kinds == Kind.CLOSE) | is_back].tolist():
+        made = np.flatnonzero((kinds == Kind.CLOSE) | (is_back & (ops == ring.names.number("resumed"))))
+        kept = int(made[-LIMIT]) if len(made) > LIMIT else 0  # the marks of all before would go
+        is_open = True  # some mark may last until the connection is back
+        for place in mine[kept:][((kinds == Kind.CLOSE) | is_back)[kept:]].tolist():
             row_id = ids.start + place
             at = ring.value("at", row_id)
             if ring.value("kind", row_id) == Kind.CLOSE:
                 self._add(Mark(at, _said(ring, row_id).partition(" — ")[0], "bad"))
+                is_open = True
                 continue
-            for mark in self.all:
+            for mark in self.all if is_open else ():
                 mark.until = at if mark.until is None and mark.tone == "bad" else mark.until
+            is_open = False
             if ring.text("op", row_id) == "resumed":
                 self._add(Mark(at, "resumed", "ok", at))
 
@@ -146,7 +151,8 @@ class Marks:
             & np.isnan(ring.column("rtt_ms", ids)[mine])
         )
         self._pings.extend(
-            (ids.start + place, ring.value("at", ids.start + place)) for place in mine[ours].tolist()
+            (ids.start + place, ring.value("at", ids.start + place))
+            for place in mine[ours][-PINGS_KEPT:].tolist()
         )
 
     # -------------------------------------------------------------- as time goes on

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
@@ -14,6 +13,7 @@ from sonde_lab.changes import Changes
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.connection_words import expiry_text
+from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import CONTROL, GRID, font_data, font_ui
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
@@ -124,7 +124,7 @@ def claim_facts(status: ConnectionStatus | None, wall: float) -> Iterator[tuple[
     yield "Name", one_line(status.name or ""), "text"
     yield "Roles", one_line(", ".join(sorted(status.roles)) or "none"), "text"
     if status.expires is not None:
-        until = datetime.fromtimestamp(status.expires, UTC).astimezone().strftime("%H:%M:%S")
+        until = figures.wall_clock(status.expires)
         yield "Token ends", f"{until}, in {expiry_text(status.expires, wall)}", "text"
     else:
         yield "Token ends", "never", "text"

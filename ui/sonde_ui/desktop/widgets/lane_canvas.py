@@ -43,7 +43,6 @@ class LaneCanvas(QAbstractScrollArea):
     """Paints `picture`; whoever changes it calls `refresh`."""
 
     pointed = Signal(float)  # a moment, monotonic s
-    released = Signal()  # back to live
     followed = Signal(object)  # Lane
     moved = Signal()  # what is in sight is another stretch
     menu_asked = Signal(object, QPoint)  # Lane or None, and where on the screen
@@ -279,7 +278,7 @@ class LaneCanvas(QAbstractScrollArea):
     # -------------------------------------------------------------- keys
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """←/→ move the cursor, ↑/↓ go from lane to lane, + and - zoom, Return follows, Esc goes back to live."""
+        """←/→ move the cursor, ↑/↓ go from lane to lane, + and - zoom, and Return follows."""
         act = self._KEYS.get(Qt.Key(event.key()))
         if act is None:
             super().keyPressEvent(event)
@@ -344,5 +343,4 @@ class LaneCanvas(QAbstractScrollArea):
         Qt.Key.Key_Minus: lambda self, _far: self._zoom_by_key(1 / ZOOM),
         Qt.Key.Key_Return: lambda self, _far: self._follow_current(),
         Qt.Key.Key_Enter: lambda self, _far: self._follow_current(),
-        Qt.Key.Key_Escape: lambda self, _far: self.released.emit(),
     }

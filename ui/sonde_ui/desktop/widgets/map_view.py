@@ -240,4 +240,4 @@ class MapView(QWidget):
 
 
 def _when(shown: Shown) -> str:
-    return "" if shown.at is None else f"as it was at {figures.wall_clock_ms(shown.wall)[:-2]}"
+    return "" if shown.at is None else figures.as_it_was(shown.wall)

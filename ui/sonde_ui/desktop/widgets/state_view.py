@@ -230,7 +230,7 @@ class StateView(QWidget):
             self._row.setAccessibleName(f"{self._row.text()}, the row that changed it last")
         seq = f"seq {figures.count(shown.seq)}"
         if shown.at is not None:
-            when = f"as it was at {figures.wall_clock_ms(shown.wall)[:-2]}"
+            when = figures.as_it_was(shown.wall)
             self.figures_changed.emit(when if shown.problem else f"{seq} · {when}")
             behind = shown.note or " · ".join(words for words in (when, self._behind(shown)) if words)
             self._say(behind, "warn" if shown.note else "dim")
@@ -322,7 +322,13 @@ class StateView(QWidget):
         self._pages.setCurrentWidget(self.diff)
 
     def _side(self, shown: Shown) -> Side:
-        words = "now" if shown.at is None else figures.wall_clock_ms(shown.wall)[:-2]
+        words = (
+            "now"
+            if shown.at is None
+            else "then"
+            if shown.wall is None
+            else figures.wall_clock_ms(shown.wall)[:-2]
+        )
         return Side(shown.document, shown.seq, words)
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -118,7 +118,6 @@ class TimelineView(QWidget):
         self.grouping.currentIndexChanged.connect(self._on_grouping)
         self.search.textChanged.connect(self._on_search)
         self.canvas.pointed.connect(self._cursor.hold)
-        self.canvas.released.connect(self._cursor.release)
         self.canvas.followed.connect(self.follow)
         self.canvas.moved.connect(self._on_moved)
         self.canvas.menu_asked.connect(self._open_menu)

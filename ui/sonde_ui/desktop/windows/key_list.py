@@ -19,6 +19,11 @@ _ON_ROWS = {  # keys of what has the focus, which are no actions of the window
     "Space on a session": "Tap it, or end its tap",
     "1 to 9 in Latest": "Sort by that column",
     "Return in the filter": "Back to the table",
+    "Left or Right in Timeline": "Another moment",
+    "Up or Down in Timeline": "Another lane",
+    "Arrows in Map": "Move it",
+    "Page Up or Down in Map": "Another thing",
+    "+ or − in either": "Zoom",
 }
 
 
