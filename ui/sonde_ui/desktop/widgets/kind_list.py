@@ -5,11 +5,11 @@ Owns the search. What the kinds are is the protocol package's table.
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from sonde_protocol.faults import BY_NAME, KINDS, FaultKind
-from sonde_ui.desktop.theme import font_data, font_title
+from sonde_ui.desktop.theme import GRID, ROW, font_data, font_title
 from sonde_ui.desktop.widgets.search_box import SearchBox
 
 _NAME = int(Qt.ItemDataRole.UserRole)
@@ -26,6 +26,7 @@ class KindList(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName("Faults by layer")
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setProperty("surface", "clear")
         self._fill()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -55,11 +56,13 @@ class KindList(QWidget):
             if kind.layer is not layer:
                 layer = kind.layer
                 heading = QListWidgetItem(layer.value)
+                heading.setSizeHint(QSize(0, ROW + 2 * GRID))
                 heading.setFlags(Qt.ItemFlag.NoItemFlags)
                 heading.setFont(font_title())
                 self.list.addItem(heading)
             item = QListWidgetItem(kind.name)
             item.setFont(font_data(12))
+            item.setSizeHint(QSize(0, ROW))
             item.setToolTip(kind.says)
             item.setData(_NAME, kind.name)
             item.setData(

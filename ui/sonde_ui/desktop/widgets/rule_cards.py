@@ -22,11 +22,12 @@ from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 
 PHASES: Final = {
     "waiting": "waits for its time",
-    "armed": "armed, has not struck yet",
+    "armed": "armed",
     "firing": "firing",
     "spent": "over",
 }
 _SIGN: Final = 14
+_HITS: Final = {0: "no hit yet", 1: "1 hit"}
 
 
 def left_in_words(rule: RuleRow, now: float) -> str:
@@ -80,7 +81,7 @@ class RuleCard(QFrame):
         self._sign = PhaseSign()
         self._name = ElidedLabel(name, font=font_ui(13, 600))
         self._says = text_label(rule.says, tone="dim", wrap=True)
-        self._state = text_label(font=font_ui(12))
+        self._state = text_label(wrap=True)
         self.off = push_button(
             "Off", kind="act", name=f"Off: {name}, rule {rule.number}", tip="Take this rule away"
         )
@@ -108,7 +109,7 @@ class RuleCard(QFrame):
     def tick(self, now: float) -> None:
         """Time has gone by."""
         rule = self.rule
-        hits = "1 hit" if rule.hits == 1 else f"{figures.count(rule.hits)} hits"
+        hits = _HITS.get(rule.hits) or f"{figures.count(rule.hits)} hits"
         words = f"{PHASES.get(rule.phase, rule.phase)} · {hits} · {left_in_words(rule, now)}"
         if words != self._state.text():
             self._state.setText(words)

@@ -103,6 +103,7 @@ class RuleForm(Popover):
         self._form.setVerticalSpacing(2 * GRID)
         self._form.setContentsMargins(0, 0, 3 * GRID, 0)
         self._area.setWidgetResizable(True)
+        self._area.setProperty("surface", "clear")
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         buttons = QHBoxLayout()
@@ -179,7 +180,8 @@ class RuleForm(Popover):
         if not parameter.default:
             box.addItem("as usual" if name == "direction" else "at once", "")
         for word in parameter.words:
-            box.addItem(f"{word}: {WAYS[word]}" if name == "direction" else word, word)
+            said = "" if word == parameter.default else word  # what holds anyway is not said
+            box.addItem(f"{word}: {WAYS[word]}" if name == "direction" else word, said)
         box.currentIndexChanged.connect(self.check)
         return box
 

@@ -12,7 +12,15 @@ from functools import partial
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from sonde_lab.changes import Act, RuleRow
 from sonde_lab.faults.drafting import rule_completions
@@ -30,7 +38,7 @@ from sonde_ui.desktop.widgets.rule_cards import RuleCards
 from sonde_ui.desktop.widgets.rule_form import RuleForm
 
 _CHIPS_ACROSS: Final = 3
-_NO_RULE: Final = "Nothing is armed: what passes, passes as it came."
+_NO_RULE: Final = "None armed"
 
 
 class RulesPanel(QWidget):
@@ -88,18 +96,17 @@ class RulesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
+        column.addLayout(_row(self._count, self.add, self.all_off))
         column.addLayout(_row(self.presets, self.arm_preset))
         column.addWidget(self._network)
         grid = QGridLayout()
         grid.setSpacing(6)
         for place, button in enumerate(self.chips.values()):
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # as wide as a third
             grid.addWidget(button, place // _CHIPS_ACROSS, place % _CHIPS_ACROSS)
         column.addLayout(grid)
         column.addLayout(_row(self.line, self.arm_line))
         column.addWidget(self._said)
-        column.addWidget(self.add)
-        column.addSpacing(4)
-        column.addLayout(_row(self._count, self.all_off))
         column.addWidget(self.cards)
 
     def _connect(self) -> None:
@@ -133,8 +140,7 @@ class RulesPanel(QWidget):
         """The rules as they are now."""
         self.cards.show_rules(rules, time.monotonic())
         on = sum(rule.is_on for rule in rules)
-        self._count.setText(f"{on} ARMED" if rules else _NO_RULE)
-        self._count.setFont(font_title() if rules else font_ui(12))
+        self._count.setText(f"{on} armed" if on else _NO_RULE)
         self.rules_shown.emit(on)
         self.check()
 
@@ -199,11 +205,12 @@ class RulesPanel(QWidget):
         set_tone(self._said, tone)
 
 
-def _row(wide: QWidget, narrow: QWidget) -> QHBoxLayout:
+def _row(wide: QWidget, *narrow: QWidget) -> QHBoxLayout:
     row = QHBoxLayout()
     row.setSpacing(8)
     row.addWidget(wide, 1)
-    row.addWidget(narrow)
+    for each in narrow:
+        row.addWidget(each)
     return row
 
 
