@@ -57,7 +57,7 @@ def _what(rule: Rule) -> str:
     words = [rule.kind.name]
     for parameter in rule.kind.parameters:
         value = rule.values[parameter.name]
-        if value == parameter.default and (value == "" or (parameter.is_spread and value == 0)):
+        if value == parameter.default and value in ("", 0):
             continue  # it says nothing
         if parameter.unit is Unit.WORD and value == parameter.default and len(words) > 1:
             continue  # how something varies, as it always does

@@ -20,7 +20,7 @@ class FaultsButton(QPushButton):
         self.setToolTip("What is injected now, and how to end it")
         self.setProperty("kind", "quiet")
         self._say()
-        themes.changed.connect(lambda _theme: self._dress())
+        themes.changed.connect(self._dress)
         self._dress()
         self.setFixedWidth(self.fontMetrics().horizontalAdvance("Faults 64 on") + 52)
 
@@ -40,5 +40,5 @@ class FaultsButton(QPushButton):
         self.setText(f"Faults {self.on} on" if self.on else "Faults")
         self.setAccessibleName(f"Faults: {self.on} on" if self.on else "Faults: none on")
 
-    def _dress(self) -> None:
+    def _dress(self, _theme: object = None) -> None:
         self.setIcon(icon("act", "injected" if self.on else "dim"))

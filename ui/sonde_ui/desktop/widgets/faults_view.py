@@ -174,9 +174,9 @@ class FaultsView(QWidget):
         column.setSpacing(8)
         column.addWidget(self.acts_now)
         column.addWidget(self.rules)
+        column.addWidget(self.proxy)
         for card in self.cards.values():
             column.addWidget(card)
-        column.addWidget(self.proxy)
         column.addWidget(self._said)
         column.addStretch(1)
         area = QScrollArea()
