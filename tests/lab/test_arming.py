@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from sonde_lab.arming import Arming
 from sonde_lab.changes import Act, GatewayState, RuleRow
-from sonde_lab.endpoints import EMBEDDED, Endpoint, EndpointKind, proxy
+from sonde_lab.endpoints import EMBEDDED, proxy
 from sonde_lab.faults.lab import FaultLab
 from sonde_lab.faults.rules import RuleRefused
 from sonde_lab.possible import READ_ONLY, Situation, why_not
@@ -290,7 +290,7 @@ LIVE = Situation(PROXY, GatewayState.LIVE, None, proxy=GatewayState.LIVE, rules=
 
 
 def test_arming_is_locked_on_production_and_in_read_only_and_ending_is_never() -> None:
-    production = Endpoint("Live", EndpointKind.PROXY, upstream="ws://127.0.0.1:1", production=True)
+    production = proxy("ws://127.0.0.1:1", production=True)
     assert why_not(Act.ARM, LIVE) is None
     for locked, why in (
         (Situation(production, GatewayState.LIVE, None, proxy=GatewayState.LIVE, rules=1), "production"),
