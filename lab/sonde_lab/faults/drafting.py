@@ -6,7 +6,7 @@ Owns how a field becomes a part of a line. What a line means, and what it may sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sonde_lab.faults.grammar import FIELDS, ONE_WAY, parse_rule
 from sonde_lab.faults.rules import RuleRefused
@@ -103,8 +103,3 @@ def _quoted(value: str) -> str:
 
 def _bound(parameter: Parameter, value: Value) -> str:
     return "0" if value == 0 else value_in_words(parameter, value)
-
-
-WHEN: Final = ("at", "after", "on")
-ENDS: Final = ("for", "count")
-HOW_OFTEN: Final = ("probability", "every")
