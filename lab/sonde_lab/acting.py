@@ -43,6 +43,7 @@ class Acting(abc.ABC):
         self._board = NoticeBoard(log.wall)
         self._tasks: set[asyncio.Task[None]] = set()
         self._marks = 0
+        self._refused_until: dict[str, float] = {}  # own clients whose dials are refused
 
     @abc.abstractmethod
     def can(self, act: Act, name: str = "") -> str | None:
@@ -92,6 +93,7 @@ class Acting(abc.ABC):
         if self._may(Act.REFUSE):
             self._act(Act.REFUSE, f"refuse the dials of {self.current} for {seconds:g} s", injected=True)
             self.clients[self.current].refuse_dials_for(seconds)
+            self._refused_until[self.current] = self._now() + seconds
 
     async def kick(self, session: str | None = None) -> None:
         """Let the gateway end a session; without one the current client's own.
@@ -178,6 +180,17 @@ class Acting(abc.ABC):
             case SendClose(code, reason):
                 self._act(Act.SEND, f"close with {code} {one_line(reason, 80)}".rstrip())
                 await client.close(code, reason)
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Own clients whose dials are refused now."""
+        return tuple(name for name, until in self._refused_until.items() if until > self._now())
+
+    def _let_dials_through(self) -> None:
+        for name in self.refused:
+            if name in self.clients:
+                self.clients[name].refuse_dials_for(0)
+        self._refused_until.clear()
 
     # ------------------------------------------------------------ small things
 

@@ -39,6 +39,11 @@ class Act(enum.StrEnum):
     NEXT_CLIENT = "next_client"
     TAP = "tap"
     UNTAP = "untap"
+    ARM = "arm"
+    DISARM = "disarm"
+    FAULTS_OFF = "faults_off"
+    PUT_PROXY = "put_proxy"
+    TAKE_PROXY = "take_proxy"
 
 
 class RttSample(NamedTuple):
@@ -175,6 +180,25 @@ class ProxiedRow:
 
 
 @dataclass(slots=True, frozen=True)
+class RuleRow:
+    """One rule of the proxy's fault lab. `phase`: "waiting", "armed", "firing" or "spent". Times are monotonic s."""
+
+    number: int
+    kind: str
+    label: str
+    says: str  # what it does, in words
+    phase: str
+    hits: int
+    ends_at: float  # it does nothing from then on
+    off_at: float  # it is taken away then
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it may still strike."""
+        return self.phase != "spent"
+
+
+@dataclass(slots=True, frozen=True)
 class SessionRow:
     """One live session of the gateway, from `$sessions` (monitor role)."""
 
@@ -282,6 +306,7 @@ class Changes:
     sessions: tuple[SessionRow, ...] | None = None  # None: as before, or no monitor role
     fleet: tuple[FleetRow, ...] | None = None  # nodes and what they stand on; None: as before
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
+    rules: tuple[RuleRow, ...] | None = None  # of the proxy's fault lab; None: as before
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
@@ -314,6 +339,7 @@ class Changes:
             or self.sessions is not None
             or self.fleet is not None
             or self.proxied is not None
+            or self.rules is not None
             or self.capture is not None
             or self.sent_types is not None
             or self.clients is not None

@@ -24,7 +24,9 @@ from sonde_protocol.errors import SondeError, excerpt
 MAX_ENDPOINTS: Final = 200
 MAX_TEXT: Final = 2_048
 _KEYS: Final = frozenset({"kind", "name", "url", "token", "production"})
-_PROXY_KEYS: Final = frozenset({"kind", "name", "upstream", "listen", "insecure", "rewrite_host"})
+_PROXY_KEYS: Final = frozenset(
+    {"kind", "name", "upstream", "listen", "insecure", "rewrite_host", "production"}
+)
 _TOKEN_KEYS: Final = {
     "paste": frozenset({"kind"}),
     "command": frozenset({"kind", "argv"}),
@@ -160,7 +162,13 @@ def remote(url: str, token: TokenSource, name: str = "", production: bool = Fals
 
 
 def proxy(
-    upstream: str, listen: str = "", name: str = "", *, insecure: bool = False, rewrite_host: bool = False
+    upstream: str,
+    listen: str = "",
+    name: str = "",
+    *,
+    insecure: bool = False,
+    rewrite_host: bool = False,
+    production: bool = False,
 ) -> Endpoint:
     """A proxy in front of `upstream`, named by it unless it has a name; on a free port of this machine.
 
@@ -183,6 +191,7 @@ def proxy(
     return Endpoint(
         name or f"Proxy to {urlsplit(upstream).netloc}",
         EndpointKind.PROXY,
+        production=production,
         listen=listen,
         upstream=upstream,
         insecure=insecure,
@@ -297,6 +306,7 @@ def _proxy(entry: Mapping[str, Any]) -> Endpoint:
         _text(entry, "name"),
         insecure=_flag(entry, "insecure"),
         rewrite_host=_flag(entry, "rewrite_host"),
+        production=_flag(entry, "production"),
     )
 
 
@@ -387,6 +397,10 @@ def table_text(endpoint: Endpoint) -> str:
 
 def _proxy_table(endpoint: Endpoint) -> str:
     texts = {"kind": "proxy", "name": endpoint.name, "upstream": endpoint.upstream, "listen": endpoint.listen}
-    flags = {"insecure": endpoint.insecure, "rewrite_host": endpoint.rewrite_host}
+    flags = {
+        "insecure": endpoint.insecure,
+        "rewrite_host": endpoint.rewrite_host,
+        "production": endpoint.production,
+    }
     lines = ["[[endpoint]]", *(f"{key} = {quoted(value)}" for key, value in texts.items())]
     return "\n".join((*lines, *(f"{key} = true" for key, value in flags.items() if value))) + "\n"

@@ -40,6 +40,7 @@ class Hosting:
         notify: Callable[[str, str, str, str], None],
     ) -> None:
         self.players = 0  # simulated players asked for; 0 when they are off
+        self.front = ""  # a proxy before the gateway, through which own clients go
         self.wanted_players = DEFAULT_PLAYERS  # when they are turned on
         self._room = room
         self._seed = seed
@@ -54,7 +55,8 @@ class Hosting:
         """Where own clients go; `None` before anything of ours is up."""
         if self.cluster.urls:
             return Home(tuple(self.cluster.urls), self.cluster.secret)
-        return Home((self.gateway.url,), self.gateway.secret) if self.gateway.url else None
+        url = self.front or self.gateway.url
+        return Home((url,), self.gateway.secret) if self.gateway.url else None
 
     async def start_gateway(self, *, again: bool = False) -> Home | None:
         """Bring the embedded gateway up, or end it as a crash does and start it on the same port."""
@@ -80,12 +82,13 @@ class Hosting:
         return Home(tuple(urls), self.cluster.secret)
 
     async def start_players(self) -> None:
-        """Start as many players as are asked for, where own clients go too."""
+        """Start as many players as are asked for. No proxy stands before them."""
         home = self.home
         if not self.players or home is None:
             return
+        urls = (self.gateway.url,) if self.front else home.urls
         try:
-            await self._process.start(home.urls, home.secret, self.players, self._seed, self._room)
+            await self._process.start(urls, home.secret, self.players, self._seed, self._room)
         except OSError as error:
             advice = "Try again from the menu."
             self._notify("players_failed", "The players cannot be started", str(error), advice)
@@ -96,7 +99,7 @@ class Hosting:
 
     async def stop(self) -> None:
         """End the gateway or the cluster."""
-        self.players = 0
+        self.players, self.front = 0, ""
         await self.gateway.stop()
         await self.cluster.stop()
 

@@ -176,13 +176,16 @@ async def _late(shell: PlayerShell, delay_s: float) -> None:
         logger.error("%s cannot play: %s", shell.player.name, error)
 
 
-def follow_parent(on_end: Callable[[], None]) -> None:
-    """Call `on_end` from another thread when standard input ends; leave by force when that does not help."""
+def follow_parent(on_end: Callable[[], None], on_data: Callable[[bytes], None] = lambda _data: None) -> None:
+    """Call `on_end` from another thread when standard input ends; leave by force when that does not help.
+
+    `on_data` gets, on that thread, too, what comes before.
+    """
 
     def wait_for_end() -> None:
         with contextlib.suppress(OSError):
-            while os.read(0, 4_096):
-                pass
+            while data := os.read(0, 4_096):
+                on_data(data)
         on_end()
         threading.Event().wait(_HARD_EXIT_S)
         os._exit(3)

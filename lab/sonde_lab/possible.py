@@ -19,10 +19,13 @@ MAX_CLIENTS: Final = 16
 _ALWAYS: Final = frozenset({Act.MARK})
 # What looking takes, and leaving. A list of what is left, so that an act that is added later is locked by itself.
 _LEFT_IN_READ_ONLY: Final = frozenset(
-    {Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP}
-)
+    {
+        Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY,  # to end what one has injected is never locked
+    }
+)  # fmt: skip
 READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
-_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE})
+_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM})
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
 _MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
 
@@ -42,6 +45,9 @@ class Situation:
     has_monitor: bool = False  # the same
     taps: int = 0
     read_only: bool = False  # a person only wants to look
+    proxy: GatewayState = GatewayState.NONE  # the endpoint's, or the one in front of our own gateway
+    rules: int = 0  # in its fault lab
+    refused: int = 0  # own clients whose dials are refused
 
     @property
     def carrier(self) -> str:
@@ -67,6 +73,8 @@ def why_not(act: Act, now: Situation) -> str | None:
         if now.endpoint.kind is not EndpointKind.CLUSTER:
             return "Only a cluster has nodes: choose it as the endpoint."
         return cluster_acts.why_not(act, now.parts, now.carrier)
+    if act in _OF_FAULTS:
+        return _OF_FAULTS[act](now)
     if act in _OF_GATEWAY:
         return _OF_GATEWAY[act](now.endpoint, now.gateway)
     if now.endpoint.kind is EndpointKind.PROXY:
@@ -85,6 +93,39 @@ def _of_proxy(act: Act, now: Situation) -> str | None:
     if now.gateway is GatewayState.DEAD:
         return None
     return "The proxy is starting." if now.gateway is GatewayState.STARTING else "The proxy is running."
+
+
+def _arm(now: Situation) -> str | None:
+    if now.proxy is GatewayState.LIVE:
+        return None
+    if now.proxy is GatewayState.NONE:
+        assert now.endpoint is not None
+        is_ours = now.endpoint.kind is EndpointKind.EMBEDDED
+        how = "put one in front of this gateway." if is_ours else "open a Proxy endpoint towards it."
+        return f"Network faults stand in a proxy: {how}"
+    return "The proxy is starting." if now.proxy is GatewayState.STARTING else "The proxy has ended."
+
+
+def _disarm(now: Situation) -> str | None:
+    return None if now.rules else "No rule is armed."
+
+
+def _faults_off(now: Situation) -> str | None:
+    return None if now.rules or now.refused else "Nothing is injected."
+
+
+def _put_proxy(now: Situation) -> str | None:
+    if now.endpoint is None or now.endpoint.kind is not EndpointKind.EMBEDDED:
+        return "Only the embedded gateway gets a proxy from here: open a Proxy endpoint towards any other."
+    if now.proxy in (GatewayState.STARTING, GatewayState.LIVE):
+        return "There is a proxy in front of it."
+    return None if now.gateway is GatewayState.LIVE else "The gateway is not running."
+
+
+def _take_proxy(now: Situation) -> str | None:
+    if now.endpoint is None or now.endpoint.kind is not EndpointKind.EMBEDDED:
+        return "Only the proxy in front of the embedded gateway is taken away from here."
+    return "There is no proxy in front of it." if now.proxy is GatewayState.NONE else None
 
 
 def _restart(endpoint: Endpoint, gateway: GatewayState) -> str | None:
@@ -189,6 +230,15 @@ _OF_CAPTURE: Final[Mapping[Act, str]] = MappingProxyType(
 )
 _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]] = MappingProxyType(
     {Act.RESTART_GATEWAY: _restart, Act.SET_PLAYERS: _players}
+)
+_OF_FAULTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
+    {
+        Act.ARM: _arm,
+        Act.DISARM: _disarm,
+        Act.FAULTS_OFF: _faults_off,
+        Act.PUT_PROXY: _put_proxy,
+        Act.TAKE_PROXY: _take_proxy,
+    }
 )
 _OF_CLIENTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
     {

@@ -26,7 +26,8 @@ class ProxyOptions:
     """`cert` and `key` are files in PEM, for clients that come by TLS.
 
     `faults` are rules as text, `presets` networks by name; `control` is where the lab's control interface listens, and
-    `control_token` a file with its token. Without any of these there is no lab.
+    `control_token` a file with its token. `orders`: rules are armed by the parent, over standard input. Without any of
+    these there is no lab.
     """
 
     listen: str
@@ -41,11 +42,12 @@ class ProxyOptions:
     control: str = ""
     control_token: str = ""
     control_anywhere: bool = False
+    orders: bool = False
 
     @property
     def has_lab(self) -> bool:
         """Whether anything may go wrong on purpose."""
-        return bool(self.faults or self.presets or self.control)
+        return bool(self.faults or self.presets or self.control or self.orders)
 
     def arguments(self) -> list[str]:
         """The same as a command line."""
@@ -53,7 +55,7 @@ class ProxyOptions:
         flags = ["--insecure"] * self.insecure + ["--rewrite-host"] * self.rewrite_host
         flags += [f"--fault={text}" for text in self.faults] + [f"--preset={name}" for name in self.presets]
         flags += [f"--seed={self.seed}"] if self.seed else []
-        flags += ["--control-anywhere"] * self.control_anywhere
+        flags += ["--control-anywhere"] * self.control_anywhere + ["--orders"] * self.orders
         files += [f"--control={self.control}"] if self.control else []
         files += [f"--control-token={self.control_token}"] if self.control_token else []
         return [f"--listen={self.listen}", f"--upstream={self.upstream}", *files, *flags]

@@ -1,7 +1,7 @@
 """The proxy in a process of its own: `python -m sonde_lab.proxy_process`, and `ProxyProcess`, its parent's end.
 
-The child's standard output begins with one line of JSON, then bytes of a tap. It ends with its standard input, so
-that it never outlives its parent. A slow parent does not slow the traffic.
+The child's standard output begins with one line of JSON, then bytes of a tap. Orders to its fault lab come over its
+standard input, with which it ends, so that it never outlives its parent. A slow parent does not slow the traffic.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final
 from sonde_lab.child import Child
 from sonde_lab.players import follow_parent
 from sonde_lab.proxy_options import ProxyFailed, ProxyOptions, controlled, started
+from sonde_lab.proxy_orders import Orders
 from sonde_lab.proxy_tap import Tap, TapGarbled, TapListener, TapReader
 
 START_LIMIT_S: Final = 15.0
@@ -76,6 +77,24 @@ class ProxyProcess:
             raise ProxyFailed(f"the proxy's process was not ready within {START_LIMIT_S:g} s") from None
         self._is_wanted = True
 
+    async def send(self, line: bytes) -> None:
+        """Write to its standard input.
+
+        Raises:
+            ProxyFailed: there is no process that reads.
+        """
+        if self._child is None or not self._child.is_running:
+            raise ProxyFailed("the proxy's process is not running")
+        try:
+            await self._child.send(line)
+        except OSError:
+            raise ProxyFailed("the proxy's process does not read any more") from None
+
+    def kill(self) -> None:
+        """End it at once, and every connection through it; told as a death."""
+        if self._child is not None:
+            self._child.kill()
+
     async def stop(self) -> None:
         """End the process; what it said before is taken in."""
         self._is_wanted = False
@@ -116,12 +135,13 @@ class ProxyProcess:
 # ---------------------------------------------------------------- the child
 
 
-async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
+async def serve(options: ProxyOptions, stop: asyncio.Event, orders: Orders | None = None) -> int:
     """Proxy until `stop`; 2 and a sentence on standard error when that cannot be."""
     out, pipe = await _stdout()
     batches, proxy, control = _Batches(out), None, None
     try:
-        proxy = options.proxy(Tap(batches.write, batches.unsent))
+        tap = Tap(batches.write, batches.unsent)
+        proxy = options.proxy(tap)
         control = options.control_of(proxy)
         await controlled(control)
         await started(proxy)
@@ -131,6 +151,8 @@ async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
             "token": control.token if control is not None else "",
         }  # fmt: skip
         out.write(json.dumps(ready).encode() + b"\n")
+        if orders is not None and options.orders and proxy.lab is not None:
+            orders.attach(proxy.lab, tap)
         await stop.wait()
     except ProxyFailed as error:
         sys.stderr.write(f"{error}\n")
@@ -138,6 +160,8 @@ async def serve(options: ProxyOptions, stop: asyncio.Event) -> int:
     else:
         return 0
     finally:
+        if orders is not None:
+            orders.detach()
         if control is not None:
             await control.stop()
         if proxy is not None:
@@ -220,17 +244,18 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 
 async def _main(options: ProxyOptions, parent_pipe: bool) -> int:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    orders = Orders()
     if parent_pipe:
-        follow_parent(lambda: _tell(loop, stop))
+        follow_parent(lambda: _call(loop, stop.set), lambda data: _call(loop, orders.feed, data))
     with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on a loop
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-    return await serve(options, stop)
+    return await serve(options, stop, orders)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[..., object], *told: object) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(what, *told)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -248,6 +273,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--control", default="", help="host:port of the control interface")
     parser.add_argument("--control-token", default="", help="a file with its token")
     parser.add_argument("--control-anywhere", action="store_true", help="it may listen beyond this machine")
+    parser.add_argument("--orders", action="store_true", help="arm rules that come over standard input")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input ends")
     asked = vars(parser.parse_args(argv))
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

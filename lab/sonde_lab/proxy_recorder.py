@@ -80,6 +80,9 @@ class ProxyRecorder:
             self._log.annotate(row_id, flags=Flag.INJECTED)
         recorder.say(Kind.ACT, "fault", says, at, flags=Flag.INJECTED)
 
+    def on_told(self, text: str, at: float) -> None:
+        """Rules as they are: of no connection, and nothing that happened."""
+
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection's last row."""
         recorder = self._recorders.pop(number, None)

@@ -27,6 +27,7 @@ class _What(enum.IntEnum):
     GAP = 5  # bytes of a connection that were not shown
     UNSEEN = 6  # connections that were not shown at all
     ACT = 7  # an injected fault
+    TOLD = 8  # by the fault lab: its rules, or an answer to an order
 
 
 class TapListener(ProxyObserver, Protocol):
@@ -37,6 +38,9 @@ class TapListener(ProxyObserver, Protocol):
 
     def on_unseen(self, connections: int, at: float) -> None:
         """So many connections came and went, or still are, without being shown."""
+
+    def on_told(self, text: str, at: float) -> None:
+        """The fault lab has said something, as JSON."""
 
 
 class TapGarbled(ValueError):
@@ -105,6 +109,15 @@ class Tap:
             return
         self._tell(_What.ACT, number, f"{ordinal}\0{int(is_done)}\0{says}".encode(), at, direction)
 
+    def on_told(self, text: str, at: float) -> None:
+        """What the fault lab says. Whoever lets it say much asks `is_behind` first."""
+        self._tell(_What.TOLD, 0, text.encode(), at)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the parent is too slow for anything that can wait."""
+        return self._unsent() > self._max_unsent
+
     def _tell(
         self, what: _What, number: int, body: bytes, at: float, direction: Direction = Direction.NONE
     ) -> None:
@@ -155,6 +168,8 @@ class TapReader:
             self._listener.on_trouble(number, cause, sentence, at)
         elif what == _What.ENDED:
             self._listener.on_ended(number, text, at)
+        elif what == _What.TOLD:
+            self._listener.on_told(text, at)
         elif what == _What.ACT:
             ordinal, _, rest = text.partition("\0")
             is_done, _, says = rest.partition("\0")

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from sonde_lab.arming import Arming
 from sonde_lab.changes import GatewayState, GatewayStatus, ProxiedRow
 from sonde_lab.endpoints import Endpoint
 from sonde_lab.proxy_head import joined, parse_listen
@@ -47,6 +48,7 @@ class Proxying:
         self._notify = notify
         self._recorder = ProxyRecorder(log)
         self._process = ProxyProcess(self, self._died)
+        self.arming = Arming(self._process.send)  # of the rules of its fault lab
         self._open: dict[int, ProxiedRow] = {}
         self._ended: deque[ProxiedRow] = deque(maxlen=MAX_ROWS)
         self._base = 0  # the highest number before this process, whose own numbers begin at 1
@@ -81,7 +83,11 @@ class Proxying:
         self._endpoint, self._base = endpoint, self._highest
         self._move(GatewayState.STARTING)
         options = ProxyOptions(
-            listen, endpoint.upstream, insecure=endpoint.insecure, rewrite_host=endpoint.rewrite_host
+            listen,
+            endpoint.upstream,
+            insecure=endpoint.insecure,
+            rewrite_host=endpoint.rewrite_host,
+            orders=True,
         )
         try:
             await self._process.start(options)
@@ -96,11 +102,16 @@ class Proxying:
     async def stop(self) -> None:
         """End it and forget its connections; the next endpoint's begin with p1."""
         await self._process.stop()
+        self.arming.forget()
         self._end_all("the proxy was ended")
         self._endpoint = None
         self._ended.clear()
         self._base = self._highest = 0
         self.state = GatewayState.NONE
+
+    def kill(self) -> None:
+        """End it at once; it is told as a death."""
+        self._process.kill()
 
     def take_rows(self, now: float) -> tuple[ProxiedRow, ...] | None:
         """The connections, newest first, when they have changed; sizes alone are told once a second."""
@@ -155,6 +166,10 @@ class Proxying:
         number = number + self._base if number else 0
         self._recorder.on_act(number, direction, ordinal, says, is_done, at)
 
+    def on_told(self, text: str, at: float) -> None:
+        """The fault lab has said something."""
+        self.arming.take(text, at)
+
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection has ended."""
         self._end(number + self._base, how, at)
@@ -174,9 +189,10 @@ class Proxying:
         self._changed()
 
     def _died(self, why: str) -> None:
+        self.arming.forget()
         self._end_all("the proxy has ended")
         self._move(GatewayState.DEAD)
-        advice = "“Connect” starts it again on the same port."
+        advice = "“Connect” starts it again on the same port; before the embedded gateway, “Put a proxy in front” does."
         self._notify("proxy_died", "The proxy has ended", why, advice)
 
     def _move(self, state: GatewayState) -> None:

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Final
 
 from sonde_lab import cluster_acts, tokens
-from sonde_lab.acting import Acting
 from sonde_lab.capture.files import CaptureLimits
 from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
-from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
 from sonde_lab.guarded import PartFailed
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
+from sonde_lab.injecting import Injecting
 from sonde_lab.joining import Joiner
 from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
@@ -36,6 +36,7 @@ from sonde_lab.spool import Spool
 from sonde_lab.stalls import STALL, StallWatch
 from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.timeline import Timeline
+from sonde_lab.tokens import TokenCall
 from sonde_lab.viewing import Viewing
 from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
@@ -63,7 +64,7 @@ class WorkbenchConfig:
     players_seed: int = 1
 
 
-class Workbench(Acting):
+class Workbench(Injecting):
     """What the window holds exactly one of; a script may do the same. All methods belong to one loop."""
 
     def __init__(
@@ -108,6 +109,7 @@ class Workbench(Acting):
         self.moment: Moment | None = None  # the time cursor: what is looked at, None for what is now
         self.read_only = False  # a person only wants to look: acts that change something are refused
         self._moving = asyncio.Lock()
+        self._sources: dict[str, str | TokenCall] = {}  # of tokens, of own clients of our own gateways
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
     @property
@@ -181,6 +183,7 @@ class Workbench(Acting):
             roles = [role.value for role in YOUR_ROLES]
             token = tokens.source(self.endpoint.token, home.secret, YOU, roles)
             self.clients[YOU] = self._joiner.join(YOU, home.urls, token)
+            self._sources[YOU] = token
         await self._hosting.start_players()
 
     def _on_children(self) -> None:
@@ -228,6 +231,9 @@ class Workbench(Acting):
                 has_monitor=self._live_as(Role.MONITOR) is not None,
                 taps=len(self._tapping),
                 read_only=self.read_only,
+                proxy=self._proxying.state,
+                rules=len(self.rules),
+                refused=len(self.refused),
             ),
         )
 
@@ -259,6 +265,7 @@ class Workbench(Acting):
         else:
             source = tokens.source(wanted, home.secret, user or name, (Role.PLAYER.value,))
             self.clients[name] = self._joiner.join(name, home.urls, source)
+            self._sources[name] = source
         return name
 
     async def remove_client(self, name: str = "") -> None:
@@ -324,6 +331,39 @@ class Workbench(Acting):
         async with self._moving:
             self._act(Act.RESTART_GATEWAY, "restart the embedded gateway", injected=True)
             await self._populate(await self._hosting.start_gateway(again=True))
+
+    async def put_proxy(self) -> None:
+        """Put a proxy in front of the embedded gateway, and let own clients come through it. Players do not."""
+        if not self._may(Act.PUT_PROXY):
+            return
+        async with self._moving:
+            self._act(Act.PUT_PROXY, "put a proxy in front of the embedded gateway")
+            await self._proxying.start(proxy(self._gateway.url, name="Proxy of the embedded gateway"))
+            if self._proxying.state is GatewayState.LIVE:
+                await self._lead_through(self._proxying.url)
+            else:
+                await self._proxying.stop()
+
+    async def take_proxy(self) -> None:
+        """Take the proxy in front of the embedded gateway away; own clients go straight to it again."""
+        if not self._may(Act.TAKE_PROXY):
+            return
+        async with self._moving:
+            self._act(Act.TAKE_PROXY, "take the proxy away from the embedded gateway")
+            await self._lead_through("")
+            await self._proxying.stop()
+
+    async def _lead_through(self, front: str) -> None:
+        """Let own clients come anew: through `front`, or straight where it is empty."""
+        self._hosting.front = front
+        home = self._hosting.home
+        for name, client in tuple(self.clients.items()):
+            await client.close()
+            if home is None or self.endpoint is None or self.clients.get(name) is not client:
+                continue
+            self._collector.unwatch(name)
+            self.clients[name] = self._joiner.join(name, home.urls, self._sources[name])
+        self._collector.gateway_changed()
 
     def can_to(self, act: Act, node: str) -> str | None:
         """Why an act on one node of the cluster is not possible now, in words; `None` when it is."""

@@ -135,7 +135,9 @@ def test_proxies_are_saved_and_loaded(tmp_path: Path) -> None:
     path = tmp_path / "endpoints.toml"
     made = (
         proxy("ws://127.0.0.1:8765/v1/ws"),
-        proxy("wss://game.example", "127.0.0.1:9100", "Live", insecure=True, rewrite_host=True),
+        proxy(
+            "wss://game.example", "127.0.0.1:9100", "Live", insecure=True, rewrite_host=True, production=True
+        ),
     )
     assert made[0].name == "Proxy to 127.0.0.1:8765"
     assert made[0].listen == "127.0.0.1:0"

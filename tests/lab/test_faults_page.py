@@ -33,8 +33,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.M | re.S)
 COMMANDS = [body.strip() for language, body in BLOCKS if language == "sh"]
-SCRIPT = next(body for language, body in BLOCKS if language == "python")
-RULES = re.findall(r"^    ([a-z_]+ .*)$", TEXT.partition("## A rule")[2].partition("## Order")[0], re.M)
+OF_WINDOW, SCRIPT = (body for language, body in BLOCKS if language == "python")
+RULES = re.findall(
+    r"^    ([a-z_]+ .*)$", TEXT.partition("## A rule")[2].partition("## In the window")[0], re.M
+)
 
 
 async def echo(connection: ServerConnection) -> None:
@@ -106,6 +108,15 @@ def test_figures_of_the_page_are_those_of_the_code() -> None:
 def test_requests_of_the_page_are_those_that_are_answered() -> None:
     told = set(re.findall(r"^\| `(GET|POST|DELETE) (/[a-z0-9/]+)", TEXT, re.M))
     assert told == {*ControlPages(FaultLab(), "x", True).paths, ("DELETE", "/v1/rules/")}
+
+
+async def test_script_of_a_workbench_prints_what_it_says(tmp_path: Path) -> None:
+    script = tmp_path / "arm.py"
+    script.write_text(OF_WINDOW, encoding="utf-8")
+    running = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=subprocess.PIPE)
+    out, _ = await asyncio.wait_for(running.communicate(), 60)
+    said = TEXT.partition("This prints")[2].partition("`take_changes")[0].replace("\n", " ")
+    assert re.findall(r"`([^`]+)`", said) == out.decode().splitlines()
 
 
 async def test_script_of_the_page_prints_what_it_says(tmp_path: Path) -> None:

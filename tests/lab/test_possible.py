@@ -33,6 +33,11 @@ POSSIBLE = {
     Act.NEXT_CLIENT: set(ConnectionState),
     Act.TAP: set(ConnectionState),
     Act.UNTAP: set(ConnectionState),
+    Act.ARM: set(),  # with a proxy only: see test_arming.py
+    Act.DISARM: set(ConnectionState),
+    Act.FAULTS_OFF: set(ConnectionState),
+    Act.PUT_PROXY: set(ConnectionState),
+    Act.TAKE_PROXY: set(),
     **{act: set() for act in CLUSTER_ACTS},  # see test_cluster_acts.py
 }
 
@@ -48,6 +53,7 @@ def test_act_is_possible_exactly_in_its_states(act: Act, state: ConnectionState)
             clients=2,
             has_monitor=True,
             taps=1,
+            rules=1,
         ),
     )
     assert (reason is None) == (state in POSSIBLE[act]), reason
@@ -118,7 +124,8 @@ def test_read_only_leaves_looking_and_leaving_and_locks_every_other_act_in_words
     )
     left = {act for act in Act if why_not(act, now) != READ_ONLY}
     assert left == {
-        Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP
+        Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY,
     }  # fmt: skip
     assert why_not(Act.DISCONNECT, now) is None
     assert why_not(Act.KICK, dataclasses.replace(now, read_only=False)) is None

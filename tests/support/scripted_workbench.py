@@ -73,6 +73,7 @@ class ScriptedWorkbench:
     moment: Moment | None = None
     lag: LagWatch = field(default_factory=LagWatch)
     read_only: bool = False
+    arm_answer: str | None = None
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
@@ -150,6 +151,28 @@ class ScriptedWorkbench:
 
     async def act_on_cluster(self, act: Act, node: str = "") -> None:
         self.asked.append((act, node))
+
+    async def arm(self, line: str) -> str | None:
+        self.asked.append((Act.ARM, line))
+        return self.arm_answer
+
+    async def arm_preset(self, name: str) -> str | None:
+        self.asked.append((Act.ARM, "preset", name))
+        return self.arm_answer
+
+    async def disarm(self, number: int) -> str | None:
+        self.asked.append((Act.DISARM, number))
+        return None
+
+    async def faults_off(self) -> str | None:
+        self.asked.append((Act.FAULTS_OFF,))
+        return None
+
+    async def put_proxy(self) -> None:
+        self.asked.append((Act.PUT_PROXY,))
+
+    async def take_proxy(self) -> None:
+        self.asked.append((Act.TAKE_PROXY,))
 
     def refuse(self, seconds: float = 10.0) -> None:
         self.asked.append((Act.REFUSE, seconds))

@@ -78,6 +78,7 @@ def open_cards(desk: Desk) -> None:
     desk.commands.new_endpoint()
     desk.commands.show_palette()
     desk.commands.show_keys()
+    desk.views.faults.rules.ask()
     desk.commands.show_about()
 
 
@@ -128,7 +129,14 @@ def test_every_control_of_every_view_card_and_dialog_says_what_it_is(
     fill(bench, bridge)
     open_cards(desk)
     cards = {card.accessibleName() for card in desk.window.findChildren(Popover)}
-    assert cards >= {"Add a column", "Comment on a row", "Command palette", "Keys", "Save this filter"}
+    assert cards >= {
+        "Add a column",
+        "Add a rule",
+        "Comment on a row",
+        "Command palette",
+        "Keys",
+        "Save this filter",
+    }
     assert any(card.startswith("Why: ") for card in cards)
     dialogs = {dialog.windowTitle() for dialog in desk.window.findChildren(QDialog)}
     assert dialogs == {"Colour rules", "Decoders", "Export shown rows", "New endpoint"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sonde_lab.changes import Act
+from sonde_ui.desktop.injections import INJECTIONS
 
 
 @dataclass(slots=True, frozen=True)
@@ -144,6 +145,15 @@ _ACTS = (
     Action("act.kick", "Acts", "Kick session", "kick", icon="kick", act=Act.KICK, danger=True, tip="Have the gateway end this session (admin role)"),
     Action("act.restart_gateway", "Acts", "Restart gateway", "restart_gateway", icon="restart", act=Act.RESTART_GATEWAY, danger=True, tip="Kill the embedded gateway and start it again on the same port"),
     Action("act.refuse", "Acts", "Refuse dials for 10 s", "refuse", icon="refuse", act=Act.REFUSE, danger=True, tip="Let own dials fail as refused for ten seconds"),
+    Action("faults.off", "Acts", "All faults off", "faults.all_off", keys=("Ctrl+Shift+0", "Ctrl+Alt+0"), icon="close", act=Act.FAULTS_OFF, tip="Take every rule away, and let refused dials through", starts_group=True),
+    Action("faults.add", "Acts", "Add a fault rule…", "faults.add_rule", icon="act", act=Act.ARM, tip="Choose a fault for the proxy, its parameters, whom, when and how often"),
+    Action("faults.network", "Acts", "Choose a network…", "faults.choose_network", icon="act", act=Act.ARM, tip="Chrome 3G, satellite and others by name, in the Faults panel"),
+    *(
+        Action(f"faults.arm.{each.line.split()[0]}", "Acts/In the proxy", each.name, "faults.arm", each.line, keys=each.keys, icon="act", act=Act.ARM, tip=f"{each.tip}: {each.line}")
+        for each in INJECTIONS
+    ),
+    Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),
+    Action("faults.take_proxy", "Acts", "Take the proxy away", "faults.take_proxy", icon="close", act=Act.TAKE_PROXY, tip="Own clients go straight to the embedded gateway again"),
     Action("act.kill_node", "Acts", "Kill node", "act_on_cluster", "kill_node", icon="close", act=Act.KILL_NODE, danger=True, tip="kill -9 of the cluster's node that carries the current client", starts_group=True),
     Action("act.start_node", "Acts", "Start node", "act_on_cluster", "start_node", icon="play", act=Act.START_NODE, tip="Start the cluster's nodes that have ended"),
     Action("act.pause_node", "Acts", "Pause node", "act_on_cluster", "pause_node", icon="pause", act=Act.PAUSE_NODE, danger=True, tip="Halt the node that carries the current client, as a machine that hangs"),

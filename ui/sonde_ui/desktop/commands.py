@@ -21,6 +21,7 @@ from sonde_ui.desktop.cursor_commands import CursorCommands
 from sonde_ui.desktop.detail_commands import DetailCommands
 from sonde_ui.desktop.endpoint_book import EndpointBook
 from sonde_ui.desktop.exchange_commands import ExchangeCommands
+from sonde_ui.desktop.fault_commands import FaultCommands
 from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
@@ -72,6 +73,7 @@ class Commands(QObject):
         self.table = TableCommands()
         self.focus = FocusCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
+        self.faults = FaultCommands(workbench, tasks, self.said.emit)
         self.cursor = CursorCommands(self.said.emit, workbench)
         self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)
@@ -88,6 +90,7 @@ class Commands(QObject):
         self._views, self._host, self._filter = views, host, filter_bar
         self.detail.take_hold_of(views, host)
         self.cursor.take_hold_of(views, host)
+        self.faults.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
         self.state.take_hold_of(views, host)
 

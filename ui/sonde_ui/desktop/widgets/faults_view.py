@@ -24,11 +24,21 @@ from sonde_ui.desktop.theme import Theme, font_ui, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.acts_now import ActsNow
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
+from sonde_ui.desktop.widgets.rules_panel import RulesPanel
 
 CHECK_EVERY_TICKS: Final = 3
 REFUSE_S: Final = 10.0
 _CLUSTER: Final = EndpointKind.CLUSTER
 _OTHERS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE)
+_OF_CLIENTS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE, EndpointKind.CLUSTER, EndpointKind.CAPTURE)
+_ELSEWHERE: Final = (
+    "Latency, loss, resets and 60 more faults stand in a proxy: open a Proxy endpoint towards this gateway (Ctrl+N) "
+    "and let clients come through it."
+)
+_IN_FRONT: Final = (
+    "Latency, loss, resets and 60 more faults stand in a proxy. One in front of this gateway takes your own clients; "
+    "simulated players go past it."
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,8 +54,8 @@ class Fault:
 
 
 FAULTS: Final = (
-    Fault(Act.DROP, "drop", "Drop connection", "Drop", "Cuts the current client's socket without a goodbye. It should resume by itself and miss nothing."),
-    Fault(Act.KICK, "kick", "Kick me", "Kick", "The gateway ends this session with 4410. The client stops and says so; Connect starts a new session."),
+    Fault(Act.DROP, "drop", "Drop connection", "Drop", "Cuts the current client's socket without a goodbye. It should resume by itself and miss nothing.", _OF_CLIENTS),
+    Fault(Act.KICK, "kick", "Kick me", "Kick", "The gateway ends this session with 4410. The client stops and says so; Connect starts a new session.", _OF_CLIENTS),
     Fault(Act.RESTART_GATEWAY, "restart", "Restart gateway", "Restart", "Kills the embedded gateway and starts it again on the same port. Sessions are lost: everybody identifies anew.", _OTHERS),
     Fault(Act.KILL_NODE, "close", "Kill node", "Kill", "kill -9 of the node that carries the current client. It should resume on another node and miss nothing.", (_CLUSTER,)),
     Fault(Act.START_NODE, "play", "Start node", "Start", "Starts the nodes that have ended, on their old ports.", (_CLUSTER,)),
@@ -53,7 +63,7 @@ FAULTS: Final = (
     Fault(Act.CONTINUE_NODE, "play", "Continue node", "Continue", "Lets paused nodes go on. What they still want to say of sessions that moved is void.", (_CLUSTER,)),
     Fault(Act.RESTART_NATS, "restart", "Restart NATS", "Restart", "Kills the bus and starts it again. Entries still arrive, read from the logs; changes wait for it.", (_CLUSTER,)),
     Fault(Act.RESTART_REDIS, "restart", "Restart Redis", "Restart", "Kills the store and starts it again with what is on disk. Every channel begins another epoch, declared by a snapshot.", (_CLUSTER,)),
-    Fault(Act.REFUSE, "refuse", "Refuse 10 s", "Refuse", "For ten seconds every dial of the current client fails as refused. With a drop, it shows how backing off behaves."),
+    Fault(Act.REFUSE, "refuse", "Refuse 10 s", "Refuse", "For ten seconds every dial of the current client fails as refused. With a drop, it shows how backing off behaves.", _OF_CLIENTS),
 )  # fmt: skip
 
 
@@ -97,8 +107,34 @@ class FaultCard(QFrame):
             self.button.setAccessibleDescription(text)
 
 
+class ProxyCard(QFrame):
+    """Where network faults stand when no proxy is there, and the button that puts one in front of our own gateway."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "card")
+        self.sentence = text_label(tone="dim", wrap=True)
+        self.put = push_button("Put a proxy in front of it", kind="act")
+        self.take = push_button("Take the proxy away")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 10)
+        column.setSpacing(8)
+        for piece in (self.sentence, self.put, self.take):
+            column.addWidget(piece)
+
+    def show_situation(self, kind: EndpointKind, has_proxy: bool, may_put: bool) -> None:
+        """Say what holds at an endpoint of this kind."""
+        is_ours = kind is EndpointKind.EMBEDDED
+        self.sentence.setText(_IN_FRONT if is_ours else _ELSEWHERE)
+        self.sentence.setVisible(not has_proxy)
+        self.put.setVisible(is_ours and not has_proxy)
+        self.put.setEnabled(may_put)
+        self.take.setVisible(is_ours and has_proxy)
+        self.setVisible(kind not in (EndpointKind.PROXY, EndpointKind.CAPTURE))
+
+
 class FaultsView(QWidget):
-    """The cards, one below the other."""
+    """Rules of the proxy where there is one, and the cards of acts, one below the other."""
 
     title = "Faults"
     figures_changed = Signal(str)
@@ -112,12 +148,21 @@ class FaultsView(QWidget):
         self._ticks = 0
         self.cards = {fault.act: FaultCard(fault) for fault in FAULTS}
         self.acts_now = ActsNow("Acts", cursor)
+        self.rules = RulesPanel(workbench, self._tasks)
+        self.proxy = ProxyCard()
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()
         self._tasks.failed.connect(self._say)
         self._lay_out()
         for act, card in self.cards.items():
             card.button.clicked.connect(lambda _down=False, act=act: self.do(act))
+        self.proxy.put.clicked.connect(
+            lambda: self._tasks.start("put a proxy in front", workbench.put_proxy())
+        )
+        self.proxy.take.clicked.connect(
+            lambda: self._tasks.start("take the proxy away", workbench.take_proxy())
+        )
+        self.rules.rules_shown.connect(self._tell_count)
         bridge.changed.connect(self._on_changes)
         bridge.ticked.connect(self._on_tick)
         self.check()
@@ -128,6 +173,8 @@ class FaultsView(QWidget):
         column.setContentsMargins(12, 12, 12, 12)
         column.setSpacing(8)
         column.addWidget(self.acts_now)
+        column.addWidget(self.rules)
+        column.addWidget(self.proxy)
         for card in self.cards.values():
             column.addWidget(card)
         column.addWidget(self._said)
@@ -169,16 +216,26 @@ class FaultsView(QWidget):
         for act, card in self.cards.items():
             card.setVisible(kind in card.fault.shown_on)
             card.show_reason(self._workbench.can(act))
+        has_proxy = kind is EndpointKind.PROXY or self._workbench.can(Act.TAKE_PROXY) is None
+        self.proxy.show_situation(kind, has_proxy, self._workbench.can(Act.PUT_PROXY) is None)
+        self.rules.setVisible(has_proxy)
+        self.rules.check()
+
+    def _tell_count(self, on: int) -> None:
+        self.figures_changed.emit(f"{on} on" if on else "")
 
     def _say(self, sentence: str) -> None:
         self._said.setText(sentence)
         self._said.show()
 
     def _on_changes(self, changes: Changes) -> None:
+        if changes.rules is not None:
+            self.rules.show_rules(changes.rules)
         if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
             self.check()
 
-    def _on_tick(self, _now: float) -> None:
+    def _on_tick(self, now: float) -> None:
         self._ticks += 1
+        self.rules.tick(now)
         if self.isVisible() and self._ticks % CHECK_EVERY_TICKS == 0:
             self.check()

@@ -114,7 +114,7 @@ class FilterEdit(QLineEdit):
 
     def _take(self, offer: Completion) -> None:
         rest = self.text()[self.cursorPosition() :]
-        is_whole = not offer.text.endswith((":", "."))
+        is_whole = not offer.text.endswith((":", ".", "="))
         head = self.text()[: offer.start] + offer.text + (" " if is_whole and not rest else "")
         self.setText(head + rest)
         self.setCursorPosition(len(head))

@@ -17,6 +17,7 @@ from sonde_ui.desktop.theme import GRID, font_ui, icon, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.action_button import ActionButton
 from sonde_ui.desktop.widgets.endpoint_combo import EndpointCombo
+from sonde_ui.desktop.widgets.faults_button import FaultsButton
 from sonde_ui.desktop.widgets.identity import Identity
 from sonde_ui.desktop.widgets.status_widget import StatusWidget
 
@@ -48,12 +49,13 @@ class TopBar(QWidget):
         self.combo = combo
         self.toggle = ActionButton(actions["connection.connect"])
         self.acts = self._acts_button()
+        self.faults = FaultsButton()
         self.players = ActionButton(actions["players.toggle"], text="Players", icon=True)
         self._read_only = actions["view.read_only"]
         self.lock = ActionButton(self._read_only, text="", icon=True)
         self.theme = ActionButton(actions["view.next_theme"], text="", icon=True)
         self.mark = ActionButton(actions["traffic.mark"], icon=True)
-        self._of_a_connection = (self.toggle, self.acts)
+        self._of_a_connection = (self.toggle, self.acts, self.faults)
         self._of_own_clients = (self.players, identity)
         row = QHBoxLayout(self)
         row.setContentsMargins(3 * GRID, 0, 3 * GRID, 0)
@@ -61,7 +63,7 @@ class TopBar(QWidget):
         row.addWidget(combo)
         row.addWidget(self.toggle)
         row.addWidget(status, 1)
-        for piece in (self.lock, self.acts, self.players, self.mark, self.theme, identity):
+        for piece in (self.lock, self.faults, self.acts, self.players, self.mark, self.theme, identity):
             row.addWidget(piece)
         bridge.changed.connect(self._on_changes)
         cursor.moved.connect(self._on_moved)

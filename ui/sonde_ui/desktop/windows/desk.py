@@ -31,6 +31,7 @@ from sonde_ui.desktop.widgets.focus_ring import FocusRing
 from sonde_ui.desktop.widgets.follow_chip import FollowChip
 from sonde_ui.desktop.widgets.held_band import HeldBand
 from sonde_ui.desktop.widgets.identity import Identity, IdentityCard
+from sonde_ui.desktop.widgets.injected_edge import InjectedEdge
 from sonde_ui.desktop.widgets.pieces import rule
 from sonde_ui.desktop.widgets.status_bar import StatusBar
 from sonde_ui.desktop.widgets.status_popover import StatusPopover
@@ -93,6 +94,8 @@ class Desk(QObject):
         self.commands.state.file_asked.connect(self.exchange.ask_state)
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
+        self.edge = InjectedEdge(window)
+        self._connect_faults()
         self.ring = FocusRing(window)
         window.walked.connect(self.ring.follow_keys)
         self.commands.focus.take_hold_of((self.top_bar, self.filter_bar), self.host, self.ring)
@@ -181,6 +184,12 @@ class Desk(QObject):
         self.views.latest.filter_suggested.connect(self._filter_traffic)
         self.views.latest.figures_changed.connect(self._show_kinds)
 
+    def _connect_faults(self) -> None:
+        rules = self.views.faults.rules
+        rules.rules_shown.connect(self.top_bar.faults.show_count)
+        rules.rules_shown.connect(lambda on: self.edge.show_injected(on > 0))
+        self.top_bar.faults.clicked.connect(self.commands.faults.show)
+
     def _show_reconnect(self, number: int) -> None:
         """Show the panel, and one reconnect in it where a number is given."""
         self.host.show_view("reconnects")
@@ -239,7 +248,8 @@ class Desk(QObject):
             if self._workbench.endpoint.kind is EndpointKind.CLUSTER:
                 self.host.show_view("nodes")  # what one opens a cluster for
         clients_changed = changes.clients is not None
-        if changes.statuses or changes.gateway_changed or changes.endpoint_changed or clients_changed:
+        is_changed = clients_changed or changes.rules is not None
+        if changes.statuses or changes.gateway_changed or changes.endpoint_changed or is_changed:
             self._refresh_actions()
 
     def _on_tick(self, _now: float) -> None:

@@ -76,7 +76,7 @@ class EndpointDialog(QDialog):
         self.token = self._line("Token value", "")
         self.token.setMaxLength(20_000)
         self.hint = _words("dim")
-        self.production = QCheckBox("Production: lock the acts that cut connections")
+        self.production = QCheckBox("Production: lock the acts that break something")
         self.production.setFont(font_ui())
         self.production.setAccessibleName(self.production.text())
         self.error = _words("bad")
@@ -142,7 +142,7 @@ class EndpointDialog(QDialog):
     def _show_kind(self) -> None:
         is_proxy = self._is_proxy()
         of_proxy: tuple[QWidget, ...] = (self.upstream, self.listen)
-        of_gateway: tuple[QWidget, ...] = (self.url, self.kind, self.token, self.hint, self.production)
+        of_gateway: tuple[QWidget, ...] = (self.url, self.kind, self.token, self.hint)
         for field in (*of_proxy, *of_gateway):
             self._form.setRowVisible(field, is_proxy == (field in of_proxy))
         self.error.setText("")
@@ -169,7 +169,12 @@ class EndpointDialog(QDialog):
 
     def _endpoint(self) -> Endpoint:
         if self._is_proxy():
-            return proxy(self.upstream.text(), self.listen.text(), self.name.text().strip())
+            return proxy(
+                self.upstream.text(),
+                self.listen.text(),
+                self.name.text().strip(),
+                production=self.production.isChecked(),
+            )
         return remote(
             checked_url(self.url.text()),  # first: what is wrong is told from the top down
             self._source(),

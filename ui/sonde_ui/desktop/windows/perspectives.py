@@ -84,7 +84,7 @@ ARRANGEMENTS: Final = {
                     False,
                     (
                         Place("faults", ("faults",)),
-                        Place("people", ("connections", "nodes", "presence"), 248),
+                        Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
                 ),

@@ -1,0 +1,95 @@
+"""What a person lets go wrong in a proxy: rules armed, taken away, and everything off.
+
+Owns these acts and their rows. What a rule does is the fault lab's, in the proxy's process; each act of it is a row, too.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sonde_lab.acting import Acting
+from sonde_lab.changes import Act, RuleRow
+from sonde_lab.faults.grammar import parse_rule
+from sonde_lab.faults.presets import preset
+from sonde_lab.faults.rules import RuleRefused
+from sonde_lab.proxy_options import ProxyFailed
+from sonde_lab.proxying import Proxying
+from sonde_lab.records import Kind
+from sonde_lab.wording import one_line
+
+_LINE_CHARACTERS: Final = 200
+
+
+class Injecting(Acting):
+    """Acts on the fault lab of `_proxying`. Each answers with what went wrong, in words; `None` when nothing did."""
+
+    _proxying: Proxying
+
+    @property
+    def rules(self) -> tuple[RuleRow, ...]:
+        """The rules that are armed, and those that are over and not yet taken away."""
+        return self._proxying.arming.rules
+
+    async def arm(self, line: str) -> str | None:
+        """Arm a rule, written as for `sonde proxy --fault`."""
+        reason = self.can(Act.ARM)
+        try:
+            if reason is None:
+                parse_rule(line)
+                self._act(Act.ARM, f"arm {one_line(line.strip(), _LINE_CHARACTERS)}", injected=True)
+                await self._proxying.arming.arm(line)
+        except (RuleRefused, ProxyFailed) as error:
+            return self._not_armed(str(error))
+        return reason
+
+    async def arm_preset(self, name: str) -> str | None:
+        """Arm a network by its name."""
+        reason = self.can(Act.ARM)
+        try:
+            if reason is None:
+                known = preset(name)
+                self._act(Act.ARM, f"arm {known.name}: {'; '.join(known.lines)}", injected=True)
+                await self._proxying.arming.arm_preset(name)
+        except (RuleRefused, ProxyFailed) as error:
+            return self._not_armed(str(error))
+        return reason
+
+    async def disarm(self, number: int) -> str | None:
+        """Take one rule away."""
+        reason = self.can(Act.DISARM)
+        if reason is None:
+            self._act(Act.DISARM, f"disarm rule {number}")
+            try:
+                await self._proxying.arming.disarm(number)
+            except RuleRefused:
+                return None  # it was off already, which is what was asked for
+            except ProxyFailed as error:
+                return _sentence(str(error))
+        return reason
+
+    async def faults_off(self) -> str | None:
+        """Everything off: every rule, and dials of own clients that are refused.
+
+        A proxy that does not answer is ended, since nobody knows what it does.
+        """
+        reason = self.can(Act.FAULTS_OFF)
+        if reason is not None:
+            return reason
+        self._act(Act.FAULTS_OFF, "all faults off")
+        self._let_dials_through()
+        if not self.rules:
+            return None
+        try:
+            await self._proxying.arming.reset()
+        except (RuleRefused, ProxyFailed) as error:
+            self._proxying.kill()
+            return f"{_sentence(str(error))} It was ended, so nothing is injected any more."
+        return None
+
+    def _not_armed(self, why: str) -> str:
+        self._say(Kind.NOTE, "fault", f"not armed: {one_line(why, _LINE_CHARACTERS)}")
+        return _sentence(why)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "?")) else ".")
