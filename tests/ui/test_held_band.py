@@ -365,3 +365,13 @@ def test_a_row_that_the_filter_hides_is_not_looked_for(held: Desk, monkeypatch: 
     monkeypatch.setattr(type(traffic.view), "backlog", 100_000)
     assert not traffic.select_row_id(DELTA)
     assert looked == []
+
+
+def test_panels_that_know_of_now_only_say_so_while_a_moment_is_held(held: Desk) -> None:
+    pane = held.host._panes["connections"]
+    assert pane._heading.figures.text().endswith("now")
+    held.host.show_view("nodes")
+    assert pane._heading.figures.text().endswith("now")
+    assert "now" not in held.host._panes["presence"]._heading.figures.text()
+    held.cursor.release()
+    assert "now" not in pane._heading.figures.text()

@@ -18,6 +18,7 @@ from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 
 _NEWS = " •"
 _TELLS_NEWS = frozenset({"notices"})  # what a person should not miss behind a tab
+_ALWAYS_NOW = frozenset({"connections", "nodes", "latest"})  # of a moment before they know nothing
 _COUNTED = frozenset({"expert"})  # views with a count (`badge`) beside their title
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
@@ -135,6 +136,7 @@ class Pane(QWidget):
         self._open: list[str] = []
         self._front = ""
         self._bare = bare
+        self._is_held = False
         # Before the views: Tab comes to the title first.
         self._heading = PaneTitle({name: str(getattr(view, "title", name)) for name, view in views})
         self._heading.picked.connect(self._on_picked)
@@ -184,7 +186,17 @@ class Pane(QWidget):
         self._heading.show_picked(name)
         if name in _COUNTED:
             self._heading.show_count(name, self._badge_of(name), is_new=False)
-        self._heading.figures.setText(self._figures.get(name, ""))
+        self._show_figures()
+
+    def set_held(self, is_held: bool) -> None:
+        """Whether a moment is looked at: views that know of now only say so then."""
+        self._is_held = is_held
+        self._show_figures()
+
+    def _show_figures(self) -> None:
+        told = self._figures.get(self._front, "")
+        is_now = self._is_held and self._front in _ALWAYS_NOW
+        self._heading.figures.setText(" · ".join(filter(None, (told, "now" if is_now else ""))))
 
     def step(self, step: int) -> None:
         """Bring the next open view (or with -1 the one before) to the front; the tab keeps the focus if it has it."""
@@ -221,7 +233,7 @@ class Pane(QWidget):
     def _on_figures(self, name: str, text: str) -> None:
         self._figures[name] = text
         if name == self._front:
-            self._heading.figures.setText(text)
+            self._show_figures()
         elif name in _TELLS_NEWS and name in self._open:
             self._heading.show_news(name, bool(text))
 

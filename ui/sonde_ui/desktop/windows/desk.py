@@ -262,6 +262,7 @@ class Desk(QObject):
             self.actions_table.refresh_moment()
             return
         self._is_live = self.cursor.is_live
+        self.host.set_held(not self._is_live)
         self._refresh_actions()
 
     def _on_panels(self) -> None:

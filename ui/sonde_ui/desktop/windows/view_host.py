@@ -33,6 +33,7 @@ class ViewHost(QWidget):
         self._splitters: dict[str, QSplitter] = {}
         self._closed: set[str] = set()
         self._figures: dict[str, str] = {}  # beside the titles
+        self._is_held = False
         self._wanted: dict[str, list[int]] | None = None  # sizes that wait for the first layout
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -42,6 +43,12 @@ class ViewHost(QWidget):
     def perspective(self) -> str:
         """The name of the perspective in force."""
         return self._perspective
+
+    def set_held(self, is_held: bool) -> None:
+        """Whether a moment is looked at, and no longer what is now."""
+        self._is_held = is_held
+        for pane in self._panes.values():
+            pane.set_held(is_held)
 
     def arrange(self, perspective: str, layout: Layout | None) -> None:
         """Take up a perspective, as it was left or (without `layout`) as it is at first."""
@@ -132,6 +139,7 @@ class ViewHost(QWidget):
         views = [(name, self._views[name]) for name in place.views if name in self._views]
         pane = Pane(place.name, views, self._figures, bare=place.name in _BARE)
         pane.setMinimumSize(SMALLEST, SMALLEST)
+        pane.set_held(self._is_held)
         pane.picked.connect(lambda _name: self.changed.emit())
         self._panes[place.name] = pane
         return pane
