@@ -16,6 +16,7 @@ import pytest
 
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.testing import TestClient, TestCluster, TestGateway, TestProxy, eventually
+from support.processes import can_be_interrupted
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
@@ -147,6 +148,7 @@ def test_nothing_outlives_a_run_that_is_ended_from_outside(folder: Path, number:
     running = subprocess.Popen(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder,
         env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=can_be_interrupted,
     )  # fmt: skip
     try:
         eventually((folder / "pid").exists, within=60)

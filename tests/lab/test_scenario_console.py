@@ -15,6 +15,7 @@ import pytest
 
 from sonde_lab.scenario.console import MET, NOT_MET, NOT_RUN, RunOptions, run_files
 from sonde_lab.scenario.reporting import Run, write_junit
+from support.processes import can_be_interrupted
 
 MATCH = """\
 name = "a match <&> more"
@@ -145,6 +146,7 @@ def test_ctrl_c_ends_a_real_play_and_leaves_no_process(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "sonde_ui.cli", "run", str(path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ), start_new_session=True,
+        preexec_fn=can_be_interrupted,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:

@@ -40,7 +40,9 @@ def hunt_in(folder: Path, *arguments: str, limit_s: float) -> subprocess.Complet
     """Hunt in a copy of the packages, in a process of its own."""
     paths = os.pathsep.join(str(folder / each) for each in PACKAGES)
     command = [sys.executable, "-m", "sonde_lab.simulation.hunt", *arguments]
-    env = os.environ | {"PYTHONPATH": paths}
+    # A copy is not measured: its lines would be counted beside those of the packages.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    env = kept | {"PYTHONPATH": paths}
     return subprocess.run(
         command, env=env, cwd=folder, check=False, capture_output=True, text=True, timeout=limit_s
     )

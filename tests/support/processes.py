@@ -98,6 +98,11 @@ def running_gateway(*arguments: str, env: dict[str, str] | None = None) -> Itera
         stop(gateway.process)
 
 
+def can_be_interrupted() -> None:
+    """For a child that is to be interrupted: whatever started the tests may ignore SIGINT, and that is inherited."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def descendants(pid: int) -> list[psutil.Process]:
     """Every living process below `pid`."""
     try:

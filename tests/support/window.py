@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
 
 from sonde_lab.endpoints import Endpoint
 from sonde_ui.desktop.app import Ending, WindowOptions, application, settings_for
@@ -61,7 +61,8 @@ class Person:
         await done
 
     async def click(self, widget: QWidget, at: QPoint | None = None) -> None:
-        """Press the left button on a widget that can be seen and reached."""
+        """Press the left button on a widget that can be seen and reached, by scrolling where it must be."""
+        await self.do(lambda: scroll_to(widget))
         self.must_be_reachable(widget, at)
         where = at if at is not None else widget.rect().center()
         await self.do(lambda: QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=where))
@@ -93,6 +94,15 @@ class Person:
             top is not widget and not widget.isAncestorOf(top) and not top.isAncestorOf(widget)
         ):
             raise NotReached(f"{name} is covered or outside of the window")
+
+
+def scroll_to(widget: QWidget) -> None:
+    """Scroll whatever the widget lies in until it can be seen."""
+    parent = widget.parentWidget()
+    while parent is not None:
+        if isinstance(parent, QScrollArea):
+            parent.ensureWidgetVisible(widget)
+        parent = parent.parentWidget()
 
 
 def run_window(

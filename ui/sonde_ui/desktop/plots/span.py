@@ -68,7 +68,8 @@ class Span:
         self._zoomed_s = wider
         if self._until is None and place >= NEAR_THE_EDGE:
             return
-        self._until = min(at + (1.0 - place) * wider, newest)
+        earliest = newest if math.isnan(oldest) else min(newest, oldest + wider / 4)
+        self._until = max(earliest, min(at + (1.0 - place) * wider, newest))
 
     def pan(self, seconds: float, newest: float, oldest: float) -> None:
         """Move what is shown: later (positive) or earlier, but not away from all there is."""
