@@ -21,8 +21,10 @@ if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
 
 
-settings.register_profile("sonde", deadline=None)  # time belongs to benchmarks: a busy machine is no failure
-settings.load_profile("sonde")
+# Time belongs to benchmarks: a busy machine is no failure. HYPOTHESIS_PROFILE=deep looks at many more examples.
+settings.register_profile("sonde", deadline=None, max_examples=40)
+settings.register_profile("deep", deadline=None, max_examples=1_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sonde"))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

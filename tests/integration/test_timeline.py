@@ -118,7 +118,9 @@ async def test_200_moments_are_as_an_independent_peer_noted_them(tmp_path: Path,
         try:
             await again.until_read()
             known = held_to(again, witness, moments)
-            assert known[0] == states
-            assert known[1] >= rosters // 2
+            # One that began in the middle knows nothing before the first document that it kept, or the resume.
+            share = 1.0 if captured_from == "the beginning" else 0.1
+            assert known[0] >= share * states
+            assert known[1] >= share * rosters // 2
         finally:
             await again.close()
