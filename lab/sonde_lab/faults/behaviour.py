@@ -17,7 +17,6 @@ from sonde_lab.records import Direction
 from sonde_protocol.faults import KINDS, Layer
 
 if TYPE_CHECKING:
-    from sonde_lab.faults.framing import Whole
     from sonde_lab.faults.lane import Lane
     from sonde_lab.faults.stream import Stream
     from sonde_lab.faults.subject import Subject
@@ -81,29 +80,6 @@ class Strike:
     def cannot(self, why: str) -> None:
         """Write down that it could not be."""
         self.lane.note(self.attached.armed, self.subject.whole.ordinal, why, is_done=False)
-
-
-class MessageFault(Protocol):
-    """Acts on whole messages of a direction."""
-
-    def wants(self, subject: Subject) -> bool:
-        """Whether a message is of the kind's own sort."""
-
-    def act(self, whole: Whole, strike: Strike) -> list[Whole]:
-        """What goes on in place of a message."""
-
-
-class Shaper(Protocol):
-    """Decides when bytes leave. `grain`: the largest piece that it can be right about; 0 is any."""
-
-    says: str
-    is_act_each_time: bool
-
-    def grain(self, draw: Draw) -> int:
-        """The size of the next piece."""
-
-    def leave(self, at: float, size: int, draw: Draw) -> float:
-        """When a piece leaves that could leave at `at`."""
 
 
 class Gate(Protocol):

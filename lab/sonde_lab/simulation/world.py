@@ -342,10 +342,6 @@ def _against_the_log(witness: Witness, entries: dict[int, Any], epoch: str) -> I
         yield f"{witness.name}: the log has its commands in another order than they were sent"
 
 
-def _span(fault: Fault) -> float:
-    return fault.seconds
-
-
 _STRIKES: Final[dict[Kind, Any]] = {
     Kind.CUT: lambda w, f, p, n: w.network.cut(p.name, f.keep, f.keep // 2),
     Kind.HALF_OPEN: lambda w, f, p, n: w.network.blacken(p.name, f.seconds),
