@@ -21,11 +21,13 @@ _ALWAYS: Final = frozenset({Act.MARK})
 _LEFT_IN_READ_ONLY: Final = frozenset(
     {
         Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
-        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY,  # to end what one has injected is never locked
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY, Act.LET_GO,  # to end what one has injected is never locked
     }
 )  # fmt: skip
 READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
-_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM})
+_LOCKED_ON_PRODUCTION: Final = frozenset(
+    {Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM, Act.HOLD, Act.CHANGE_HELD}
+)
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
 _MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
 
@@ -48,6 +50,7 @@ class Situation:
     proxy: GatewayState = GatewayState.NONE  # the endpoint's, or the one in front of our own gateway
     rules: int = 0  # in its fault lab
     refused: int = 0  # own clients whose dials are refused
+    held: int = 0  # messages that wait in the proxy
 
     @property
     def carrier(self) -> str:
@@ -112,6 +115,10 @@ def _disarm(now: Situation) -> str | None:
 
 def _faults_off(now: Situation) -> str | None:
     return None if now.rules or now.refused else "Nothing is injected."
+
+
+def _of_held(now: Situation) -> str | None:
+    return None if now.held else "No message is held."
 
 
 def _put_proxy(now: Situation) -> str | None:
@@ -234,6 +241,9 @@ _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]]
 _OF_FAULTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
     {
         Act.ARM: _arm,
+        Act.HOLD: _arm,
+        Act.CHANGE_HELD: _of_held,
+        Act.LET_GO: _of_held,
         Act.DISARM: _disarm,
         Act.FAULTS_OFF: _faults_off,
         Act.PUT_PROXY: _put_proxy,
