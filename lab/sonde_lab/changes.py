@@ -45,6 +45,7 @@ class Act(enum.StrEnum):
     HOLD = "hold"
     CHANGE_HELD = "change_held"
     LET_GO = "let_go"
+    HOLD_NOTHING = "hold_nothing"
     PUT_PROXY = "put_proxy"
     TAKE_PROXY = "take_proxy"
 

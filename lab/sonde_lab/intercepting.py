@@ -54,6 +54,9 @@ class Intercepting(Injecting):
 
     async def hold_nothing(self) -> str | None:
         """Take every rule that holds away; what is held goes as it is."""
+        reason = self.can(Act.HOLD_NOTHING)
+        if reason is not None:
+            return reason
         for rule in self.holds:
             problem = await self.disarm(rule.number)
             if problem is not None:

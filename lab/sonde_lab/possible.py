@@ -21,7 +21,7 @@ _ALWAYS: Final = frozenset({Act.MARK})
 _LEFT_IN_READ_ONLY: Final = frozenset(
     {
         Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
-        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY, Act.LET_GO,  # to end what one has injected is never locked
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY, Act.LET_GO, Act.HOLD_NOTHING,  # to end what one has injected is never locked
     }
 )  # fmt: skip
 READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
@@ -51,6 +51,7 @@ class Situation:
     rules: int = 0  # in its fault lab
     refused: int = 0  # own clients whose dials are refused
     held: int = 0  # messages that wait in the proxy
+    holds: int = 0  # of its rules, those that let messages wait
 
     @property
     def carrier(self) -> str:
@@ -119,6 +120,10 @@ def _faults_off(now: Situation) -> str | None:
 
 def _of_held(now: Situation) -> str | None:
     return None if now.held else "No message is held."
+
+
+def _hold_nothing(now: Situation) -> str | None:
+    return None if now.holds else "No messages are to be held."
 
 
 def _put_proxy(now: Situation) -> str | None:
@@ -244,6 +249,7 @@ _OF_FAULTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProx
         Act.HOLD: _arm,
         Act.CHANGE_HELD: _of_held,
         Act.LET_GO: _of_held,
+        Act.HOLD_NOTHING: _hold_nothing,
         Act.DISARM: _disarm,
         Act.FAULTS_OFF: _faults_off,
         Act.PUT_PROXY: _put_proxy,

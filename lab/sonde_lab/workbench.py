@@ -235,6 +235,7 @@ class Workbench(Intercepting):
                 rules=len(self.rules),
                 refused=len(self.refused),
                 held=len(self.held.rows),
+                holds=len(self.holds),
             ),
         )
 

@@ -60,7 +60,7 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest", "map")),
+                                Place("latency", ("latency", "reconnects", "latest", "map", "intercept")),
                                 Place(
                                     "tools",
                                     ("timeline", "state", "composer", "faults", "notices", "expert"),
@@ -83,7 +83,7 @@ ARRANGEMENTS: Final = {
                     "left",
                     False,
                     (
-                        Place("faults", ("faults",)),
+                        Place("faults", ("faults", "intercept")),
                         Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
@@ -116,7 +116,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("presence", ("presence", "connections", "nodes"), 400),
-                        Place("map", ("map", "state", "latest", "composer")),
+                        Place("map", ("map", "state", "latest", "composer", "intercept")),
                     ),
                 ),
                 Split(
@@ -124,7 +124,11 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("timeline", ("timeline",)),
-                        Place("latency", ("latency", "reconnects", "notices", "expert", "faults"), 440),
+                        Place(
+                            "latency",
+                            ("latency", "reconnects", "notices", "expert", "faults"),
+                            440,
+                        ),
                     ),
                 ),
                 Place("traffic", ("traffic", "detail"), 200),
