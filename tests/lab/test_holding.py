@@ -344,8 +344,22 @@ def test_an_edit_is_said_by_what_is_different_and_a_secret_never() -> None:
     assert "pass-of-ada" not in said
 
 
-def test_an_edit_of_what_is_no_json_is_said_by_its_sizes() -> None:
-    assert words_of("hello", "hello, world") == "sent edited (5 → 12 B)"
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("hello", "hello, world", "sent edited: “hello, world” (5 → 12 B)"),
+        ("{}", '{"password": "pass-of-ada', 'sent edited: “{"password": "…” (2 → 25 B)'),
+        ("x" * 70_000, "y", "sent edited (70,000 → 1 B)"),
+    ],
+)
+def test_an_edit_of_what_is_no_json_is_said_by_how_it_begins(before: str, after: str, said: str) -> None:
+    assert words_of(before, after) == said
+
+
+def test_an_edit_of_bytes_is_said_in_hex() -> None:
+    before, after = (Whole(1, 2, data, False) for data in (b"\xc1", bytes(range(17))))
+    assert edit_in_words(before, after).startswith("sent edited: 00 01 02 03")
+    assert edit_in_words(before, after).endswith("0f … (1 → 17 B)")
 
 
 # ------------------------------------------------------------ between peers

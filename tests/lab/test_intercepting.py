@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -136,6 +140,36 @@ async def test_what_is_held_goes_to_the_server_when_the_endpoint_is_left() -> No
         assert here.workbench.held == HeldRows()
         await until(lambda: here.got)
         assert here.got == ["last words"]
+
+
+async def test_what_is_held_goes_to_the_server_when_the_proxy_loses_its_parent() -> None:
+    got: list[str | bytes] = []
+
+    async def keep(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            async for message in connection:
+                got.append(message)  # noqa: PERF401
+
+    async with serve(keep, "127.0.0.1", 0) as server:
+        upstream = f"--upstream=ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "sonde_lab.proxy_process", "--listen=127.0.0.1:0", upstream),
+            *("--fault=hold", "--parent-pipe"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdin is not None
+        ready = json.loads(await process.stdout.readline())
+        async with connect(ready["url"], proxy=None) as client:
+            await client.send("last words")
+            shown = b""
+            while b"a message is held" not in shown:
+                shown += await process.stdout.read(4_096)
+            assert got == []
+            process.stdin.close()  # all that a killed parent leaves behind
+            await until(lambda: got)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert got == ["last words"]
 
 
 async def test_a_read_only_workbench_holds_and_changes_nothing_but_lets_go() -> None:

@@ -182,7 +182,11 @@ class ScriptedWorkbench:
         return self.contents.get(number, f"Message {number} is not held any more.")
 
     async def let_go(self, number: int, **how: object) -> str | None:
-        said = {name: value for name, value in how.items() if value not in (None, 0.0) and (name, value) != ("copies", 1)}
+        said = {
+            name: value
+            for name, value in how.items()
+            if value not in (None, 0.0) and (name, value) != ("copies", 1)
+        }
         self.asked.append((Act.LET_GO, number, said))
         return self.arm_answer
 

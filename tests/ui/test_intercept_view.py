@@ -330,6 +330,48 @@ def test_in_a_read_only_window_messages_can_only_be_let_go(
     assert able == {"All go", "Send"}
 
 
+@pytest.mark.parametrize("where", ["list", "editor"])
+def test_the_keyboard_stays_where_one_works_through_the_queue_and_does_nothing_between_two_messages(
+    view: InterceptView,
+    bench: ShellWorkbench,
+    window_loop: WindowLoop,
+    qtbot: QtBot,
+    tell: Callable[..., None],
+    where: str,
+) -> None:
+    place = view.list if where == "list" else view.editor.text
+    tell(row(1), row(2))
+    view.activateWindow()
+    place.setFocus()
+    qtbot.waitUntil(place.hasFocus)
+    tell(row(2))
+    assert place.hasFocus()
+    assert view.list.selectionModel().isSelected(view.list.currentIndex())
+    tell()
+    assert view.empty.hasFocus()
+    finish(window_loop, view, lambda: QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return))
+    assert bench.asked == []
+    tell(row(3))
+    assert place.hasFocus()
+
+
+def test_nothing_is_sent_of_a_message_before_it_has_come_into_the_editor(
+    view: InterceptView, window_loop: WindowLoop, bench: ShellWorkbench, tell: Callable[..., None]
+) -> None:
+    tell(row(1), row(2))
+    view.editor.text.setPlainText("of the first")
+
+    def at_once() -> None:
+        view.list.setCurrentIndex(view.model.index(1))
+        assert not any(
+            each.isEnabled() for each in (view.editor.send_edited, view.editor.twice, view.editor.delay)
+        )
+        QTest.keyClick(view.editor.text, Qt.Key.Key_Return, CTRL)
+
+    finish(window_loop, view, at_once)
+    assert bench.asked == []
+
+
 # ------------------------------------------------------------ what an editor can carry
 
 

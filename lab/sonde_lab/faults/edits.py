@@ -27,6 +27,7 @@ _CONTENTS: Final = ("text", "json", "hex")
 _MEMBERS: Final = (*_CONTENTS, "copies", "delay_ms")
 _COMPARED_BYTES: Final = 64 << 10  # of a larger message only the sizes are told
 _TOLD: Final = 4  # changes
+_SHOWN_BYTES: Final = 16
 _NO_HEX: Final = re.compile(r"[^0-9a-fA-F\s]")
 
 
@@ -123,13 +124,20 @@ def edit_in_words(before: Whole, after: Whole) -> str:
     """`sent edited: d.hp 10 → 99 (41 → 42 B)`; secrets are masked."""
     old, new = before.plain or b"", after.plain or b""
     sizes = f"{len(old):,} → {len(new):,} B"
+    if max(len(old), len(new)) > _COMPARED_BYTES:
+        return f"sent edited ({sizes})"
     told, more = _changes_told(old, new, before.opcode == BINARY)
-    return f"sent edited: {'; '.join(told)}{more} ({sizes})" if told else f"sent edited ({sizes})"
+    told = told or [_beginning(new, before.is_text)]
+    return f"sent edited: {'; '.join(told)}{more} ({sizes})"
+
+
+def _beginning(content: bytes, is_text: bool) -> str:
+    if not is_text:
+        return content[:_SHOWN_BYTES].hex(" ") + (" …" if len(content) > _SHOWN_BYTES else "")
+    return f"“{one_line(redact_text(content.decode(errors='replace')), 60)}”"
 
 
 def _changes_told(old: bytes, new: bytes, binary: bool) -> tuple[list[str], str]:
-    if max(len(old), len(new)) > _COMPARED_BYTES:
-        return [], ""
     try:
         changes = difference(value_of(old, binary), value_of(new, binary)).changes
     except (ValueError, RecursionError):

@@ -5,6 +5,7 @@ Owns the draft and the buttons. Refuses to forbid nonsense: text that is no JSON
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Final
 
@@ -129,11 +130,18 @@ class HeldEditor(QWidget):
     def show_message(self, item: HeldItem, came: Shown, draft: str | None) -> None:
         """Another message, with what was written of it before."""
         self._came = came
-        self.tell(item, item.row.since)
+        self.tell(item, time.monotonic())
         with QSignalBlocker(self.text):
             self.text.setPlainText(came.text if draft is None else draft)
         self.text.setReadOnly(bool(came.why_not))
         self._look()
+
+    def await_content(self, item: HeldItem) -> None:
+        """Another message was chosen, and what it says is on its way. Whoever types here keeps the keyboard."""
+        self._came, self._verdict = None, Verdict()
+        self.tell(item, time.monotonic())
+        self.text.setReadOnly(True)
+        self.verdict.setText("")
 
     def tell(self, item: HeldItem, now: float) -> None:
         """Say which message it is; its time moves."""
@@ -145,7 +153,7 @@ class HeldEditor(QWidget):
 
     def allow(self, may_go: str | None, may_change: str | None) -> None:
         """What is possible now, else why not."""
-        is_right = not self._verdict.problem
+        is_right = self._came is not None and not self._verdict.problem
         _allow(self.send, may_go is None, may_go)
         for button in (self.drop, self.twice, self.delay):
             _allow(button, may_change is None and (is_right or button is self.drop), may_change)

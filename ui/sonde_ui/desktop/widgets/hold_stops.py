@@ -151,8 +151,8 @@ class HoldStops(QWidget):
         return str(self.ways.currentData(Qt.ItemDataRole.UserRole))
 
     def ask(self) -> None:
-        """Ask for what stands in the line, if it is a filter."""
-        if self.check() and self.hold.isEnabled():
+        """Ask for what stands in the line, if it is a filter. Why it cannot be held says the answer."""
+        if self.check():
             self.hold_asked.emit(self.line.text().strip(), self.direction)
 
     def check(self) -> bool:

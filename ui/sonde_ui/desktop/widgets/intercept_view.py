@@ -10,10 +10,11 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from PySide6.QtCore import QModelIndex, Qt, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QBoxLayout,
     QListView,
     QScrollArea,
@@ -42,7 +43,9 @@ _WIDE: Final = 1.15  # as wide as high, and a little: list and editor stand besi
 _LIST_HEIGHT: Final = 108
 _BUTTONS_WIDTH: Final = 960  # of the panel, from which on they stand in one line
 _ANY: Final = 16_777_215
-_NOTHING: Final = "Nothing is held. Name what is to wait here, and let it go message by message, changed or not."
+_NOTHING: Final = (
+    "Nothing is held. Name what is to wait here, and let it go message by message, changed or not."
+)
 _WAITING: Final = "Waiting for the first message that is meant. All others pass."
 
 
@@ -83,6 +86,7 @@ class InterceptView(QWidget):
         self._ticks = 0
         self._rules: tuple[RuleRow, ...] = ()
         self._is_wide = False
+        self._left_from: QWidget | None = None  # where the keyboard was when the queue became empty
         self._said = ("", "")  # by the empty queue
         self._asked: set[int] = set()  # what an answer is awaited for
         self._drafts: dict[int, str] = {}
@@ -234,9 +238,10 @@ class InterceptView(QWidget):
 
     def _on_current(self, current: QModelIndex) -> None:
         item = self.model.item(current.row()) if current.isValid() else None
-        self.editor.setEnabled(False)
         if item is not None:
-            self.editor.tell(item, time.monotonic())
+            self.list.selectionModel().select(current, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+            self.editor.await_content(item)
+            self.check()
             self._tasks.start("read the held message", self._read(item))
 
     async def _read(self, item: HeldItem) -> None:
@@ -249,8 +254,6 @@ class InterceptView(QWidget):
             return
         self._shown = item.row.number, shown(content)
         self.editor.show_message(item, self._shown[1], self._drafts.get(item.row.number))
-        self.editor.setEnabled(True)
-        self.editor.tell(item, time.monotonic())
         self.check()
 
     def _keep_draft(self, text: str) -> None:
@@ -274,6 +277,7 @@ class InterceptView(QWidget):
         if said != self._said:
             self._said = said
             self.empty.say("pause", *said)
+            self.empty.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
     def _emptiness(self, why_not: str | None) -> tuple[str, str]:
         """What an empty queue means, and what can be done about it."""
@@ -301,19 +305,32 @@ class InterceptView(QWidget):
             self.check()
 
     def _show_held(self, held: HeldRows) -> None:
-        had = self._current()
+        had, count = self._current(), len(held.rows)
+        left_from = self._left_from if self.empty.hasFocus() else None
+        if not count:
+            self._hand_keyboard_over()
         self.model.show(held.rows)
+        self._show_list()
         numbers = {row.number for row in held.rows}
         self._drafts = {number: draft for number, draft in self._drafts.items() if number in numbers}
-        if held.rows and (had is None or self._current() is None):
+        if count and (had is None or self._current() is None):
             self.list.setCurrentIndex(self.model.index(0))
-        count = len(held.rows)
+        if count and left_from is not None:
+            left_from.setFocus(Qt.FocusReason.OtherFocusReason)
         passed = f"full: {figures.count(held.passed)} passed" if held.passed else ""
         self.figures_changed.emit(" · ".join(filter(None, (f"{count:,} held" if count else "", passed))))
-        self._show_list()
         self.badge = count
         self.badge_changed.emit(count)
         self.held_shown.emit(count)
+
+    def _hand_keyboard_over(self) -> None:
+        """The queue is empty: whoever worked through it has the keyboard back with the next message. Until then it does nothing."""
+        here = QApplication.focusWidget()
+        self._left_from = None
+        if here is not None and (here is self.list or self.editor.isAncestorOf(here)):
+            self._left_from = here
+            self._stack.setCurrentIndex(0)
+            self.empty.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_tick(self, now: float) -> None:
         self._ticks += 1
