@@ -31,6 +31,7 @@ SETTLE_S: Final = 5.0
 STAND_IN: Final = "p1"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _BEHAVIOURS: Final = ("walker", "walker", "chatter")  # of players, in turn
+_PRIVATE: Final = ("$", "user:")  # a witness may not come in there
 _LISTED_SENDS: Final = 5
 
 
@@ -107,7 +108,7 @@ def _valid(channels: Sequence[str]) -> list[str]:
         except Refused:
             continue
         found.append(ch)
-    return [ch for ch in found if not ch.startswith("$")][:20]
+    return [ch for ch in found if not ch.startswith(_PRIVATE)][:20]
 
 
 def _most_players(acts: Sequence[DoneAct], scene: Scene) -> int:
