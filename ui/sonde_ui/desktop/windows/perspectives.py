@@ -63,7 +63,15 @@ ARRANGEMENTS: Final = {
                                 Place("latency", ("latency", "reconnects", "latest", "map")),
                                 Place(
                                     "tools",
-                                    ("timeline", "state", "composer", "faults", "notices", "expert"),
+                                    (
+                                        "timeline",
+                                        "state",
+                                        "composer",
+                                        "faults",
+                                        "scenarios",
+                                        "notices",
+                                        "expert",
+                                    ),
                                     464,
                                 ),
                             ),
@@ -72,7 +80,8 @@ ARRANGEMENTS: Final = {
                     ),
                 ),
             ),
-        )
+        ),
+        closed=frozenset({"scenarios"}),
     ),
     "break": Arrangement(
         Split(
@@ -83,7 +92,7 @@ ARRANGEMENTS: Final = {
                     "left",
                     False,
                     (
-                        Place("faults", ("faults",)),
+                        Place("faults", ("faults", "scenarios")),
                         Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
@@ -124,13 +133,17 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("timeline", ("timeline",)),
-                        Place("latency", ("latency", "reconnects", "notices", "expert", "faults"), 440),
+                        Place(
+                            "latency",
+                            ("latency", "reconnects", "notices", "expert", "faults", "scenarios"),
+                            440,
+                        ),
                     ),
                 ),
                 Place("traffic", ("traffic", "detail"), 200),
             ),
         ),
-        closed=frozenset({"traffic", "detail"}),
+        closed=frozenset({"traffic", "detail", "scenarios"}),
     ),
 }
 
