@@ -107,7 +107,7 @@ class RunResult(QScrollArea):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(12, 8, 12, 12)
         self._column.setSpacing(6)
-        for piece in (self.heading, self.facts, self.bar, self.lines, self.more, self.compared, self.figures):
+        for piece in (self.heading, self.facts, self.bar, self.lines, self.compared, self.more, self.figures):
             self._column.addWidget(piece)
         self._column.addStretch(1)
         self.setWidget(inside)
@@ -115,10 +115,10 @@ class RunResult(QScrollArea):
 
     # ------------------------------------------------------------ doors
 
-    def show_nothing(self, words: str) -> None:
+    def show_nothing(self, words: str, tone: str = "dim") -> None:
         """Nothing has been played: what can be said all the same."""
         self._clear(("nothing", words))
-        self._say(self.heading, words, "dim")
+        self._say(self.heading, words, tone)
 
     def show_progress(self, progress: Progress, now: float | None = None) -> None:
         """How far a play is."""
@@ -198,15 +198,14 @@ class RunResult(QScrollArea):
         set_tone(label, tone)  # type: ignore[arg-type]
 
     def _show_checks(self, outcome: Outcome, has_rows: bool) -> None:
-        """What is not met first."""
+        """What is not met first, then what has changed, then the others."""
         order = sorted(outcome.checks, key=lambda check: check.is_met)
-        place = self._column.indexOf(self.more)
         for check in order[:MAX_CHECKS]:
             card = CheckCard(check, has_rows)
             card.rows_asked.connect(self.rows_asked)
             self.cards.append(card)
-            self._column.insertWidget(place, card)
-            place += 1
+            below = self.more if check.is_met else self.compared
+            self._column.insertWidget(self._column.indexOf(below), card)
         left = len(order) - MAX_CHECKS
         self._say(self.more, f"… and {left:,} more" if left > 0 else "", "dim")
 

@@ -100,7 +100,9 @@ class ScenariosView(QWidget):
     def _make(self) -> None:
         self.search = SearchBox("Search scenarios")
         self.save = push_button(
-            "Save what I just did", tip="Make a scenario of what you did here in the last minutes"
+            "Save my acts",
+            name="Save what I just did as a scenario",
+            tip="Make a scenario of what you did here in the last minutes",
         )
         self.list = ScenariosList()
         self.list.setModel(self.model)
@@ -113,9 +115,7 @@ class ScenariosView(QWidget):
         self.virtually = push_button(
             "Run virtually", kind="primary", tip="On virtual time: a minute takes a second (Return)"
         )
-        self.really = push_button(
-            "Run", name="Run for real", tip="With a gateway, sockets and a proxy of its own"
-        )
+        self.really = push_button("Run for real", tip="With a gateway, sockets and a proxy of its own")
         self.stop = push_button(
             "Stop", name="Stop the play", tip="End the play and everything that it has started"
         )
@@ -125,6 +125,9 @@ class ScenariosView(QWidget):
         self.until_fails.setToolTip("Play again and again until something is not met")
         self.seed = _number("Seed", "own seed", MAX_SEED)
         self.seed.setToolTip("What is left to chance comes from it; empty: the scenario's own")
+        self.how = chip(
+            "Repeat", name="Repeat or seed", tip="How often it is played, and with which seed", checked=False
+        )
         self.edit = chip("Edit…", name="Edit this scenario")
         self.copy = chip("Copy to mine", tip="A copy of your own, to be changed")
         self.remove = chip("Delete", name="Delete this scenario", tip="Delete this file of your own")
@@ -133,9 +136,9 @@ class ScenariosView(QWidget):
         self.result = RunResult()
 
     def _lay_out(self) -> None:
-        top = QVBoxLayout()
+        top = _row(self.search, self.save)
+        top.setStretch(0, 1)
         top.setContentsMargins(12, 8, 12, 8)
-        top.addWidget(self.search)
         self._none = EmptyState("play", "", "")
         self._stack = QStackedLayout()
         self._stack.addWidget(self.list)
@@ -152,10 +155,13 @@ class ScenariosView(QWidget):
         controls.setContentsMargins(12, 8, 12, 8)
         controls.setSpacing(8)
         controls.addLayout(_row(self.virtually, self.really, self.stop))
-        controls.addLayout(_row(self.times, self.seed, self.until_fails))
-        chips = _row(self.edit, self.copy, self.remove, stretch=True)
-        chips.addWidget(self.save)
-        controls.addLayout(chips)
+        self._options = QWidget()
+        options = _row(self.times, self.seed, self.until_fails)
+        options.setContentsMargins(0, 0, 0, 0)
+        self._options.setLayout(options)
+        self._options.hide()
+        controls.addWidget(self._options)
+        controls.addLayout(_row(self.how, self.edit, self.copy, self.remove, stretch=True))
         controls.addWidget(self._said)
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
@@ -183,6 +189,7 @@ class ScenariosView(QWidget):
         self.virtually.clicked.connect(lambda: self.play(is_virtual=True))
         self.really.clicked.connect(lambda: self.play(is_virtual=False))
         self.stop.clicked.connect(self.stop_play)
+        self.how.toggled.connect(self._options.setVisible)
         self.until_fails.toggled.connect(lambda on: self.times.setEnabled(not on))
         self.edit.clicked.connect(self._on_edit)
         self.copy.clicked.connect(self._on_copy)
@@ -327,8 +334,10 @@ class ScenariosView(QWidget):
         is_this = progress is not None and progress.wanted.path == listed.path
         rate = progress.rate if is_this and progress is not None else ""
         problem = progress.problem if is_this and progress is not None else ""
+        if is_this and progress is not None and progress.is_stopping and progress.outcome is None:
+            problem = "The last play was stopped before its end."
         if listed.is_broken:
-            self.result.show_nothing(listed.problem)
+            self.result.show_nothing(listed.problem, "bad")
         elif (
             is_this
             and progress is not None
