@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sonde_lab.scenario import own_folder
-from sonde_lab.scenario.catalogue import Catalogue, Listed
 from sonde_lab.scenario.keys import ScenarioRefused
+from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.own_folder import NotKept
 from sonde_lab.scenario.play_process import PlayProcess
-from sonde_lab.scenario.reading import scenario_of
 from sonde_lab.scenario.run_store import Kept, RunStore, runs_folder
 from sonde_lab.toml_text import MAX_FILE_BYTES, TomlUnreadable, parse
+
+if TYPE_CHECKING:
+    from sonde_lab.scenario.catalogue import Catalogue
 
 
 class Offered(NamedTuple):
@@ -39,7 +41,8 @@ class ScenarioRoom:
     def offered(self) -> list[Offered]:
         """Everything that there is now."""
         if self._catalogue is None:
-            from sonde_lab.simulation import virtual_stage  # late: it brings the gateway's core with it
+            from sonde_lab.scenario.catalogue import Catalogue  # late: a window that never looks pays nothing
+            from sonde_lab.simulation import virtual_stage
 
             self._catalogue = Catalogue(self._ready, self.own, virtual_stage.why_not)
         last: dict[str, Kept] = {}
@@ -89,6 +92,8 @@ def text_in(path: Path) -> str:
 
 def why_refused(text: str) -> ScenarioRefused | None:
     """What is wrong with a text, its line and its key; `None` where it is a scenario."""
+    from sonde_lab.scenario.reading import scenario_of  # late, as above
+
     try:
         scenario_of(text, parse(text))
     except TomlUnreadable as error:

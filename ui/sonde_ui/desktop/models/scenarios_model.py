@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from sonde_lab.scenario.catalogue import Listed
 from sonde_lab.scenario.comparing import stamp
+from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.room import Offered
 from sonde_ui.desktop.models.guarded import guarded
 from sonde_ui.desktop.models.keyed_list import KeyedListModel

@@ -24,14 +24,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from sonde_lab.scenario.catalogue import Listed
 from sonde_lab.scenario.comparing import Comparison, compare
+from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.own_folder import NotKept
 from sonde_lab.scenario.play_process import MAX_TIMES, Progress, Wanted
-from sonde_lab.scenario.room import ScenarioRoom
+from sonde_lab.scenario.room import Offered, ScenarioRoom
 from sonde_lab.scenario.run_store import Kept
 from sonde_ui.desktop.assets import asset
 from sonde_ui.desktop.models.scenarios_model import ScenariosModel
+from sonde_ui.desktop.offload import Offload
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import font_ui
 from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
@@ -87,6 +88,10 @@ class ScenariosView(QWidget):
         self._looking = QTimer(self, interval=LOOK_AGAIN_MS)
         self._looking.timeout.connect(self.refresh)
         self.room = ScenarioRoom(asset("scenarios/handover.toml").parent, data, self._on_progress)
+        self._offload = Offload()
+        self._offload.start = self._tasks.start
+        self._is_read = self._is_reading = False
+        self._wanted: Path | None = None  # to be chosen as soon as it is listed
         self._comparisons: dict[Path, Comparison | None] = {}
         self._was_running = False
         self.model = ScenariosModel(self)
@@ -212,12 +217,9 @@ class ScenariosView(QWidget):
 
     def choose(self, path: Path) -> None:
         """Choose a scenario, and bring it into sight."""
+        self._wanted = path
         self.search.clear()
         self.refresh()
-        row = self.model.row_for(path)
-        if row is not None:
-            self.list.setCurrentIndex(self.model.index(row))
-            self.list.scrollTo(self.model.index(row))
 
     def play(self, *, is_virtual: bool | None = None) -> None:
         """Play the chosen one: as is wished, else virtually where that is possible."""
@@ -249,11 +251,30 @@ class ScenariosView(QWidget):
         await self._tasks.stop()
 
     def refresh(self) -> None:
-        """Look at the folders again."""
-        chosen = self.chosen
-        self.model.show(self.room.offered())
-        if chosen is None and self.model.rowCount():
-            self.list.setCurrentIndex(self.model.index(0))
+        """Look at the folders again. The first time takes longer, so that is done beside the window's loop."""
+        if self._is_read:
+            self._take(self.room.offered())
+        elif not self._is_reading:
+            self._is_reading = True
+            self._none.say("play", "Reading the scenarios …")
+            self._stack.setCurrentIndex(1)
+            self._offload.run("read the scenarios", self.room.offered, self._take)
+
+    def _take(self, offered: list[Offered]) -> None:
+        self._is_read, self._is_reading = True, False
+        self.model.show(offered)
+        wanted, self._wanted = self._wanted, None
+        row = None if wanted is None else self.model.row_for(wanted)
+        if row is None and self.chosen is None and self.model.rowCount():
+            row = 0
+        if row is not None:
+            self.list.setCurrentIndex(self.model.index(row))
+            self.list.scrollTo(self.model.index(row))
+        self._say_what_is_missing()
+        self._check()
+        self._show_result()
+
+    def _say_what_is_missing(self) -> None:
         self._stack.setCurrentIndex(0 if self.model.rowCount() else 1)
         words = (
             f"No scenario is like “{self.search.text()}”." if self.model.total else "There is no scenario."
@@ -261,8 +282,6 @@ class ScenariosView(QWidget):
         self._none.say(
             "search" if self.model.total else "play", words, "Show all" if self.model.total else ""
         )
-        self._check()
-        self._show_result()
 
     # ------------------------------------------------------------ what is shown
 
@@ -379,7 +398,8 @@ class ScenariosView(QWidget):
 
     def _on_search(self, text: str) -> None:
         self.model.search(text)
-        self.refresh()
+        if self._is_read:
+            self.refresh()
 
     def _on_chosen(self, _now: QModelIndex, _before: QModelIndex) -> None:
         self._say("", "dim")
