@@ -279,16 +279,16 @@ class Socket(asyncio.Protocol):
             self._deliver(ws, whole, self._fragments_binary)
         elif len(self._fragments) > MAX_FRAGMENTS:
             self._fragments = []
-            self._give_up(ws, 1009, "too many fragments")
+            self._break_off(ws, 1009, "too many fragments")
 
     def _deliver(self, ws: ClientProtocol, data: bytes, binary: bool) -> None:
         """Hand a message on. A text that is no UTF-8 ends the connection instead (RFC 6455, section 8.1)."""
         if binary or _is_utf8(data):
             self._owner.on_message(self.dial, data, binary)
         else:
-            self._give_up(ws, 1007, "a text message is no UTF-8")
+            self._break_off(ws, 1007, "a text message is no UTF-8")
 
-    def _give_up(self, ws: ClientProtocol, code: int, reason: str) -> None:
+    def _break_off(self, ws: ClientProtocol, code: int, reason: str) -> None:
         """The peer has broken the protocol: what comes behind that is not looked at."""
         ws.fail(code, reason)
         self._flush()
