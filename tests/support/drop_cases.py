@@ -130,16 +130,18 @@ async def _fault(scene: Scene) -> int:
     client = await scene.live()
     admin = await _admin(scene)
     try:
-        await admin.command(Fault, session=client.status.session or "", kind="close")
+        await admin.command(
+            Fault, session=client.status.session or "", kind="close", parameters={"code": 4006}
+        )
         return await scene.closed()
     finally:
         await admin.close()
 
 
 async def _fault_here(scene: Scene) -> int:
-    """`drop` asked for by the client itself: its socket is reset by the gateway, and the answer never comes."""
+    """`reset` asked for by the client itself: the answer may be lost with the socket."""
     client = await scene.live()
-    asking = asyncio.create_task(client.command(Fault, session=client.status.session or "", kind="drop"))
+    asking = asyncio.create_task(client.command(Fault, session=client.status.session or "", kind="reset"))
     row = await scene.closed()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
