@@ -448,7 +448,7 @@ class Fault(Frame, tag="fault"):
     id: CommandId
     session: Short
     kind: Short
-    parameters: Annotated[dict[Short, float | Label], Meta(max_length=16)] | None = None
+    parameters: Annotated[dict[Short, Reading | Label], Meta(max_length=16)] | None = None
     after_ms: Millis | None = None  # when it begins
     for_ms: Millis | None = None  # how long it holds
     count: Count | None = None  # how often it strikes at most

@@ -96,7 +96,8 @@ def kicked(case: Case) -> Found | None:
         rows.append(case.row(f"The client {who} sent the kick {case.ago(asked)} before the end.", asked))
     if rows:
         return Found(Cause.KICKED, tuple(rows), Certainty.SHOWN, {"kicker": kicker})
-    return Found(Cause.KICKED, (), Certainty.TOLD) if case.code == CloseCode.KICKED else None
+    is_real = case.code == CloseCode.KICKED and injected(case) is None
+    return Found(Cause.KICKED, (), Certainty.TOLD) if is_real else None
 
 
 def injected(case: Case) -> Found | None:
