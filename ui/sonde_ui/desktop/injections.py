@@ -52,6 +52,6 @@ ON_SOCKET: Final = (
     Injection("Reset", "reset", "RST of the current client's socket"),
     Injection("Cut", "cut", "FIN of the current client's socket, without a close frame"),
     Injection("Half-open", "half_open for=30s", "The client says and hears nothing for thirty seconds, and its socket stays"),
-    Injection("Stop reading", "slow_consumer 10s", "The client reads nothing for ten seconds: what the gateway sends piles up there"),
-    Injection("No heartbeat", "no_heartbeat for=30s", "For thirty seconds the client neither sends nor answers a heartbeat"),
+    Injection("Slow", "slow_consumer 10s", "The client reads nothing for ten seconds: what the gateway sends piles up there"),
+    Injection("No pings", "no_heartbeat for=30s", "For thirty seconds the client neither sends nor answers a heartbeat"),
 )  # fmt: skip

@@ -155,6 +155,7 @@ class FaultsView(QWidget):
         self.proxy = ProxyCard()
         self.at_gateway = StrikeChips("At the gateway", AT_GATEWAY, workbench.inject, self._tasks)
         self.on_socket = StrikeChips("On the own socket", ON_SOCKET, workbench.break_socket, self._tasks)
+        self.all_off = push_button("All off", kind="act", name="All injected faults off")
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()
         self._tasks.failed.connect(self._say)
@@ -167,6 +168,7 @@ class FaultsView(QWidget):
         self.proxy.take.clicked.connect(
             lambda: self._tasks.start("take the proxy away", workbench.take_proxy())
         )
+        self.all_off.clicked.connect(lambda: self._tasks.start("all off", self._end_all()))
         self.rules.rules_shown.connect(self._tell_count)
         bridge.changed.connect(self._on_changes)
         bridge.ticked.connect(self._on_tick)
@@ -181,6 +183,7 @@ class FaultsView(QWidget):
         column.addWidget(self.rules)
         column.addWidget(self.at_gateway)
         column.addWidget(self.on_socket)
+        column.addWidget(self.all_off)
         column.addWidget(self.proxy)
         for card in self.cards.values():
             column.addWidget(card)
@@ -231,6 +234,13 @@ class FaultsView(QWidget):
         self.at_gateway.check(self._workbench.can(Act.INJECT))
         self.on_socket.setVisible(kind in _WITH_SOCKETS)
         self.on_socket.check(self._workbench.can(Act.BREAK_SOCKET))
+        self.all_off.setVisible(not has_proxy and self._workbench.can(Act.FAULTS_OFF) is None)
+
+    async def _end_all(self) -> None:
+        problem = await self._workbench.faults_off()
+        if problem:
+            self._say(problem)
+        self.check()
 
     def _tell_count(self, on: int) -> None:
         self.figures_changed.emit(f"{on} on" if on else "")
