@@ -27,6 +27,13 @@ settings.register_profile("deep", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sonde"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Properties run unmeasured: tracing slows their loops fourfold, and what only chance reaches is no coverage."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes give no names to tests: masks are random, and every worker must collect the same names."""
     return f"{argname} of {len(val)} bytes" if isinstance(val, bytes) else None

@@ -269,7 +269,7 @@ class Socket(asyncio.Protocol):
                 continue  # the upgrade's answer
             if event.opcode is Opcode.TEXT or event.opcode is Opcode.BINARY:
                 if event.fin:
-                    self._owner.on_message(self.dial, bytes(event.data), event.opcode is Opcode.BINARY)
+                    self._deliver(ws, bytes(event.data), event.opcode is Opcode.BINARY)
                 else:
                     self._fragments = [bytes(event.data)]
                     self._fragments_binary = event.opcode is Opcode.BINARY
@@ -282,10 +282,23 @@ class Socket(asyncio.Protocol):
         self._fragments.append(bytes(frame.data))
         if frame.fin:
             whole, self._fragments = b"".join(self._fragments), []
-            self._owner.on_message(self.dial, whole, self._fragments_binary)
+            self._deliver(ws, whole, self._fragments_binary)
         elif len(self._fragments) > MAX_FRAGMENTS:
             self._fragments = []
-            ws.fail(1009, "too many fragments")
+            self._break_off(ws, 1009, "too many fragments")
+
+    def _deliver(self, ws: ClientProtocol, data: bytes, binary: bool) -> None:
+        """Hand a message on. A text that is no UTF-8 ends the connection instead (RFC 6455, section 8.1)."""
+        if binary or _is_utf8(data):
+            self._owner.on_message(self.dial, data, binary)
+        else:
+            self._break_off(ws, 1007, "a text message is no UTF-8")
+
+    def _break_off(self, ws: ClientProtocol, code: int, reason: str) -> None:
+        """The peer has broken the protocol: what comes behind that is not looked at."""
+        ws.fail(code, reason)
+        self._flush()
+        self._report_lost(ws)
 
     def _report_lost(self, ws: ClientProtocol, error: Exception | None = None) -> None:
         if self._reports:
@@ -470,3 +483,13 @@ def _without_password(url: str) -> str:
 
 def _cut(reason: str) -> str:
     return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

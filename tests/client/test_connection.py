@@ -444,6 +444,7 @@ async def torture(data: bytes) -> tuple[Client, list[Failed]]:
         message(b"x", 0),  # a continuation of nothing
         b"\x89\x7e\x00\xff" + b"p" * 255,  # a ping that is too long
         b"\x81\x81abcdx",  # masked, which only clients do
+        message(b'{"op":"\xff"}'),  # a text that is no UTF-8
     ],
 )
 async def test_broken_websocket_bytes_end_the_connection_and_nothing_else(data: bytes):
@@ -452,6 +453,25 @@ async def test_broken_websocket_bytes_end_the_connection_and_nothing_else(data: 
     assert client.status.state is ConnectionState.IDLE
     assert client.status.last_close is not None
     assert client.status.last_close.by == "client"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [message(b"\xed\xa0\x80"), message(b"caf\xc3", fin=False) + message(b"\x28", 0)],
+    ids=["a surrogate", "a letter cut in two fragments"],
+)
+async def test_a_text_that_is_no_utf8_is_failed_with_1007_and_nothing_behind_it_is_taken(text: bytes):
+    client, _failures = await torture(text + message(b"{nonsense"))
+    assert client.status.last_close is not None
+    assert client.status.last_close.code == 1007
+    assert client.metrics.counters.malformed == 0
+
+
+async def test_a_letter_that_is_cut_by_fragments_is_whole_again():
+    letter = "é".encode()
+    client, failures = await torture(message(letter[:1], fin=False) + message(letter[1:], 0) + b"\x83\x00")
+    assert client.metrics.counters.malformed == 1  # a text, if not a frame of ours
+    assert {each.failure.cause for each in failures} >= {"malformed_frame"}
 
 
 async def test_a_flood_of_nonsense_ends_the_connection():
