@@ -395,7 +395,7 @@ CASES = (
     _case("kicked by an admin", _kicked, Cause.KICKED),
     _case("kicked from this window", _kicked_here, Cause.KICKED),
     _case("fault 4006", _fault, Cause.INJECTED_FAULT),
-    _case("fault drop, asked for here", _fault_here, Cause.INJECTED_FAULT),
+    _case("fault reset, asked for here", _fault_here, Cause.INJECTED_FAULT),
     _case("token expired", _token_expired, Cause.TOKEN_EXPIRED),
     _case("superseded", _superseded, Cause.SUPERSEDED),
     _case("rate limit", _rate_limited, Cause.RATE_LIMITED),
