@@ -37,7 +37,7 @@ AT_GATEWAY: Final = (
     Injection("Revoke", "revoked", "Close code 4401: the token was taken back"),
     Injection("Restart", "server_restart", "Close code 1012: the gateway says that it restarts"),
     Injection("Overload", "overload", "Close code 4200: come back later"),
-    Injection("Close 1011", "close 1011", "A close frame with 1011, and no bye before it"),
+    Injection("Close", "close 1011", "A close frame with 1011, and no bye before it"),
     Injection("Reset", "reset", "RST of the gateway's socket"),
     Injection("Half-open", "half_open for=30s", "The gateway says and hears nothing for thirty seconds, and its socket stays"),
     Injection("Flapping", "flapping", "Each connection of the session is cut two seconds after its beginning, five times"),
