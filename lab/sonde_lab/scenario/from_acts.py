@@ -32,7 +32,17 @@ STAND_IN: Final = "p1"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _BEHAVIOURS: Final = ("walker", "walker", "chatter")  # of players, in turn
 _OF_CLIENTS: Final = frozenset(
-    {Act.ADD_CLIENT, Act.REMOVE_CLIENT, Act.DROP, Act.REFUSE, Act.CONNECT, Act.DISCONNECT, Act.SEND}
+    {
+        Act.ADD_CLIENT,
+        Act.REMOVE_CLIENT,
+        Act.DROP,
+        Act.REFUSE,
+        Act.CONNECT,
+        Act.DISCONNECT,
+        Act.SEND,
+        Act.INJECT,
+        Act.BREAK_SOCKET,
+    }
 )
 _PRIVATE: Final = ("$", "user:")  # a witness may not come in there
 _LISTED_SENDS: Final = 5
