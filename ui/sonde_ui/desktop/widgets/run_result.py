@@ -57,6 +57,7 @@ class CheckCard(QFrame):
 
     def __init__(self, check: Check, has_rows: bool) -> None:
         super().__init__()
+        self.check = check
         self.setProperty("surface", "card")
         state = "met" if check.is_met else "not met"
         self.rows = push_button("Rows", kind="link", name=f"Show the rows behind “{check.words}”")
