@@ -45,7 +45,7 @@ from sonde_ui.desktop.widgets.search_box import SearchBox
 LOOK_AGAIN_MS: Final = 2_000  # files come from elsewhere, too
 TELL_MS: Final = 150
 MAX_SEED: Final = 2**31 - 1
-WIDE: Final = 420  # from here on list and result stand side by side
+WIDE: Final = 560  # from here on list and result stand side by side
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 _NOTHING: Final = "Nothing was played yet."
 

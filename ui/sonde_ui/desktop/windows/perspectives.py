@@ -60,18 +60,10 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest", "map")),
+                                Place("latency", ("latency", "reconnects", "latest", "map", "scenarios")),
                                 Place(
                                     "tools",
-                                    (
-                                        "timeline",
-                                        "state",
-                                        "composer",
-                                        "faults",
-                                        "scenarios",
-                                        "notices",
-                                        "expert",
-                                    ),
+                                    ("timeline", "state", "composer", "faults", "notices", "expert"),
                                     464,
                                 ),
                             ),
@@ -125,7 +117,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("presence", ("presence", "connections", "nodes"), 400),
-                        Place("map", ("map", "state", "latest", "composer")),
+                        Place("map", ("map", "state", "latest", "composer", "scenarios")),
                     ),
                 ),
                 Split(
