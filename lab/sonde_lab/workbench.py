@@ -21,7 +21,7 @@ from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
-from sonde_lab.guarded import PartFailed
+from sonde_lab.guarded import PartFailed, PartStatus
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
 from sonde_lab.injecting import Injecting
 from sonde_lab.joining import Joiner
@@ -60,6 +60,7 @@ class WorkbenchConfig:
     captures: Path = Path("captures")  # the folder of capture files
     capture_limits: CaptureLimits | None = None  # None: as it comes
     decoders: Path | None = None  # the folder of a person's own decoders
+    data: Path | None = None  # where scenarios and their runs are kept; None: the person's own folder
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -123,6 +124,16 @@ class Workbench(Injecting):
         """Whether simulated players are wanted."""
         return self.players > 0
 
+    @property
+    def data(self) -> Path | None:
+        """Where scenarios and their runs are kept; `None`: in the person's own folder."""
+        return self.config.data
+
+    @property
+    def parts(self) -> tuple[PartStatus, ...]:
+        """What our own cluster consists of; nothing where there is none."""
+        return self._cluster.parts
+
     # ------------------------------------------------------------ open and close
 
     async def open(self, endpoint: Endpoint, players: int = DEFAULT_PLAYERS) -> None:
@@ -133,6 +144,7 @@ class Workbench(Injecting):
             self._hosting.wanted_players = players or DEFAULT_PLAYERS
             self._hosting.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            self.acts.begin(self.players)
             if endpoint.kind is EndpointKind.CAPTURE:
                 self._viewing.start(Path(endpoint.path))
                 return
@@ -386,7 +398,7 @@ class Workbench(Injecting):
         if not names and not restarts:
             return
         mends = act in (Act.START_NODE, Act.CONTINUE_NODE)
-        self._act(act, cluster_acts.in_words(act, names), injected=not mends)
+        self._act(act, cluster_acts.in_words(act, names), injected=not mends, detail=",".join(names))
         try:
             await self._cluster.do(act, names)
         except (PartFailed, OSError) as error:
@@ -398,7 +410,8 @@ class Workbench(Injecting):
         if self._may(Act.SET_PLAYERS) and on != self.players_on:
             hosting = self._hosting
             hosting.players = hosting.wanted_players if on else 0
-            self._act(Act.SET_PLAYERS, f"{self.players} simulated players" if on else "no simulated players")
+            words = f"{self.players} simulated players" if on else "no simulated players"
+            self._act(Act.SET_PLAYERS, words, detail=str(self.players))
             self._collector.gateway_changed()
             self._spawn(hosting.start_players() if on else hosting.stop_players(), "players")
 
