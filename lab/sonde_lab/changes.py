@@ -48,6 +48,8 @@ class Act(enum.StrEnum):
     HOLD_NOTHING = "hold_nothing"
     PUT_PROXY = "put_proxy"
     TAKE_PROXY = "take_proxy"
+    INJECT = "inject"
+    BREAK_SOCKET = "break_socket"
 
 
 class RttSample(NamedTuple):

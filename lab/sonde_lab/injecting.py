@@ -5,9 +5,9 @@ Owns these acts and their rows. What a rule does is the fault lab's, in the prox
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
-from sonde_lab.acting import Acting
 from sonde_lab.changes import Act, RuleRow
 from sonde_lab.faults.grammar import parse_rule
 from sonde_lab.faults.presets import preset
@@ -15,12 +15,13 @@ from sonde_lab.faults.rules import RuleRefused
 from sonde_lab.proxy_options import ProxyFailed
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
+from sonde_lab.striking import Striking
 from sonde_lab.wording import one_line
 
 _LINE_CHARACTERS: Final = 200
 
 
-class Injecting(Acting):
+class Injecting(Striking):
     """Acts on the fault lab of `_proxying`. Each answers with what went wrong, in words; `None` when nothing did."""
 
     _proxying: Proxying
@@ -36,8 +37,8 @@ class Injecting(Acting):
         try:
             if reason is None:
                 parse_rule(line)
-                self._act(Act.ARM, f"arm {one_line(line.strip(), _LINE_CHARACTERS)}", injected=True)
-                await self._proxying.arming.arm(line)
+                words = f"arm {one_line(line.strip(), _LINE_CHARACTERS)}"
+                await self._armed(words, line.strip(), self._proxying.arming.arm(line))
         except (RuleRefused, ProxyFailed) as error:
             return self._not_armed(str(error))
         return reason
@@ -48,17 +49,26 @@ class Injecting(Acting):
         try:
             if reason is None:
                 known = preset(name)
-                self._act(Act.ARM, f"arm {known.name}: {'; '.join(known.lines)}", injected=True)
-                await self._proxying.arming.arm_preset(name)
+                words = f"arm {known.name}: {'; '.join(known.lines)}"
+                await self._armed(words, "\n".join(known.lines), self._proxying.arming.arm_preset(name))
         except (RuleRefused, ProxyFailed) as error:
             return self._not_armed(str(error))
         return reason
+
+    async def _armed(self, words: str, lines: str, work: Coroutine[Any, Any, list[int]]) -> None:
+        """Tell of it, do it, and keep the numbers of the rules; what is refused was not done."""
+        done = self._act(Act.ARM, words, injected=True, detail=lines)
+        try:
+            done.numbers = tuple(await work)
+        except (RuleRefused, ProxyFailed):
+            self.acts.take_back(done)
+            raise
 
     async def disarm(self, number: int) -> str | None:
         """Take one rule away."""
         reason = self.can(Act.DISARM)
         if reason is None:
-            self._act(Act.DISARM, f"disarm rule {number}")
+            self._act(Act.DISARM, f"disarm rule {number}", detail=str(number))
             try:
                 await self._proxying.arming.disarm(number)
             except RuleRefused:
@@ -68,7 +78,7 @@ class Injecting(Acting):
         return reason
 
     async def faults_off(self) -> str | None:
-        """Everything off: every rule, and dials of own clients that are refused.
+        """Everything off: every rule, what the gateway or an own socket still does, and refused dials of own clients.
 
         A proxy that does not answer is ended, since nobody knows what it does.
         """
@@ -77,6 +87,7 @@ class Injecting(Acting):
             return reason
         self._act(Act.FAULTS_OFF, "all faults off")
         self._let_dials_through()
+        await self._strikes_off()
         if not self.rules:
             return None
         try:

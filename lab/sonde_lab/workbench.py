@@ -21,7 +21,7 @@ from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
-from sonde_lab.guarded import PartFailed
+from sonde_lab.guarded import PartFailed, PartStatus
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
 from sonde_lab.intercepting import Intercepting
 from sonde_lab.joining import Joiner
@@ -60,6 +60,7 @@ class WorkbenchConfig:
     captures: Path = Path("captures")  # the folder of capture files
     capture_limits: CaptureLimits | None = None  # None: as it comes
     decoders: Path | None = None  # the folder of a person's own decoders
+    data: Path | None = None  # where scenarios and their runs are kept; None: the person's own folder
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -73,6 +74,7 @@ class Workbench(Intercepting):
         self.config = config = config or WorkbenchConfig()
         self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
+        self._begin_striking()
         self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._on_hosting)
         self.lag = LagWatch()  # when this program itself was busy
         self._stalls = StallWatch(clock, self.lag, self._on_stall)
@@ -122,6 +124,16 @@ class Workbench(Intercepting):
         """Whether simulated players are wanted."""
         return self.players > 0
 
+    @property
+    def data(self) -> Path | None:
+        """Where scenarios and their runs are kept; `None`: in the person's own folder."""
+        return self.config.data
+
+    @property
+    def parts(self) -> tuple[PartStatus, ...]:
+        """What our own cluster consists of; nothing where there is none."""
+        return self._cluster.parts
+
     # ------------------------------------------------------------ open and close
 
     async def open(self, endpoint: Endpoint, players: int = DEFAULT_PLAYERS) -> None:
@@ -132,6 +144,7 @@ class Workbench(Intercepting):
             self._hosting.wanted_players = players or DEFAULT_PLAYERS
             self._hosting.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            self.acts.begin(self.players)
             if endpoint.kind is EndpointKind.CAPTURE:
                 self._viewing.start(Path(endpoint.path))
                 return
@@ -170,6 +183,7 @@ class Workbench(Intercepting):
         self._tapping.clear()
         self.decoders.leave()
         self.clients = {}
+        self._begin_striking()
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
         await self._proxying.stop()
@@ -236,6 +250,7 @@ class Workbench(Intercepting):
                 refused=len(self.refused),
                 held=len(self.held.rows),
                 holds=len(self.holds),
+                striking=self.striking,
             ),
         )
 
@@ -385,7 +400,7 @@ class Workbench(Intercepting):
         if not names and not restarts:
             return
         mends = act in (Act.START_NODE, Act.CONTINUE_NODE)
-        self._act(act, cluster_acts.in_words(act, names), injected=not mends)
+        self._act(act, cluster_acts.in_words(act, names), injected=not mends, detail=",".join(names))
         try:
             await self._cluster.do(act, names)
         except (PartFailed, OSError) as error:
@@ -397,7 +412,8 @@ class Workbench(Intercepting):
         if self._may(Act.SET_PLAYERS) and on != self.players_on:
             hosting = self._hosting
             hosting.players = hosting.wanted_players if on else 0
-            self._act(Act.SET_PLAYERS, f"{self.players} simulated players" if on else "no simulated players")
+            words = f"{self.players} simulated players" if on else "no simulated players"
+            self._act(Act.SET_PLAYERS, words, detail=str(self.players))
             self._collector.gateway_changed()
             self._spawn(hosting.start_players() if on else hosting.stop_players(), "players")
 

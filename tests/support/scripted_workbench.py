@@ -12,6 +12,7 @@ from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.acts import ActLog
 from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.changes import (
     Act,
@@ -69,6 +70,8 @@ class ScriptedWorkbench:
     captures: bool = False
     save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
+    data: Path | None = None
+    acts: ActLog = field(default_factory=ActLog)
     decoders: OwnDecoders = field(init=False)
     timeline: Timeline = field(init=False)
     moment: Moment | None = None
@@ -138,6 +141,14 @@ class ScriptedWorkbench:
         if isinstance(self.save_answer, Exception):
             raise self.save_answer
         return Saved(target, *self.save_answer)
+
+    async def inject(self, line: str) -> str | None:
+        self.asked.append((Act.INJECT, line))
+        return self.arm_answer
+
+    async def break_socket(self, line: str, name: str = "") -> str | None:
+        self.asked.append((Act.BREAK_SOCKET, line))
+        return self.arm_answer
 
     def drop(self, name: str = "") -> None:
         self.asked.append((Act.DROP, name) if name else (Act.DROP,))

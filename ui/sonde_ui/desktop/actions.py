@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sonde_lab.changes import Act
-from sonde_ui.desktop.injections import INJECTIONS
+from sonde_ui.desktop.injections import AT_GATEWAY, INJECTIONS, ON_SOCKET
 
 
 @dataclass(slots=True, frozen=True)
@@ -57,6 +57,7 @@ VIEWS: Final = {
     "composer": "Composer",
     "faults": "Faults",
     "intercept": "Intercept",
+    "scenarios": "Scenarios",
     "notices": "Notices",
     "expert": "Expert",
     "latest": "Latest",
@@ -153,11 +154,23 @@ _ACTS = (
         Action(f"faults.arm.{each.line.split()[0]}", "Acts/In the proxy", each.name, "faults.arm", each.line, keys=each.keys, icon="act", act=Act.ARM, tip=f"{each.tip}: {each.line}")
         for each in INJECTIONS
     ),
+    *(
+        Action(f"faults.gateway.{each.line.split()[0]}", "Acts/At the gateway", f"{each.name} (gateway)", "faults.inject", each.line, icon="act", act=Act.INJECT, danger=True, tip=f"{each.tip}: {each.line}")
+        for each in AT_GATEWAY
+    ),
+    *(
+        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On the own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
+        for each in ON_SOCKET
+    ),
     Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),
     Action("faults.take_proxy", "Acts", "Take the proxy away", "faults.take_proxy", icon="close", act=Act.TAKE_PROXY, tip="Own clients go straight to the embedded gateway again"),
     Action("intercept.show", "Acts", "Hold messages…", "intercept.show", keys=("Ctrl+Shift+H",), icon="pause", tip="Let messages wait in the proxy: to be read, changed, let go or dropped one by one", starts_group=True),
     Action("intercept.all_go", "Acts", "Let all held messages go", "intercept.let_all_go", keys=("Ctrl+Shift+G",), icon="play", act=Act.LET_GO, tip="What waits goes as it came, in its order"),
     Action("intercept.off", "Acts", "Hold nothing", "intercept.hold_nothing", icon="close", act=Act.HOLD_NOTHING, tip="Take every stop away; what waits goes as it came"),
+    Action("scenarios.save_done", "Acts/Scenarios", "Save what I just did as a scenario", "scenarios.save_done", icon="bookmark", tip="Your acts of the last minutes, in the same distances, as a file that can be played again"),
+    Action("scenarios.show", "Acts/Scenarios", "Choose a scenario…", "scenarios.show", icon="play", tip="Go to the list of scenarios: those that come with Sonde and your own"),
+    Action("scenarios.run", "Acts/Scenarios", "Run the chosen scenario", "scenarios.run", icon="play", tip="Play it virtually where that is possible, and say what held"),
+    Action("scenarios.stop", "Acts/Scenarios", "Stop the scenario", "scenarios.stop", icon="close", needs="playing", tip="End the play and everything that it has started"),
     Action("act.kill_node", "Acts", "Kill node", "act_on_cluster", "kill_node", icon="close", act=Act.KILL_NODE, danger=True, tip="kill -9 of the cluster's node that carries the current client", starts_group=True),
     Action("act.start_node", "Acts", "Start node", "act_on_cluster", "start_node", icon="play", act=Act.START_NODE, tip="Start the cluster's nodes that have ended"),
     Action("act.pause_node", "Acts", "Pause node", "act_on_cluster", "pause_node", icon="pause", act=Act.PAUSE_NODE, danger=True, tip="Halt the node that carries the current client, as a machine that hangs"),

@@ -26,6 +26,7 @@ from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
 from sonde_ui.desktop.widgets.reconnects_view import ReconnectsView
+from sonde_ui.desktop.widgets.scenarios_view import ScenariosView
 from sonde_ui.desktop.widgets.state_view import StateView
 from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
@@ -51,6 +52,7 @@ class Views:
         self.composer = ComposerView(workbench, bridge, cursor)
         self.faults = FaultsView(workbench, bridge, cursor)
         self.intercept = InterceptView(workbench, bridge, cursor)
+        self.scenarios = ScenariosView(workbench.data)
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)
@@ -72,6 +74,7 @@ class Views:
             "composer": self.composer,
             "faults": self.faults,
             "intercept": self.intercept,
+            "scenarios": self.scenarios,
             "notices": self.notices,
             "expert": self.expert,
             "latest": self.latest,

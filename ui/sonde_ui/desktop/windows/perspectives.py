@@ -60,7 +60,10 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest", "map", "intercept")),
+                                Place(
+                                    "latency",
+                                    ("latency", "reconnects", "latest", "map", "intercept", "scenarios"),
+                                ),
                                 Place(
                                     "tools",
                                     ("timeline", "state", "composer", "faults", "notices", "expert"),
@@ -72,7 +75,8 @@ ARRANGEMENTS: Final = {
                     ),
                 ),
             ),
-        )
+        ),
+        closed=frozenset({"scenarios"}),
     ),
     "break": Arrangement(
         Split(
@@ -83,7 +87,7 @@ ARRANGEMENTS: Final = {
                     "left",
                     False,
                     (
-                        Place("faults", ("faults", "intercept")),
+                        Place("faults", ("faults", "intercept", "scenarios")),
                         Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
@@ -116,7 +120,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("presence", ("presence", "connections", "nodes"), 400),
-                        Place("map", ("map", "state", "latest", "composer", "intercept")),
+                        Place("map", ("map", "state", "latest", "composer", "intercept", "scenarios")),
                     ),
                 ),
                 Split(
@@ -126,7 +130,7 @@ ARRANGEMENTS: Final = {
                         Place("timeline", ("timeline",)),
                         Place(
                             "latency",
-                            ("latency", "reconnects", "notices", "expert", "faults"),
+                            ("latency", "reconnects", "notices", "expert", "faults", "scenarios"),
                             440,
                         ),
                     ),
@@ -134,7 +138,7 @@ ARRANGEMENTS: Final = {
                 Place("traffic", ("traffic", "detail"), 200),
             ),
         ),
-        closed=frozenset({"traffic", "detail"}),
+        closed=frozenset({"traffic", "detail", "intercept", "scenarios"}),
     ),
 }
 
