@@ -101,13 +101,21 @@ def _of_proxy(act: Act, now: Situation) -> str | None:
 
 
 def _arm(now: Situation) -> str | None:
+    return _in_a_proxy(now, "Network faults stand")
+
+
+def _hold(now: Situation) -> str | None:
+    return _in_a_proxy(now, "Messages are held")
+
+
+def _in_a_proxy(now: Situation, what: str) -> str | None:
     if now.proxy is GatewayState.LIVE:
         return None
     if now.proxy is GatewayState.NONE:
         assert now.endpoint is not None
         is_ours = now.endpoint.kind is EndpointKind.EMBEDDED
         how = "put one in front of this gateway." if is_ours else "open a Proxy endpoint towards it."
-        return f"Network faults stand in a proxy: {how}"
+        return f"{what} in a proxy: {how}"
     return "The proxy is starting." if now.proxy is GatewayState.STARTING else "The proxy has ended."
 
 
@@ -253,7 +261,7 @@ _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]]
 _OF_FAULTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
     {
         Act.ARM: _arm,
-        Act.HOLD: _arm,
+        Act.HOLD: _hold,
         Act.CHANGE_HELD: _of_held,
         Act.LET_GO: _of_held,
         Act.HOLD_NOTHING: _hold_nothing,

@@ -212,6 +212,8 @@ def test_holding_and_changing_are_locked_on_production_and_letting_go_never_is()
     for act in (Act.HOLD, Act.CHANGE_HELD):
         assert "production" in (why_not(act, production) or "")
     assert why_not(Act.LET_GO, production) is None
+    nowhere = Situation(proxy("ws://127.0.0.1:1"), **{**there, "proxy": GatewayState.NONE})
+    assert (why_not(Act.HOLD, nowhere) or "").startswith("Messages are held in a proxy: ")
     assert (
         why_not(Act.LET_GO, Situation(proxy("ws://127.0.0.1:1"), **{**there, "held": 0}))
         == "No message is held."

@@ -125,7 +125,7 @@ def test_an_empty_panel_says_what_to_do_and_does_it(
 def test_where_there_is_no_proxy_the_panel_says_so_and_puts_one_there(
     view: InterceptView, bench: ShellWorkbench, window_loop: WindowLoop
 ) -> None:
-    bench.refusals[Act.HOLD] = "Network faults stand in a proxy: put one in front of this gateway."
+    bench.refusals[Act.HOLD] = "Messages are held in a proxy: put one in front of this gateway."
     view.check()
     assert not view.stops.hold.isEnabled()
     assert view.empty._sentence.text() == bench.refusals[Act.HOLD]
@@ -281,7 +281,7 @@ def test_a_text_that_is_no_json_any_more_is_warned_of_and_sent(
     tell(row(1))
     view.editor.text.setPlainText('{"type": shot}')
     assert view.editor.verdict.text() == (
-        "Line 1, column 10: no JSON any more: Expecting value. It can be sent like this."
+        "No JSON any more (1:10): Expecting value. It can be sent like this."
     )
     finish(window_loop, view, lambda: QTest.mouseClick(view.editor.send_edited, LEFT))
     assert bench.asked == [(Act.LET_GO, 1, {"text": '{"type": shot}'})]

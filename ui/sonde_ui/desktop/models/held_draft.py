@@ -85,7 +85,7 @@ def _json_verdict(text: str, sizes: str) -> Verdict:
         json.loads(text)
     except json.JSONDecodeError as error:
         return Verdict(
-            warning=f"no JSON any more: {error.msg}. It can be sent like this.",
+            warning=f"No JSON any more ({error.lineno}:{error.colno}): {error.msg}. It can be sent like this.",
             line=error.lineno,
             column=error.colno,
         )

@@ -194,7 +194,7 @@ class HeldEditor(QWidget):
             return self._verdict
         said = self._verdict = verdict(self._came, self.text.content())
         words = said.problem or said.warning
-        where = f"Line {said.line}, column {said.column}: " if words and said.line else ""
+        where = f"Line {said.line}, column {said.column}: " if said.problem and said.line else ""
         self.verdict.setText(f"{where}{words}" if words else said.hint)
         tone = "bad" if said.problem else "warn" if said.warning else "dim"
         self.verdict.set_tone(tone)

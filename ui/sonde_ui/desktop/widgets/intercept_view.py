@@ -123,7 +123,7 @@ class InterceptView(QWidget):
         inside = QWidget()
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom, inside)
         self._body.setContentsMargins(12, 12, 12, 12)
-        self._body.setSpacing(8)
+        self._body.setSpacing(12)
         self._body.addLayout(self._left)
         self._body.addWidget(self._stack)
         area = QScrollArea()
