@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections import Counter
 from contextlib import suppress
 
 import pytest
@@ -245,6 +247,72 @@ def test_a_direction_that_holds_much_is_still_read() -> None:
     for _ in range(3):
         bench.down(down(bytes(2_000_000), 2))
     assert Do.HOLD not in bench.did()
+
+
+# ------------------------------------------------------------ whatever a person does
+
+
+class Deflated:
+    """A server that compresses with a context of its own, and a client that inflates with another."""
+
+    def __init__(self) -> None:
+        self._out, self._in = zlib.compressobj(wbits=-15), zlib.decompressobj(-15)
+
+    def frame(self, text: str) -> bytes:
+        packed = self._out.compress(text.encode()) + self._out.flush(zlib.Z_SYNC_FLUSH)
+        return down(packed.removesuffix(b"\x00\x00\xff\xff"), 1, 0xC0)
+
+    def texts(self, data: bytes) -> list[str]:
+        """The messages in these bytes; all of them are short and in one frame."""
+        found = []
+        while data:
+            size, at = data[1], 2
+            if size == 126:
+                size, at = int.from_bytes(data[2:4]), 4
+            payload, is_packed = data[at : at + size], data[0] & 0x40
+            found.append(
+                (self._in.decompress(payload + b"\x00\x00\xff\xff") if is_packed else payload).decode()
+            )
+            data = data[at + size :]
+        return found
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["pass", "held", "go", "edit", "drop", "twice", "all"]), st.integers(0, 9)), max_size=40)
+)  # fmt: skip
+def test_each_message_of_a_compressed_stream_arrives_as_often_as_a_person_wants_it(
+    steps: list[tuple[str, int]],
+) -> None:
+    bench = Bench(
+        "hold direction=down target=held", agrees=b"Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    )
+    peers, wanted, arrived, passed = Deflated(), Counter[str](), bench.take(), list[str]()
+    assert arrived == b""
+    holding = bench.lab.holding
+    for place, (what, chosen) in enumerate(steps):
+        if what in ("pass", "held"):
+            text = f"{what} {place} the same words again and again"
+            wanted[text] += 1
+            passed += [text] if what == "pass" else []
+            bench.down(peers.frame(text))
+        elif what == "all":
+            holding.let_all_go()
+        elif holding.all:
+            one = holding.all[chosen % len(holding.all)]
+            came = (one.whole.plain or b"").decode()
+            if what == "drop":
+                wanted[came] -= 1
+                holding.drop(one.number)
+            else:
+                edited = f"edited {place}" if what == "edit" else came
+                wanted[came] -= 1
+                wanted[edited] += 2 if what == "twice" else 1
+                holding.let_go(one.number, Going(edited.encode(), 2 if what == "twice" else 1))
+        arrived += go_on(bench)
+    holding.let_all_go()
+    texts = peers.texts(arrived + go_on(bench))
+    assert Counter(texts) == +wanted
+    assert [text for text in texts if text.startswith("pass")] == passed
 
 
 # ------------------------------------------------------------ what is told
