@@ -14,6 +14,7 @@ from typing import Any
 
 from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused, Severity
 from sonde_client.client import Status
+from sonde_lab.acts import ActLog, DoneAct
 from sonde_lab.changes import Act
 from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
 from sonde_lab.endpoints import Endpoint
@@ -37,6 +38,7 @@ class Acting(abc.ABC):
         self.current = current
         self.clients: dict[str, Client] = {}
         self.endpoint: Endpoint | None = None
+        self.acts = ActLog()  # what was done here, to be done again
         self._codec = CODECS[codec]
         self._now = clock
         self._log = log
@@ -91,7 +93,12 @@ class Acting(abc.ABC):
     def refuse(self, seconds: float = 10.0) -> None:
         """Let the current client's dials fail for a while."""
         if self._may(Act.REFUSE):
-            self._act(Act.REFUSE, f"refuse the dials of {self.current} for {seconds:g} s", injected=True)
+            self._act(
+                Act.REFUSE,
+                f"refuse the dials of {self.current} for {seconds:g} s",
+                injected=True,
+                detail=f"{seconds:g}",
+            )
             self.clients[self.current].refuse_dials_for(seconds)
             self._refused_until[self.current] = self._now() + seconds
 
@@ -106,7 +113,8 @@ class Acting(abc.ABC):
         client = self._live_as(Role.ADMIN) or current
         own = client.status.session
         target = session or current.status.session or ""
-        self._act(Act.KICK, f"kick session {identity(target)}", injected=True)
+        whose = next((name for name, each in self.clients.items() if each.status.session == target), "")
+        self._act(Act.KICK, f"kick session {identity(target)}", injected=True, detail=whose)
         frame = Kick(id=1, session=target, code=int(CloseCode.KICKED), cause="kicked from Sonde")
         try:
             await client.command(frame)
@@ -169,7 +177,9 @@ class Acting(abc.ABC):
     async def _send(self, client: Client, composed: Composed) -> None:
         match composed:
             case SendCommand(frame):
-                self._act(Act.SEND, f"send {op_of(frame)}")
+                self._act(
+                    Act.SEND, f"send {op_of(frame)}", detail=f"{op_of(frame)} {getattr(frame, 'ch', '')}"
+                )
                 await client.command(frame)
             case SendRaw(data, op):
                 self._act(Act.SEND, f"send {one_line(op, 40)}, {len(data):,} characters as they are")
@@ -209,9 +219,14 @@ class Acting(abc.ABC):
             self._notice("not_possible", "That is not possible now", reason, "", Severity.INFO)
         return reason is None
 
-    def _act(self, act: Act, text: str, *, injected: bool = False, conn: str = "") -> None:
+    def _act(
+        self, act: Act, text: str, *, injected: bool = False, conn: str = "", detail: str = ""
+    ) -> DoneAct:
         logger.debug("act %s: %s", act.value, text)
         self._say(Kind.ACT, "act", text, flags=Flag.INJECTED if injected else 0, conn=conn)
+        done = DoneAct(self._now(), act, conn or self.current, text, detail)
+        self.acts.add(done)
+        return done
 
     def _say(self, kind: Kind, op: str, text: str, *, flags: int = 0, conn: str = "") -> int:
         at = self._now()

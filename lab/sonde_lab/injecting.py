@@ -5,7 +5,8 @@ Owns these acts and their rows. What a rule does is the fault lab's, in the prox
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from sonde_lab.acting import Acting
 from sonde_lab.changes import Act, RuleRow
@@ -36,8 +37,8 @@ class Injecting(Acting):
         try:
             if reason is None:
                 parse_rule(line)
-                self._act(Act.ARM, f"arm {one_line(line.strip(), _LINE_CHARACTERS)}", injected=True)
-                await self._proxying.arming.arm(line)
+                words = f"arm {one_line(line.strip(), _LINE_CHARACTERS)}"
+                await self._armed(words, line.strip(), self._proxying.arming.arm(line))
         except (RuleRefused, ProxyFailed) as error:
             return self._not_armed(str(error))
         return reason
@@ -48,17 +49,26 @@ class Injecting(Acting):
         try:
             if reason is None:
                 known = preset(name)
-                self._act(Act.ARM, f"arm {known.name}: {'; '.join(known.lines)}", injected=True)
-                await self._proxying.arming.arm_preset(name)
+                words = f"arm {known.name}: {'; '.join(known.lines)}"
+                await self._armed(words, "\n".join(known.lines), self._proxying.arming.arm_preset(name))
         except (RuleRefused, ProxyFailed) as error:
             return self._not_armed(str(error))
         return reason
+
+    async def _armed(self, words: str, lines: str, work: Coroutine[Any, Any, list[int]]) -> None:
+        """Tell of it, do it, and keep the numbers of the rules; what is refused was not done."""
+        done = self._act(Act.ARM, words, injected=True, detail=lines)
+        try:
+            done.numbers = tuple(await work)
+        except (RuleRefused, ProxyFailed):
+            self.acts.take_back(done)
+            raise
 
     async def disarm(self, number: int) -> str | None:
         """Take one rule away."""
         reason = self.can(Act.DISARM)
         if reason is None:
-            self._act(Act.DISARM, f"disarm rule {number}")
+            self._act(Act.DISARM, f"disarm rule {number}", detail=str(number))
             try:
                 await self._proxying.arming.disarm(number)
             except RuleRefused:

@@ -21,7 +21,7 @@ from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
-from sonde_lab.guarded import PartFailed
+from sonde_lab.guarded import PartFailed, PartStatus
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
 from sonde_lab.injecting import Injecting
 from sonde_lab.joining import Joiner
@@ -122,6 +122,11 @@ class Workbench(Injecting):
         """Whether simulated players are wanted."""
         return self.players > 0
 
+    @property
+    def parts(self) -> tuple[PartStatus, ...]:
+        """What our own cluster consists of; nothing where there is none."""
+        return self._cluster.parts
+
     # ------------------------------------------------------------ open and close
 
     async def open(self, endpoint: Endpoint, players: int = DEFAULT_PLAYERS) -> None:
@@ -132,6 +137,7 @@ class Workbench(Injecting):
             self._hosting.wanted_players = players or DEFAULT_PLAYERS
             self._hosting.players = 0 if endpoint.kind in NOT_OURS else players
             self._collector.begin(endpoint, self.players)
+            self.acts.begin(self.players)
             if endpoint.kind is EndpointKind.CAPTURE:
                 self._viewing.start(Path(endpoint.path))
                 return
@@ -383,7 +389,7 @@ class Workbench(Injecting):
         if not names and not restarts:
             return
         mends = act in (Act.START_NODE, Act.CONTINUE_NODE)
-        self._act(act, cluster_acts.in_words(act, names), injected=not mends)
+        self._act(act, cluster_acts.in_words(act, names), injected=not mends, detail=",".join(names))
         try:
             await self._cluster.do(act, names)
         except (PartFailed, OSError) as error:
@@ -395,7 +401,8 @@ class Workbench(Injecting):
         if self._may(Act.SET_PLAYERS) and on != self.players_on:
             hosting = self._hosting
             hosting.players = hosting.wanted_players if on else 0
-            self._act(Act.SET_PLAYERS, f"{self.players} simulated players" if on else "no simulated players")
+            words = f"{self.players} simulated players" if on else "no simulated players"
+            self._act(Act.SET_PLAYERS, words, detail=str(self.players))
             self._collector.gateway_changed()
             self._spawn(hosting.start_players() if on else hosting.stop_players(), "players")
 

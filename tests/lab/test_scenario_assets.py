@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sonde_lab.scenario.console import play_virtually
 from sonde_lab.scenario.keys import ScenarioRefused
+from sonde_lab.scenario.playing import play_virtually
 from sonde_lab.scenario.reading import load
 from sonde_lab.scenario.real_stage import RealStage, why_not
 from sonde_lab.scenario.running import Report, play

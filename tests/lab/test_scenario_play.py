@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sonde_lab.scenario.console import play_virtually
 from sonde_lab.scenario.judging import Verdict, told_twice
+from sonde_lab.scenario.playing import play_virtually
 from sonde_lab.scenario.reading import scenario_of
 from sonde_lab.scenario.running import Report
 from sonde_lab.scenario.seeing import Told

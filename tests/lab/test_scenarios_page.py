@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sonde_lab.scenario.console import play_virtually
 from sonde_lab.scenario.keys import ScenarioRefused
+from sonde_lab.scenario.playing import play_virtually
 from sonde_lab.scenario.reading import scenario_of
 
 ROOT = Path(__file__).parents[2]

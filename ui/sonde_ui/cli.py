@@ -222,6 +222,17 @@ def run_scenarios(
     trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every row as JSON lines.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No lines while it plays.")] = False,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Say what differs from the last good run, also where all is met."),
+    ] = False,
+    no_keep: Annotated[
+        bool, typer.Option("--no-keep", help="Keep nothing of the plays, and compare with nothing.")
+    ] = False,
+    runs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where runs are kept; else in your data folder, as the window's."),
+    ] = None,
 ) -> None:
     """Play scenarios: who is there, what goes wrong, what must hold. Exit code 0: all met, 1: not, 2: could not run."""
     import os
@@ -229,7 +240,9 @@ def run_scenarios(
     from sonde_lab.scenario.console import RunOptions, run_files  # late: only this command needs it
 
     secret = os.environ.get("SONDE_JWT_SECRET", "") if gateway and not token else ""
-    options = RunOptions(gateway, token, secret, seed, virtual, trace, junit, times, until_fails, quiet)
+    options = RunOptions(
+        gateway, token, secret, seed, virtual, trace, junit, times, until_fails, quiet, compare, not no_keep, runs
+    )  # fmt: skip
     raise typer.Exit(run_files(files, options))
 
 

@@ -94,6 +94,16 @@ def parse_rule(text: str) -> Rule:
     return _rule(kind, _named(kind, words[1:]), text)
 
 
+def said_in(text: str) -> dict[str, str]:
+    """Each value of a line as it was written, by its name; those without a name have got theirs.
+
+    Raises:
+        RuleRefused: as above.
+    """
+    rule, (_kind_said, *said) = parse_rule(text), _words(text)
+    return {name: each.text for name, each in _named(rule.kind, said).items()}
+
+
 def rule_of(value: Any) -> Rule:
     """Read a rule as JSON: `{"kind": …, "parameters": {…}, "target": …, …}`; values are numbers or texts with units.
 

@@ -161,14 +161,18 @@ def _ends(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
 
 
 def _latency(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
-    ring = case.ring
-    rows = [row for row in _of_conn(ring, seeing.name, Kind.FRAME) if _is_answered(ring, row)]
-    if not rows:
+    trips = trips_of(case.ring, seeing.name)
+    if not trips:
         return False, "had no command answered"
-    trips = {row: float(ring.value("rtt_ms", row)) for row in rows}
     p95, slowest = nearest_rank(trips.values(), 95), max(trips, key=lambda row: trips[row])
-    said = f"p95 of {len(rows)} commands is {p95:.0f} ms; the slowest took {trips[slowest]:.0f} ms ({case.row(slowest)})"
+    said = f"p95 of {len(trips)} commands is {p95:.0f} ms; the slowest took {trips[slowest]:.0f} ms ({case.row(slowest)})"
     return p95 < values["below"] * 1000, said
+
+
+def trips_of(ring: Ring, conn: str) -> dict[int, float]:
+    """How long each command of a client took that was answered, in ms, by the row of the command."""
+    rows = [row for row in _of_conn(ring, conn, Kind.FRAME) if _is_answered(ring, row)]
+    return {row: float(ring.value("rtt_ms", row)) for row in rows}
 
 
 def _is_answered(ring: Ring, row: int) -> bool:

@@ -15,6 +15,7 @@ from sonde_lab.faults.rules import RuleRefused
 from sonde_lab.records import Flag, Kind
 from sonde_lab.scenario.behaviours import Acting
 from sonde_lab.scenario.judging import Case, Verdict, judge
+from sonde_lab.scenario.measuring import Figure, figures_of
 from sonde_lab.scenario.plan import ClientPlan, Scenario, Step
 from sonde_lab.scenario.seeing import Seeing
 from sonde_lab.scenario.stage import WITNESS, Stage, StageFailed
@@ -35,6 +36,7 @@ class Report:
     verdicts: list[Verdict] = field(default_factory=list)
     rows: int = 0
     lasted_s: float = 0.0  # on the stage's clock
+    figures: tuple[Figure, ...] = ()
 
     @property
     def is_met(self) -> bool:
@@ -96,7 +98,7 @@ class _Play:
         )  # fmt: skip
         verdicts = [judge(each, case) for each in scenario.expectations]
         lasted_s = stage.now() - self._began_at
-        return Report(scenario, self._seed, verdicts, len(stage.log.ring), lasted_s)
+        return Report(scenario, self._seed, verdicts, len(stage.log.ring), lasted_s, figures_of(case))
 
     # ------------------------------------------------------------ coming and going
 
