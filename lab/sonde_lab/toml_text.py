@@ -44,13 +44,23 @@ def read(path: Path) -> TomlFile:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TomlUnreadable("it is larger than 1 MiB, so it is no file of this kind")
         text = path.read_bytes().decode("utf-8")
-        return TomlFile(text, tomllib.loads(text))
+        return TomlFile(text, parsed(text))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise TomlUnreadable(f"it cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise TomlUnreadable("it is not UTF-8", error.object[: error.start].count(b"\n") + 1) from None
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """What a text says.
+
+    Raises:
+        TomlUnreadable: it is no TOML.
+    """
+    try:
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         line = _line_named(str(error), text)
         raise TomlUnreadable(f"no valid TOML: {excerpt(str(error), 160)}", line) from None

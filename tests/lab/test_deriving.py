@@ -14,8 +14,8 @@ from sonde_client.status import SocketEnd
 from sonde_lab.deriving import Derived, NothingToDerive, Wanted, derive
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_lab.ring import Ring
-from sonde_lab.scenario.console import play_virtually
 from sonde_lab.scenario.plan import Scenario
+from sonde_lab.scenario.playing import play_virtually
 from sonde_lab.scenario.reading import scenario_of
 from sonde_lab.verdict import Cause
 from support.drop_story import REQUEST, Story

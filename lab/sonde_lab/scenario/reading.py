@@ -29,7 +29,7 @@ from sonde_lab.scenario.vocabulary import (
     STEP_KEYS,
     On,
 )
-from sonde_lab.toml_text import TomlUnreadable, line_of, read
+from sonde_lab.toml_text import TomlUnreadable, line_of, parsed, read
 from sonde_lab.verdict import Cause
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.errors import Refused, excerpt
@@ -56,6 +56,18 @@ def load(path: Path) -> Scenario:
     except TomlUnreadable as error:
         raise ScenarioRefused(str(error), error.line) from None
     return scenario_of(file.text, file.table)
+
+
+def loads(text: str) -> Scenario:
+    """Read a text.
+
+    Raises:
+        ScenarioRefused: see `load`.
+    """
+    try:
+        return scenario_of(text, parsed(text))
+    except TomlUnreadable as error:
+        raise ScenarioRefused(str(error), error.line) from None
 
 
 def scenario_of(text: str, table: Mapping[str, Any]) -> Scenario:
