@@ -93,7 +93,7 @@ def test_no_secret_is_left_in_a_bundle_and_it_says_where_they_were(packed: Path)
 def test_a_bundle_tells_a_person_what_it_is_and_with_what_it_was_made(packed: Path) -> None:
     bundle = opened(packed)
     assert "sonde run FILE" in bundle.readme
-    assert "Verdict: cut." in bundle.readme
+    assert "Verdict: cut (a FIN without a close frame" in bundle.readme
     assert {"sonde", "python", "system", "websockets", "numpy"} <= set(bundle.manifest.versions)
     assert tomllib.loads(bundle.scenario)["name"].startswith("you: The socket was closed without a goodbye")
 

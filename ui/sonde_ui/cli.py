@@ -290,7 +290,7 @@ def bundle(
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture of `sonde proxy --capture`.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture, or a repro bundle.")],
     limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000_000_000,
     filter: Annotated[
         str, typer.Option("--filter", metavar="TEXT", help="Only these rows, such as 'dir:in -op:ping'.")

@@ -45,7 +45,7 @@ def _readme(manifest: Manifest, report: Sequence[str]) -> Iterator[str]:
     yield ""
     yield "A repro bundle of Sonde: what was seen of a drop, and the scenario that brings it about again."
     if manifest.verdict in list(Cause):
-        yield f"Verdict: {manifest.verdict}. {CAUSES[Cause(manifest.verdict)].needs}."
+        yield f"Verdict: {manifest.verdict} ({CAUSES[Cause(manifest.verdict)].needs})."
     if manifest.row >= 0:
         yield f"It is about row {manifest.row} of the capture."
     yield ""
