@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sonde_client.status import SocketEnd
 from sonde_lab.bundle import BundleRefused, Contents, captured_in, is_bundle, opened, pack
 from sonde_lab.bundle.manifest import MEMBERS
 from sonde_lab.bundle.packing import free_path
@@ -25,26 +24,12 @@ from sonde_lab.deriving.bundling import contents_of
 from sonde_lab.export.files import ExportFailed
 from sonde_lab.scenario.console import RunOptions, run_files
 from sonde_lab.verdict import why
-from support.drop_story import Story
-
-SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJlLW9mLWFkYQ"
-
-
-def story() -> Story:
-    """A session with a token in it, that is cut while it is silent."""
-    told = Story.live(beat_s=20.0)
-    told.send(op="subscribe", id=1, ch="room:arena", after_s=0.01)
-    told.receive(op="snapshot", ch="room:arena", seq=1, epoch="e", d={}, after_s=0.01)
-    told.send(op="auth", id=2, token=SECRET, after_s=0.1)
-    told.receive(op="reply", id=2, d={"cookie": "sid=0123456789abcdef"}, after_s=0.01)
-    told.end(how=SocketEnd.FIN, after_s=4.03)
-    told.log.flush()
-    return told
+from support.idle_drop import SECRET, idle_drop
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    told = story()
+    told = idle_drop()
     path = tmp_path_factory.mktemp("bundles") / "drop.sonde-repro"
     pack(path, contents_of(told.ring, derive(told.ring, source="session.sonde")))
     return path
@@ -72,7 +57,7 @@ def quiet(path: Path, tmp_path: Path, **more: object) -> tuple[int, list[str]]:
 
 
 def test_the_slice_in_a_bundle_tells_the_same_verdict_as_the_rows_it_is_of(packed: Path) -> None:
-    told = story()
+    told = idle_drop()
     with captured_in(packed) as capture:
         ring = read_ring(capture)
     row = ring.id_of(opened(packed).manifest.row - 1)
@@ -101,7 +86,7 @@ def test_a_bundle_tells_a_person_what_it_is_and_with_what_it_was_made(packed: Pa
 def test_a_bundle_is_for_its_owner_only_and_nothing_is_written_over(packed: Path) -> None:
     assert stat.S_IMODE(packed.stat().st_mode) == 0o600
     before = packed.read_bytes()
-    told = story()
+    told = idle_drop()
     with pytest.raises(ExportFailed, match="is there already; choose another name"):
         pack(packed, contents_of(told.ring, derive(told.ring)))
     assert packed.read_bytes() == before
@@ -113,7 +98,7 @@ def test_of_too_many_rows_the_newest_are_in_the_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sonde_lab.bundle.packing.MAX_ROWS", 3)
-    told = story()
+    told = idle_drop()
     made = pack(tmp_path / "few.sonde-repro", Contents("few", "", told.ring, told.ring.ids))
     with captured_in(made.path) as capture:
         ring = read_ring(capture)

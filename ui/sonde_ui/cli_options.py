@@ -75,7 +75,8 @@ Proxy = Annotated[
 ]
 Listen = Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")]
 Open = Annotated[
-    Path | None, typer.Option("--open", metavar="FILE", help="A capture or repro bundle; nothing is connected.")
+    Path | None,
+    typer.Option("--open", metavar="FILE", help="A capture or repro bundle; nothing is connected."),
 ]
 Perspective = Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")]
 Theme = Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")]

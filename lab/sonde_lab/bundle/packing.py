@@ -86,14 +86,14 @@ def free_path(folder: Path, stem: str) -> Path:
     return next(path for end in numbered if not os.path.lexists(path := folder / f"{stem}{end}{SUFFIX}"))
 
 
-def pack(target: Path, contents: Contents) -> Packed:
-    """Write a bundle.
+def pack(target: Path, contents: Contents, *, replaces: bool = False) -> Packed:
+    """Write a bundle. `replaces`: whoever asks has agreed that a file of that name goes.
 
     Raises:
         ExportFailed: it cannot be written, or a file of that name is there.
         BundleRefused: it would be larger than a bundle may be.
     """
-    if os.path.lexists(target):
+    if not replaces and os.path.lexists(target):
         raise ExportFailed(f"{target} is there already; choose another name, or move it away")
     masker, where = Masker(), list[Masked]()
     try:
@@ -101,7 +101,7 @@ def pack(target: Path, contents: Contents) -> Packed:
             capture = Path(folder) / CAPTURE
             rows = _write_rows(capture, contents, masker, where)
             members, manifest = _members(contents, capture.read_bytes(), rows, masker, where)
-        return _written(target, members, manifest)
+        return _written(target, members, manifest, replaces=replaces)
     except OSError as error:
         raise ExportFailed(cannot(target, error)) from None
 
@@ -170,7 +170,7 @@ def _members(
     return {MANIFEST: msgspec.json.format(msgspec.json.encode(manifest), indent=2), **members}, manifest
 
 
-def _written(target: Path, members: dict[str, bytes], manifest: Manifest) -> Packed:
+def _written(target: Path, members: dict[str, bytes], manifest: Manifest, *, replaces: bool) -> Packed:
     for name, data in members.items():
         if len(data) > MEMBERS[name]:
             raise BundleRefused(
@@ -180,7 +180,10 @@ def _written(target: Path, members: dict[str, bytes], manifest: Manifest) -> Pac
     try:
         with new_file(part) as file:
             write_archive(file, members)
-        _place(part, target)
+        if replaces:
+            os.replace(part, target)
+        else:
+            _place(part, target)
     finally:
         part.unlink(missing_ok=True)
     return Packed(target, manifest, target.stat().st_size)
@@ -199,14 +202,15 @@ def _place(part: Path, target: Path) -> None:
 
 def rows_of(ring: Ring, rows: range, conns: Sequence[str]) -> list[int]:
     """Rows of a stretch, and those before it without which they are not understood: greetings and subscriptions."""
-    return [*_greetings(ring, range(ring.first_id, rows.start), conns), *rows]
+    return [*greetings(ring, range(ring.first_id, rows.start), conns), *rows]
 
 
 _GREETED: Final = ("upgrade", "hello", "identify", "ready", "resume", "resumed", "subscribe", "snapshot")
 _MAX_GREETINGS: Final = 500
 
 
-def _greetings(ring: Ring, before: range, conns: Sequence[str]) -> Iterator[int]:
+def greetings(ring: Ring, before: range, conns: Sequence[str]) -> Iterator[int]:
+    """Rows that say who a connection is and where it was."""
     wanted = [number for number in map(ring.names.number, _GREETED) if number is not None]
     mine = [number for number in map(ring.names.number, conns) if number is not None]
     fits = np.isin(ring.column("op", before), wanted) & np.isin(ring.column("conn", before), mine)
