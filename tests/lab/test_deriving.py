@@ -241,6 +241,46 @@ def test_all_who_dropped_together_drop_together_again() -> None:
     assert sorted(step.clients for step in steps) == [("p2",), ("you",)]
 
 
+def test_a_session_that_outlived_the_gateways_patience_tells_which_way_was_dead() -> None:
+    story = joined(beat_s=4.0)
+    story.send(op="ping", t=1, after_s=2.5)
+    gives_up(story, 40.0)
+    back(story)
+    (step,) = [step for step in scenario(derived(story)).steps if step.fault == "half_open"]
+    assert step.rule is not None
+    assert step.rule.direction == "down"
+
+
+def test_whoever_heard_nothing_either_is_deaf_again() -> None:
+    story = joined()
+    other = story.beside("p2")
+    story.at = other.at
+    silence(story)
+    steps = [step for step in scenario(derived(story)).steps if step.fault == "half_open"]
+    assert sorted(step.clients for step in steps) == [("p2",), ("you",)]
+
+
+def test_whoever_had_left_before_is_not_there() -> None:
+    story = joined()
+    other = story.beside("p2")
+    other.end(1000, "client")
+    story.at = other.at + 5.0
+    story.event(seq=90)
+    reset(story)
+    assert [client.name for client in scenario(derived(story)).clients] == ["you", "others"]
+
+
+def test_a_client_that_stayed_away_for_good_is_to_stop_again() -> None:
+    story = Story()
+    story.dial = 1
+    story.recorder.on_wire("out", REQUEST, story.at, 1)
+    story.recorder.on_wire("in", b"HTTP/1.1 403 Forbidden\r\n\r\n", story.at, 1)
+    story.fails("http_refused", "the gateway answered 403.")
+    story.state("stopped: The gateway refuses this client")
+    (ends,) = [each for each in scenario(derived(story)).expectations if each.that == "ends"]
+    assert ends.values["state"] == "stopped"
+
+
 def test_what_the_rows_do_not_tell_is_said_and_not_made_up() -> None:
     story = Story.live()
     story.end(how=SocketEnd.RESET)

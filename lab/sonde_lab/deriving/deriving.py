@@ -17,7 +17,7 @@ from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.cast import Part, cast_of
 from sonde_lab.deriving.drop import Drop, drop_of
 from sonde_lab.deriving.expecting import expect
-from sonde_lab.deriving.faults import Fault, Plan, plan_of, shown
+from sonde_lab.deriving.faults import SILENCES, Fault, Plan, plan_of, shown
 from sonde_lab.deriving.script import Script
 from sonde_lab.records import Direction, Flag, Kind
 from sonde_lab.ring import Ring
@@ -76,7 +76,7 @@ def derive(ring: Ring, wanted: Wanted = Wanted(), source: str = "") -> Derived:
     plan, rows = plan_of(drop), _stretch(ring, drop, wanted)
     before = range(rows.start, max(rows.start, min(rows.stop, drop.case.row_id)))
     together = _together(ring, drop, rows)
-    parts = cast_of(ring, _conns(ring, drop, before), before, is_silent=plan.is_avoidable)
+    parts = cast_of(ring, _conns(ring, drop, before, together), before, is_silent=plan.is_avoidable)
     text = _written(drop, plan, parts, together, source, rows)
     try:
         scenario_of(text, tomllib.loads(text))
@@ -152,7 +152,7 @@ def _stretch(ring: Ring, drop: Drop, wanted: Wanted) -> range:
     return range(max(ring.first_id, min(began, drop.case.row_id), last - MAX_ROWS), min(ring.next_id, last))
 
 
-def _conns(ring: Ring, drop: Drop, ids: range) -> list[str]:
+def _conns(ring: Ring, drop: Drop, ids: range, together: set[str]) -> list[str]:
     """Whose own frames passed before the drop: the one that dropped first."""
     kinds, flags = ring.column("kind", ids), ring.column("flags", ids)
     own = (
@@ -162,7 +162,16 @@ def _conns(ring: Ring, drop: Drop, ids: range) -> list[str]:
     )
     numbers, counts = np.unique(ring.column("conn", ids)[own], return_counts=True)
     busiest = [ring.names.text(int(number)) for number in numbers[np.argsort(-counts, kind="stable")]]
-    return [drop.conn, *(conn for conn in busiest if conn and conn != drop.conn)]
+    others = [conn for conn in busiest if conn not in ("", drop.conn)]
+    return [drop.conn, *(conn for conn in others if conn in together or not _has_gone(ring, conn, ids))]
+
+
+def _has_gone(ring: Ring, conn: str, ids: range) -> bool:
+    """Whether a connection had ended before the drop, and not come again."""
+    mine = np.flatnonzero(ring.column("conn", ids) == ring.names.number(conn))
+    kinds = ring.column("kind", ids)[mine]
+    closes, frames = np.flatnonzero(kinds == Kind.CLOSE), np.flatnonzero(kinds == Kind.FRAME)
+    return bool(len(closes)) and (not len(frames) or closes[-1] > frames[-1])
 
 
 def _together(ring: Ring, drop: Drop, rows: range) -> set[str]:
@@ -171,7 +180,18 @@ def _together(ring: Ring, drop: Drop, rows: range) -> set[str]:
     at = ring.column("at", rows)
     near = [row for row in closes.tolist() if abs(at[row - rows.start] - drop.case.at) <= TOGETHER_S][:200]
     same = {ring.text("conn", row) for row in near if drop_of(ring, row).cause is drop.cause}
-    return {drop.conn, *same}
+    return {drop.conn, *same, *(_deaf(ring, drop) if drop.cause in SILENCES else ())}
+
+
+def _deaf(ring: Ring, drop: Drop) -> set[str]:
+    """Who heard nothing either in the second half of the silence."""
+    if drop.silence is None:
+        return set()
+    ids, middle = drop.case.before, drop.case.at - drop.silence.value / 2
+    at, conns = drop.case.pick("at", ids), drop.case.pick("conn", ids)
+    got = (drop.case.pick("direction", ids) == Direction.IN) & (drop.case.pick("kind", ids) == Kind.FRAME)
+    late, early = (set(conns[got & mask].tolist()) for mask in (at >= middle, at < middle))
+    return {ring.names.text(number) for number in early - late}
 
 
 # ---------------------------------------------------------------- the scenario

@@ -161,7 +161,7 @@ class Drop:
         if self.reconnect is not None:
             return self.reconnect.ending
         if self._greeted is None:
-            return None
+            return Ending.GIVEN_UP if self._has_stopped else None
         return Ending.RESUMED if self.ring.text("op", self._greeted) == "resumed" else Ending.NEW_SESSION
 
     @cached_property
@@ -171,6 +171,12 @@ class Drop:
         if not is_back or self._greeted is None:
             return None
         return Measured(self.case.time(self._greeted) - self.case.at, (self._greeted,))
+
+    @property
+    def _has_stopped(self) -> bool:
+        rows = [self.case.row_id, *self.case.after.tolist()]
+        states = (row for row in rows if self.ring.value("kind", row) == Kind.STATE)
+        return any(self.ring.payload(row).startswith(b"stopped") for row in states)
 
     @cached_property
     def _greeted(self) -> int | None:

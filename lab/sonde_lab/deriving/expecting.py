@@ -21,6 +21,7 @@ UNTOLD_S: Final = 10.0
 SLACK_S: Final = 2.0
 _CARRIED: Final = frozenset({"node_crash", "node_freeze", "node_drain"})
 _FRESH: Final = frozenset({"resume_refused", "node_crash"})
+_OF_TOKENS: Final = frozenset({Cause.TOKEN_EXPIRED, Cause.HTTP_UNAUTHORIZED, Cause.IDENTIFY_REFUSED})
 _E: Final = "[[expect]]"
 
 
@@ -87,7 +88,7 @@ def _come_back(script: Script, drop: Drop, plan: Plan, name: str) -> None:
 
 def _stops(drop: Drop) -> bool:
     if drop.ending is Ending.GIVEN_UP:
-        return True
+        return drop.cause not in _OF_TOKENS
     code = drop.case.code if drop.case.by == "server" else 0
     is_back = drop.reconnect is not None and drop.reconnect.is_back
     return bool(code) and reaction(code) is Reaction.STOP and not is_back
@@ -104,6 +105,9 @@ def _makes_new_session(drop: Drop, plan: Plan) -> bool:
 def _within(drop: Drop, plan: Plan) -> tuple[float, str]:
     """Twice what it took, as a build machine may be slow; where a fault still holds, its end counts too."""
     held_s = plan.lasts_s if any(fault.name != "idle_cut" for fault in plan.faults) else 0.0
+    if drop.ending is Ending.GIVEN_UP:
+        said = "it had no new token and stayed away; on a stage every client can get one"
+        return math.ceil(held_s + UNTOLD_S), said
     if drop.back is None:
         return math.ceil(
             held_s + UNTOLD_S
@@ -132,7 +136,8 @@ def _lose_nothing(script: Script, drop: Drop, plan: Plan, parts: list[Part]) -> 
     if not there or stays_away:
         return
     busy = {part.channels[0] for part in parts if part.acts and part.channels}
-    loses = any(fault.name == "leave" for fault in plan.faults) or _makes_new_session(drop, plan)
+    forgets = {"leave", "node_crash"} if plan.nodes == 1 else {"leave"}
+    loses = any(fault.name in forgets for fault in plan.faults) or _makes_new_session(drop, plan)
     for channel in sorted(busy) if not loses else ():
         script.add(_E, {"that": "no_lost_entries", "channel": channel})
     for channel in sorted(busy):

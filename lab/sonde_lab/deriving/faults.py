@@ -6,13 +6,16 @@ on a stage, and why. Times of steps are left to whoever writes the scenario.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.drop import Drop
 from sonde_lab.verdict import Cause
+from sonde_lab.verdict.codes import MISSES
 from sonde_protocol.codes import CloseCode, ResumeCause, close_name
 from sonde_protocol.faults import BY_NAME
 
@@ -26,6 +29,7 @@ _OWN_FAULTS: Final[Mapping[int, str]] = MappingProxyType(
         CloseCode.SERVICE_RESTART: "server_restart", CloseCode.DRAINING: "server_restart",
     }
 )  # fmt: skip
+SILENCES: Final = frozenset({Cause.SERVER_SILENT, Cause.HALF_OPEN, Cause.OWN_STALL})  # of what is received
 _BARE_CODES: Final = (0, 1005, 1006, 1015)
 
 
@@ -192,7 +196,8 @@ def _half_open(drop: Drop) -> Plan:
     silence = drop.silence
     silent_s = silence.value if silence is not None else HALF_OPEN_MARGIN_S
     holds_s = min(MOST_S, silent_s + HALF_OPEN_MARGIN_S)
-    way, says = _way(drop), []
+    says: list[str] = []
+    way = _way(drop, says)
     if silence is not None:
         says.append(f"nothing was heard for {silent_s:.1f} s ({rows_said(drop, *silence.rows)})")
     lost = drop.lost_heartbeats
@@ -210,10 +215,17 @@ def _half_open(drop: Drop) -> Plan:
     return Plan([Fault("half_open", values | {"for": shown(holds_s)}, says)], lasts_s=holds_s)
 
 
-def _way(drop: Drop) -> str:
+def _way(drop: Drop, says: list[str]) -> str:
+    """Which way was dead. A session that outlived its gateway's patience tells that what the client sent did arrive."""
     if drop.cause in (Cause.NOT_ARRIVING, Cause.CLIENT_SILENT, Cause.CLIENT_GIVEN_UP):
         return "up"
-    return "down" if drop.cause is Cause.HALF_OPEN else "both"
+    kept_s = drop.resume_ttl.value if drop.resume_ttl is not None else math.inf
+    silent_s = drop.silence.value if drop.silence is not None else 0.0
+    if drop.ending is Ending.RESUMED and silent_s > MISSES * drop.case.heartbeat_s + kept_s:
+        says.append("the session was still there afterwards, so what the client sent did arrive")
+        return "down"
+    is_fresh = drop.ending is Ending.NEW_SESSION
+    return "down" if drop.cause is Cause.HALF_OPEN and not is_fresh else "both"
 
 
 def _given_up(drop: Drop) -> Plan:
