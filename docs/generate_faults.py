@@ -8,6 +8,7 @@ from sonde_lab.faults.behaviour import BYTES_ORDER, ORDER
 from sonde_lab.faults.grammar import FIELDS, ONE_WAY
 from sonde_lab.faults.presets import presets
 from sonde_protocol.faults import KINDS, FaultKind, Layer, Parameter, Unit
+from sonde_protocol.injecting import AT_GATEWAY, AT_OWN_SOCKET
 
 PAGE = Path(__file__).parent / "faults.md"
 
@@ -85,7 +86,25 @@ def networks() -> str:
     return "\n".join(rows) + "\n"
 
 
-TABLES = {"taxonomy": taxonomy, "fields": fields, "order": order, "networks": networks}
+def at_gateway() -> str:
+    """The kinds that a gateway does, layer by layer."""
+    rows = [
+        (layer.value, [k.name for k in KINDS if k.layer is layer and k.name in AT_GATEWAY]) for layer in Layer
+    ]
+    return "".join(
+        f"- {layer}: {', '.join(f'`{name}`' for name in names)}\n" for layer, names in rows if names
+    )
+
+
+def own_socket() -> str:
+    """The kinds that a client's socket does."""
+    return ", ".join(f"`{kind.name}`" for kind in KINDS if kind.name in AT_OWN_SOCKET) + "\n"
+
+
+TABLES = {
+    "taxonomy": taxonomy, "fields": fields, "order": order, "networks": networks, "at_gateway": at_gateway,
+    "own_socket": own_socket,
+}  # fmt: skip
 
 
 def page_with_tables(text: str) -> str:

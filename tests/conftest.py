@@ -21,10 +21,23 @@ if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"  # the fallback; pytest-xvfb gives a real screen where it can
 
 
+WHOLE_SYSTEMS = frozenset({"e2e", "integration", "project"})
+
 # Time belongs to benchmarks: a busy machine is no failure. HYPOTHESIS_PROFILE=deep looks at many more examples.
 settings.register_profile("sonde", deadline=None, max_examples=40)
 settings.register_profile("deep", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sonde"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Properties and whole systems run unmeasured: coverage is what the tests of the parts themselves reach.
+
+    Tracing slows the loops of properties fourfold, and whole windows and fleets twice.
+    """
+    for item in items:
+        is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if is_property or WHOLE_SYSTEMS.intersection(item.path.parts):
+            item.add_marker("no_cover")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -33,12 +46,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 @pytest.fixture(autouse=True)
-def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_data_folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No test reads or writes the person's own settings, secrets or captures."""
     for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     for name in [name for name in os.environ if name.startswith("SONDE_")]:
         monkeypatch.delenv(name)
+    if request.node.get_closest_marker("no_cover"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # nor are the processes that it starts
     return tmp_path
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
+from sonde_client.breaking import Breaking
 from sonde_client.channel import Channel
 from sonde_client.connection import MakeCarrier, Socket
 from sonde_client.driver import Driver, OnPhase, OnWire
@@ -362,6 +363,11 @@ class Client:
         socket = self._driver.current_socket()
         if socket is not None:
             socket.abort("dropped on purpose")
+
+    @property
+    def breaking(self) -> Breaking:
+        """Other ways to break the socket, as far as there is one: see `sonde_client.breaking`."""
+        return self._driver.breaking
 
     def retry_now(self) -> None:
         """Do not wait for the next try."""

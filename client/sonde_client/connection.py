@@ -8,9 +8,12 @@ it reports nothing any more and ends by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from typing import Final, Protocol, cast
 
@@ -35,6 +38,7 @@ MAX_FRAGMENTS: Final = 8_192
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 CLOSE_LIMIT_S: Final = 2.0
 MAX_REASON_BYTES: Final = 123
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
 
 OnWire = Callable[[str, bytes, float, int], None]
 # The library logs headers and frames, and so tokens, at DEBUG: its voice stays fixed, whatever the root is set to.
@@ -98,6 +102,8 @@ class Socket(asyncio.Protocol):
         self._closed_by_us: str | None = None
         self._saw_fin = False
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._is_mute = False  # broken on purpose: nothing is written any more, and nobody is told
+        self._mending: asyncio.TimerHandle | None = None
 
     @property
     def is_let_go(self) -> bool:
@@ -263,7 +269,7 @@ class Socket(asyncio.Protocol):
                 continue  # the upgrade's answer
             if event.opcode is Opcode.TEXT or event.opcode is Opcode.BINARY:
                 if event.fin:
-                    self._owner.on_message(self.dial, bytes(event.data), event.opcode is Opcode.BINARY)
+                    self._deliver(ws, bytes(event.data), event.opcode is Opcode.BINARY)
                 else:
                     self._fragments = [bytes(event.data)]
                     self._fragments_binary = event.opcode is Opcode.BINARY
@@ -276,10 +282,23 @@ class Socket(asyncio.Protocol):
         self._fragments.append(bytes(frame.data))
         if frame.fin:
             whole, self._fragments = b"".join(self._fragments), []
-            self._owner.on_message(self.dial, whole, self._fragments_binary)
+            self._deliver(ws, whole, self._fragments_binary)
         elif len(self._fragments) > MAX_FRAGMENTS:
             self._fragments = []
-            ws.fail(1009, "too many fragments")
+            self._break_off(ws, 1009, "too many fragments")
+
+    def _deliver(self, ws: ClientProtocol, data: bytes, binary: bool) -> None:
+        """Hand a message on. A text that is no UTF-8 ends the connection instead (RFC 6455, section 8.1)."""
+        if binary or _is_utf8(data):
+            self._owner.on_message(self.dial, data, binary)
+        else:
+            self._break_off(ws, 1007, "a text message is no UTF-8")
+
+    def _break_off(self, ws: ClientProtocol, code: int, reason: str) -> None:
+        """The peer has broken the protocol: what comes behind that is not looked at."""
+        ws.fail(code, reason)
+        self._flush()
+        self._report_lost(ws)
 
     def _report_lost(self, ws: ClientProtocol, error: Exception | None = None) -> None:
         if self._reports:
@@ -337,8 +356,9 @@ class Socket(asyncio.Protocol):
                 break
             if data:
                 self._owner.on_wire_bytes("out", data, self.dial)
-                transport.write(data)
-            else:
+                if not self._is_mute:
+                    transport.write(data)
+            elif not self._is_mute:
                 transport.close()  # the WebSocket is over; TCP follows
         if self._ws.close_expected() and self._opened:
             self._abort_soon()
@@ -371,15 +391,75 @@ class Socket(asyncio.Protocol):
     def _abort_soon(self) -> None:
         if self._abort_timer is None and not self._gone:
             loop = asyncio.get_running_loop()
-            self._abort_timer = loop.call_later(CLOSE_LIMIT_S, self.abort, "no close frame came")
+            self._abort_timer = loop.call_later(CLOSE_LIMIT_S, self._give_up)
+
+    def _give_up(self) -> None:
+        """No close frame came. A half-open socket stays until its time is over, whoever has given it up."""
+        if self._mending is not None and self._is_mute and self._ws is not None:
+            self._closed_by_us = "no close frame came"
+            self._report_lost(self._ws)
+        else:
+            self.abort("no close frame came")
+
+    # ------------------------------------------------------------ broken on purpose
+
+    def reset(self) -> None:
+        """End with RST."""
+        if self._transport is not None:
+            raw = self._transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # it may be gone already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            self.abort("reset on purpose")
+
+    def cut(self) -> None:
+        """FIN without a close frame; what was sent leaves before it."""
+        transport, ws = self._transport, self._ws
+        if transport is None or ws is None:
+            return
+        self._is_mute, self._closed_by_us = True, "cut on purpose"
+        if transport.can_write_eof():
+            transport.write_eof()
+        else:
+            transport.close()  # TLS has no half
+        self._abort_soon()
+        self._report_lost(ws)
+
+    def vanish(self, seconds: float) -> None:
+        """Neither side hears the other any more, while the socket stays; then it is reset."""
+        self._is_mute = True
+        self._stop_reading(seconds, self.reset)
+
+    def stop_reading(self, seconds: float) -> None:
+        """Read nothing for a while."""
+        if not self._is_mute:
+            self._stop_reading(seconds, self.mend)
+
+    def mend(self) -> None:
+        """Read again; a socket on which something was lost cannot go on, and is reset."""
+        if self._mending is not None:
+            self._mending.cancel()
+            self._mending = None
+        transport = self._transport
+        if self._is_mute:
+            self.reset()
+        elif transport is not None and not transport.is_closing() and not transport.is_reading():
+            transport.resume_reading()
+
+    def _stop_reading(self, seconds: float, then: Callable[[], None]) -> None:
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+        if self._mending is not None:
+            self._mending.cancel()
+        self._mending = asyncio.get_running_loop().call_later(seconds, then)
 
     def _end(self) -> None:
         """Let go of everything; the transport reports its own end later, to nobody."""
         if self._gone:
             return
         self._gone = True
-        if self._abort_timer is not None:
-            self._abort_timer.cancel()
+        for timer in (self._abort_timer, self._mending):
+            if timer is not None:
+                timer.cancel()
         if self._task is not None and self._task is not asyncio.current_task():
             self._task.cancel()
         if self._transport is not None:
@@ -403,3 +483,13 @@ def _without_password(url: str) -> str:
 
 def _cut(reason: str) -> str:
     return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -22,6 +22,7 @@ from sonde_client.actions import (
     SaveQueue,
     Send,
 )
+from sonde_client.breaking import Breaking
 from sonde_client.connection import Carrier, MakeCarrier, Socket
 from sonde_client.dialling import DialWatch
 from sonde_client.errors import failure
@@ -67,6 +68,7 @@ class Driver:
         self._tls = tls
         self._make_carrier = make_carrier
         self._sockets: dict[int, Carrier] = {}
+        self.breaking = Breaking(self.current_socket, clock)
         self._dials = DialWatch(bus.emit)
         self._token_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -114,7 +116,7 @@ class Driver:
     def _perform(self, action: Action) -> None:
         if isinstance(action, Send):
             socket = self._sockets.get(action.dial)
-            if socket is not None:
+            if socket is not None and not self.breaking.loses(action.frame):
                 socket.send(action.data, self._binary)
         elif isinstance(action, Dial):
             self._dial(action)

@@ -135,6 +135,10 @@ class Identity:
         self.changed |= had
         return had
 
+    def may_resume(self, now: float) -> bool:
+        """Whether the gateway may still know the session."""
+        return self.resumable and not self.past_ttl(now)
+
     def past_ttl(self, now: float) -> bool:
         """Whether the gateway has surely let go of the session."""
         return self.detached_at is not None and now - self.detached_at >= self.resume_ttl_s

@@ -231,7 +231,8 @@ class Lifecycle(ABC):
         """A dial came to nothing."""
         link = self._find(dial)
         if link is not None:
-            self._ended(link, after_dial(failed, now), now)
+            course = after_dial(failed, now, has_session=self.identity.may_resume(now))
+            self._ended(link, course, now)
 
     def lost(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +24,8 @@ MAX_HINT_S: Final = 300.0
 # Ended by these the session is gone with the connection, whatever the range says about coming back.
 _ENDS_SESSION: Final = frozenset({CloseCode.AUTHENTICATION_FAILED, CloseCode.SUPERSEDED, CloseCode.KICKED})
 _STOPPING_DIALS: Final = frozenset({"bad_url", "not_websocket", "wrong_subprotocol", "tls_certificate"})
+# A gateway was there a moment ago: a captive portal or a half-started balancer stands before it for a while.
+_PASSING_WITH_A_SESSION: Final = frozenset({"not_websocket", "wrong_subprotocol", "tls_certificate"})
 _WAITING_STATUSES: Final = frozenset({408, 425, 429, 503})
 
 
@@ -129,11 +131,15 @@ def after_close(ended: Closed, *, greeted: bool) -> Course:
     )
 
 
-def after_dial(failed: DialFailure, at: float) -> Course:
-    """What follows from a dial that did not become a WebSocket."""
-    if failed.status is None:
-        return Course(failure(failed.cause, failed.detail, at), stop=failed.cause in _STOPPING_DIALS)
-    return _after_status(failed, failed.status, at)
+def after_dial(failed: DialFailure, at: float, *, has_session: bool = False) -> Course:
+    """What follows from a dial that did not become a WebSocket. `has_session`: one waits there to be resumed."""
+    if failed.status is not None:
+        course = _after_status(failed, failed.status, at)
+    else:
+        course = Course(failure(failed.cause, failed.detail, at), stop=failed.cause in _STOPPING_DIALS)
+    if has_session and course.failure.cause in _PASSING_WITH_A_SESSION:
+        return replace(course, stop=False)
+    return course
 
 
 def _after_status(failed: DialFailure, status: int, at: float) -> Course:

@@ -44,6 +44,8 @@ class Act(enum.StrEnum):
     FAULTS_OFF = "faults_off"
     PUT_PROXY = "put_proxy"
     TAKE_PROXY = "take_proxy"
+    INJECT = "inject"
+    BREAK_SOCKET = "break_socket"
 
 
 class RttSample(NamedTuple):

@@ -77,7 +77,7 @@ class EmbeddedGateway:
             self._child = await Child.start(
                 "sonde_server",
                 "gateway",
-                *("--port", str(port), "--admin-port", "0", "--node", NODE, "--parent-pipe"),
+                *("--port", str(port), "--admin-port", "0", "--node", NODE, "--faults", "--parent-pipe"),
                 env={
                     "SONDE_JWT_SECRET": self.secret,
                     "SONDE_NAMESPACES": json.dumps({"room": {"tick_s": TICK_S}}),

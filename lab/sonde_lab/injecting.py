@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from sonde_lab.acting import Acting
 from sonde_lab.changes import Act, RuleRow
 from sonde_lab.faults.grammar import parse_rule
 from sonde_lab.faults.presets import preset
@@ -16,12 +15,13 @@ from sonde_lab.faults.rules import RuleRefused
 from sonde_lab.proxy_options import ProxyFailed
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
+from sonde_lab.striking import Striking
 from sonde_lab.wording import one_line
 
 _LINE_CHARACTERS: Final = 200
 
 
-class Injecting(Acting):
+class Injecting(Striking):
     """Acts on the fault lab of `_proxying`. Each answers with what went wrong, in words; `None` when nothing did."""
 
     _proxying: Proxying
@@ -78,7 +78,7 @@ class Injecting(Acting):
         return reason
 
     async def faults_off(self) -> str | None:
-        """Everything off: every rule, and dials of own clients that are refused.
+        """Everything off: every rule, what the gateway or an own socket still does, and refused dials of own clients.
 
         A proxy that does not answer is ended, since nobody knows what it does.
         """
@@ -87,6 +87,7 @@ class Injecting(Acting):
             return reason
         self._act(Act.FAULTS_OFF, "all faults off")
         self._let_dials_through()
+        await self._strikes_off()
         if not self.rules:
             return None
         try:

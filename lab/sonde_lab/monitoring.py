@@ -10,6 +10,7 @@ from sonde_lab.changes import SessionRow
 SESSIONS: Final = "$sessions"
 STATS: Final = "$stats"
 NODES: Final = "$nodes"
+FAULTS: Final = "$faults"  # joined with the first fault that is injected from here
 CHANNELS: Final = (SESSIONS, STATS, NODES)
 MAX_SESSIONS_SHOWN: Final = 5_000
 _STATES: Final[Mapping[str, str]] = {"active": "connected"}

@@ -25,7 +25,7 @@ _LEFT_IN_READ_ONLY: Final = frozenset(
     }
 )  # fmt: skip
 READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
-_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM})
+_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM, Act.INJECT})
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
 _MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
 
@@ -48,6 +48,7 @@ class Situation:
     proxy: GatewayState = GatewayState.NONE  # the endpoint's, or the one in front of our own gateway
     rules: int = 0  # in its fault lab
     refused: int = 0  # own clients whose dials are refused
+    striking: int = 0  # sessions and own sockets with a fault under way
 
     @property
     def carrier(self) -> str:
@@ -111,7 +112,7 @@ def _disarm(now: Situation) -> str | None:
 
 
 def _faults_off(now: Situation) -> str | None:
-    return None if now.rules or now.refused else "Nothing is injected."
+    return None if now.rules or now.refused or now.striking else "Nothing is injected."
 
 
 def _put_proxy(now: Situation) -> str | None:
@@ -182,6 +183,12 @@ def _kick(now: Situation) -> str | None:
     return None if may else "Needs a token with the role admin."
 
 
+def _inject(now: Situation) -> str | None:
+    if now.endpoint is not None and now.endpoint.kind is EndpointKind.CLUSTER:
+        return "The nodes of a cluster are started without faults."
+    return _kick(now)
+
+
 def _add(now: Situation) -> str | None:
     if now.clients >= MAX_CLIENTS:
         return f"{MAX_CLIENTS} clients are the most: remove one first."
@@ -246,6 +253,7 @@ _OF_CLIENTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingPro
         Act.REMOVE_CLIENT: _remove,
         Act.NEXT_CLIENT: _next,
         Act.KICK: _kick,
+        Act.INJECT: _inject,
         Act.TAP: _tap,
         Act.UNTAP: _untap,
     }
@@ -256,6 +264,7 @@ _OF_CLIENT: Final[Mapping[Act, Callable[[ConnectionStatus], str | None]]] = Mapp
         Act.DISCONNECT: _disconnect,
         Act.RETRY_NOW: _retry,
         Act.DROP: _drop,
+        Act.BREAK_SOCKET: _drop,
         Act.REFUSE: _refuse,
         Act.SEND: _live,
         Act.SET_PRESENCE: _live,

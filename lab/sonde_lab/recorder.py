@@ -14,6 +14,7 @@ from typing import Final
 from sonde_lab.decoders.choosing import Chooser
 from sonde_lab.decoders.decoding import Decoded, Part
 from sonde_lab.envelope import BINARY, Envelope, integer, peek
+from sonde_lab.monitoring import FAULTS
 from sonde_lab.records import NO_RTT, Direction, Flag, Kind, Record
 from sonde_lab.rowlog import RowLog
 from sonde_lab.wire import CLOSE, PONG, TEXT, WireParser
@@ -240,6 +241,7 @@ class Recorder:
         flags |= Flag.ERROR if op in _REFUSALS else 0
         flags |= Flag.REPLAY if envelope.replay is True else 0
         flags |= Flag.TAPPED if op == "tapped" else 0
+        flags |= Flag.INJECTED if op == "event" and envelope.ch == FAULTS else 0
         row_id = self._add(
             item,
             side,

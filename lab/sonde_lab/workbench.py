@@ -73,6 +73,7 @@ class Workbench(Injecting):
         self.config = config = config or WorkbenchConfig()
         self.ring = _ring(config)
         super().__init__(YOU, config.codec, RowLog(self.ring, clock), clock)
+        self._begin_striking()
         self._hosting = Hosting(config.room, config.players_seed, self._on_children, self._on_hosting)
         self.lag = LagWatch()  # when this program itself was busy
         self._stalls = StallWatch(clock, self.lag, self._on_stall)
@@ -176,6 +177,7 @@ class Workbench(Injecting):
         self._tapping.clear()
         self.decoders.leave()
         self.clients = {}
+        self._begin_striking()
         self.current, self._joined = YOU, 1
         await self._hosting.stop()
         await self._proxying.stop()
@@ -240,6 +242,7 @@ class Workbench(Injecting):
                 proxy=self._proxying.state,
                 rules=len(self.rules),
                 refused=len(self.refused),
+                striking=self.striking,
             ),
         )
 

@@ -10,7 +10,7 @@ from sonde_protocol.errors import Refused, excerpt
 
 CHANNEL_PATTERN: Final = re.compile(r"[a-z][a-z0-9_]{0,31}:[A-Za-z0-9_.-]{1,64}")
 SUBJECT_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-SYSTEM_CHANNELS: Final = frozenset({"$sessions", "$stats", "$nodes"})
+SYSTEM_CHANNELS: Final = frozenset({"$sessions", "$stats", "$nodes", "$faults"})
 
 
 class ChannelName(NamedTuple):

@@ -441,21 +441,18 @@ class Kick(Frame, tag="kick"):
 class Fault(Frame, tag="fault"):
     """Inject a fault into a session (role admin, where faults are allowed).
 
-    The parameters stand beside `kind`; a kind uses those that mean something to it and ignores the others.
+    `parameters` are the kind's own (`sonde_protocol.faults`): numbers in its unit, durations in seconds. The kind `off`
+    takes away what is armed on the session.
     """
 
     id: CommandId
     session: Short
     kind: Short
+    parameters: Annotated[dict[Short, Reading | Label], Meta(max_length=16)] | None = None
     after_ms: Millis | None = None  # when it begins
-    for_ms: Millis | None = None  # how long it lasts
-    count: Count | None = None  # after how many frames it ends
-    delay_ms: Millis | None = None
-    jitter_ms: Millis | None = None
-    probability: Annotated[float, Meta(ge=0, le=1)] | None = None
-    code: Annotated[int, Meta(ge=1000, le=4999)] | None = None  # of a close
-    retry_ms: Millis | None = None  # what the victim is told to wait
-    direction: Literal["in", "out", "both"] | None = None  # in: from the client
+    for_ms: Millis | None = None  # how long it holds
+    count: Count | None = None  # how often it strikes at most
+    direction: Literal["up", "down", "both"] | None = None  # up: from the client
 
 
 ServerFrame = (

@@ -50,6 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     gateway.add_argument("--workers", metavar="N", help="processes on the one port (1)")
     gateway.add_argument(
+        "--faults",
+        action="count",
+        help="let admins break sessions on purpose; twice where the gateway can be reached from outside",
+    )
+    gateway.add_argument(
         "--shares-port", action="store_true", help=argparse.SUPPRESS
     )  # said by the supervisor
     gateway.add_argument(
@@ -69,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     flags = {name: getattr(arguments, name, None) for name in _FLAGS}
+    times = getattr(arguments, "faults", None)
+    flags["faults"] = None if not times else "local" if times == 1 else "remote"
     return load_settings(arguments.config, flags)
 
 
@@ -92,7 +99,7 @@ def _for_workers(arguments: argparse.Namespace) -> list[str]:
         value = getattr(arguments, flag)
         if value is not None:
             told += [f"--{flag.removesuffix('_s')}", value]
-    return told
+    return told + ["--faults"] * (arguments.faults or 0)
 
 
 def _mint(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -222,7 +222,10 @@ class Settings(BaseSettings):
     max_taps: Count = Field(_DEFAULTS.max_taps, description="taps of all monitors")
     tap_frames_per_s: Rate = Field(_DEFAULTS.tap_frames_per_s, description="frames of one tap, sustained")
     tap_bytes_per_s: Rate = Field(_DEFAULTS.tap_bytes_per_s, description="bytes of one tap, sustained")
-    faults_allowed: bool = Field(_DEFAULTS.faults_allowed, description="whether an admin may inject faults")
+    faults: Literal["off", "local", "remote"] = Field(
+        "off",
+        description="whether an admin may inject faults: `local` on a loopback `host` only, `remote` on any",
+    )
     drain_window_s: Seconds = Field(_DEFAULTS.drain_window_s, description="time for clients to go elsewhere")
     drain_batch_s: Seconds = Field(_DEFAULTS.drain_batch_s, description="time between batches of a drain")
 
@@ -252,6 +255,11 @@ class Settings(BaseSettings):
         if self.jwt_secret is None and self.jwt_jwks is None and not self.is_loopback:
             raise ValueError(
                 f"{self.host} can be reached from outside: set SONDE_JWT_SECRET or SONDE_JWT_JWKS first"
+            )
+        if self.faults == "local" and not self.is_loopback:
+            raise ValueError(
+                f"{self.host} can be reached from outside, where whoever has an admin's token could break everybody's "
+                "sessions: say --faults twice (or SONDE_FAULTS=remote) if that is meant, else leave it out"
             )
         if (self.redis is None) is not (self.nats is None):
             missing = "nats" if self.nats is None else "redis"
@@ -288,7 +296,8 @@ class Settings(BaseSettings):
         spaces = dict(DEFAULT_NAMESPACES)
         for name, wanted in self.namespaces.items():
             spaces[name] = wanted.over(spaces.get(name, NamespaceConfig()))
-        return GatewayConfig(namespaces=spaces, **{name: getattr(self, name) for name in names})
+        rest = {name: getattr(self, name) for name in names}
+        return GatewayConfig(namespaces=spaces, faults_allowed=self.faults != "off", **rest)
 
     def admission_rules(self, max_connections: int) -> AdmissionRules:
         """The upgrade's own view; `max_connections` as far as descriptors allow."""

@@ -9,7 +9,10 @@ what a message means or who may enter.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
+import socket
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, cast
@@ -56,6 +59,8 @@ class Receiver(Protocol):
         ...
 
 
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
+_CLOSE_BYTE: Final = 0x80 | Opcode.CLOSE
 MAX_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame carries 125 bytes, two are the code
 
 
@@ -203,6 +208,38 @@ class Socket(asyncio.Protocol):
         if self._phase is not Phase.GONE:
             self._move(Trigger.LOST)
             self._transport.abort()
+
+    # ------------------------------------------------------------ what injected faults do
+
+    def reset(self) -> None:
+        """End with RST."""
+        if self._phase is not Phase.GONE:
+            raw = self._transport.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # it may be gone already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            self.abort()
+
+    def cut(self) -> None:
+        """FIN without a close frame; the closing time later the rest of the socket goes too."""
+        if self._phase is Phase.OPEN:
+            self.hold_reading(True)  # so that nothing of the peer's is answered any more
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._end()
+            self._tell_lost(None, "cut")
+
+    def end_with(self, code: int, reason: str) -> None:
+        """A close frame with any code, past the library, which would refuse some; then as `cut`."""
+        if self._phase is Phase.OPEN:
+            payload = code.to_bytes(2, "big") + fitting_reason(reason).encode() if code else b""
+            self._write(bytes((_CLOSE_BYTE, len(payload))) + payload)
+            self.cut()
+
+    def hold_reading(self, is_held: bool) -> None:
+        """Read nothing, or go on."""
+        transport = self._transport if self._phase is Phase.OPEN else None
+        if transport is not None and not transport.is_closing() and transport.is_reading() is is_held:
+            (transport.pause_reading if is_held else transport.resume_reading)()
 
     def on_deadline(self) -> None:
         """The handshake, or the peer's half of the closing, took too long."""

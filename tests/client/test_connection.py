@@ -15,11 +15,12 @@ from typing import cast
 import pytest
 from websockets.utils import accept_key
 
-from sonde_client import Client
+from sonde_client import Client, ConnectFailed
 from sonde_client.events import DialEnded, Failed
 from sonde_client.reaching import Address
 from sonde_client.status import SocketEnd
 from sonde_protocol.codec import JSON
+from sonde_protocol.frames import ClientPong, ServerPing
 from sonde_protocol.states import ConnectionState
 from support.certificates import certificate
 from support.session_rig import hello, ready
@@ -443,6 +444,7 @@ async def torture(data: bytes) -> tuple[Client, list[Failed]]:
         message(b"x", 0),  # a continuation of nothing
         b"\x89\x7e\x00\xff" + b"p" * 255,  # a ping that is too long
         b"\x81\x81abcdx",  # masked, which only clients do
+        message(b'{"op":"\xff"}'),  # a text that is no UTF-8
     ],
 )
 async def test_broken_websocket_bytes_end_the_connection_and_nothing_else(data: bytes):
@@ -451,6 +453,25 @@ async def test_broken_websocket_bytes_end_the_connection_and_nothing_else(data: 
     assert client.status.state is ConnectionState.IDLE
     assert client.status.last_close is not None
     assert client.status.last_close.by == "client"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [message(b"\xed\xa0\x80"), message(b"caf\xc3", fin=False) + message(b"\x28", 0)],
+    ids=["a surrogate", "a letter cut in two fragments"],
+)
+async def test_a_text_that_is_no_utf8_is_failed_with_1007_and_nothing_behind_it_is_taken(text: bytes):
+    client, _failures = await torture(text + message(b"{nonsense"))
+    assert client.status.last_close is not None
+    assert client.status.last_close.code == 1007
+    assert client.metrics.counters.malformed == 0
+
+
+async def test_a_letter_that_is_cut_by_fragments_is_whole_again():
+    letter = "é".encode()
+    client, failures = await torture(message(letter[:1], fin=False) + message(letter[1:], 0) + b"\x83\x00")
+    assert client.metrics.counters.malformed == 1  # a text, if not a frame of ours
+    assert {each.failure.cause for each in failures} >= {"malformed_frame"}
 
 
 async def test_a_flood_of_nonsense_ends_the_connection():
@@ -608,3 +629,117 @@ async def test_a_socket_that_this_side_cut_says_so() -> None:
         await client.close()
     assert closed is not None
     assert (closed.how, closed.by) == (SocketEnd.ABORTED, "client")
+
+
+# ---------------------------------------------------------------- broken on purpose
+
+
+class Gate:
+    """A server that greets, and puts down what then comes and how it ends. `more` is sent on demand."""
+
+    def __init__(self) -> None:
+        self.heard = b""
+        self.end = asyncio.get_running_loop().create_future()
+        self.was_greeted = asyncio.Event()
+        self.writer: asyncio.StreamWriter
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await upgrade(reader, writer)
+        self.writer = writer
+        writer.write(GREETING)
+        try:
+            while data := await reader.read(65_536):
+                self.heard += data
+                self.was_greeted.set()
+            self.end.set_result("FIN")
+        except ConnectionResetError:
+            self.end.set_result("RST")
+
+    async def hears_nothing(self, seconds: float = 0.2) -> bool:
+        """Neither a byte nor an end comes for a while."""
+        before = self.heard
+        await asyncio.sleep(seconds)  # that nothing comes has no event
+        return self.heard == before and not self.end.done()
+
+
+@asynccontextmanager
+async def breakable(measure_every_s: float = 0.0) -> AsyncIterator[tuple[Gate, Client]]:
+    gate = Gate()
+    async with peer(gate.serve) as port:
+        client = Client(f"ws://127.0.0.1:{port}/v1/ws", measure_every_s=measure_every_s)
+        dial_once(client)
+        await client.wait_live(5.0)
+        await asyncio.wait_for(gate.was_greeted.wait(), 5)
+        try:
+            yield gate, client
+        finally:
+            client.breaking.off()
+            await client.close()
+
+
+async def test_a_client_resets_its_socket_with_rst() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.reset()
+        assert await asyncio.wait_for(gate.end, 5) == "RST"
+
+
+async def test_a_client_cuts_its_socket_with_fin_and_no_close_frame() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.cut()
+        assert await asyncio.wait_for(gate.end, 5) == "FIN"
+        assert b"\x88" not in gate.heard[-10:]
+        closed = client.status.last_close
+        assert closed is not None
+        assert (closed.how, closed.by, closed.code) == (SocketEnd.ABORTED, "client", None)
+
+
+async def test_a_half_open_client_says_and_hears_nothing_and_resets_in_the_end() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.half_open(0.6)
+        client.send_ping(b"anybody")
+        gate.writer.write(message(JSON.encode(ServerPing(n=1, time=1))))
+        assert await gate.hears_nothing()
+        assert client.status.state is ConnectionState.LIVE
+        assert await asyncio.wait_for(gate.end, 5) == "RST"
+
+
+async def test_a_half_open_socket_stays_after_its_client_has_given_it_up() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.half_open(60.0)
+        closing = asyncio.create_task(client.close())
+        assert await gate.hears_nothing(0.3)
+        client.breaking.off()
+        assert await asyncio.wait_for(gate.end, 5) == "RST"
+        await closing
+
+
+async def test_a_client_that_does_not_read_answers_once_it_goes_on() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.stop_reading(60.0)
+        gate.writer.write(message(b"anybody", 9))
+        assert await gate.hears_nothing()
+        client.breaking.off()
+        async with asyncio.timeout(5):
+            while b"\x8a\x87" not in gate.heard:  # a masked pong of seven bytes
+                await asyncio.sleep(0.01)
+
+
+async def test_a_client_loses_as_many_heartbeats_as_it_is_told_to() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.lose_heartbeats(times=2)
+        before = len(gate.heard)
+        for number in range(3):
+            gate.writer.write(message(JSON.encode(ServerPing(n=number, time=1))))
+        async with asyncio.timeout(5):
+            while len(gate.heard) == before:
+                await asyncio.sleep(0.01)
+        assert (
+            len(gate.heard) - before == len(message(JSON.encode(ClientPong(n=2)))) + 4
+        )  # one, with its mask
+
+
+async def test_what_is_not_open_cannot_be_broken() -> None:
+    client = Client("ws://127.0.0.1:1/v1/ws")
+    for act in (client.breaking.reset, client.breaking.cut, client.breaking.lose_heartbeats):
+        with pytest.raises(ConnectFailed, match="no open socket"):
+            act()

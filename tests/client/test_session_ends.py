@@ -230,6 +230,33 @@ def test_what_no_waiting_can_mend_stops(cause: str):
     assert rig.session.status().failure.advice
 
 
+@pytest.mark.parametrize("cause", ["not_websocket", "wrong_subprotocol", "tls_certificate"])
+def test_what_stands_before_a_gateway_for_a_while_does_not_end_a_session(cause: str):
+    rig = Rig()
+    rig.go_live()
+    rig.lose()
+    rig.redial()
+    rig.fail(cause)
+    assert rig.state == "waiting"
+    rig.redial()
+    rig.opened()
+    rig.resume()
+    assert rig.state == "live"
+
+
+def test_what_is_no_gateway_stops_once_the_session_cannot_be_resumed_any_more():
+    rig = Rig()
+    rig.go_live(resume_ttl_ms=5_000)
+    rig.lose()
+    for _ in range(60):
+        if rig.state == "stopped":
+            break
+        rig.redial()
+        rig.fail("not_websocket")
+    assert rig.state == "stopped"
+    assert rig.now > 5
+
+
 @pytest.mark.parametrize("status", [400, 403, 421, 404, 301, 200])
 def test_http_refusals_stop(status: int):
     rig = Rig()

@@ -270,6 +270,22 @@ def test_a_rule_is_gone_when_its_time_is_over() -> None:
     assert lab.rules == []
 
 
+def test_a_time_that_comes_between_a_look_and_the_next_question_is_not_forgotten() -> None:
+    """Timers may fire a little early: then a rule's end falls between the tick and what is asked behind it."""
+    clock = HandClock()
+    lab = FaultLab(now=clock.now)
+    began = clock.now()
+    lab.arm(parse_rule("latency 1ms for=1s off=5s"))
+    for due in (began + 1.0, began + 5.0):
+        clock.move(due - 0.001 - clock.now())
+        lab.tick()
+        clock.move(0.002)
+        assert lab.next_deadline() == due
+        lab.tick()
+    assert lab.rules == []
+    assert lab.next_deadline() is None
+
+
 @pytest.mark.parametrize("second", ["status 500", "refuse", "origin_denied", 'status 500 target="number:3"'])
 def test_a_rule_that_could_never_act_is_refused(second: str) -> None:
     lab = FaultLab()

@@ -33,7 +33,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.M | re.S)
 COMMANDS = [body.strip() for language, body in BLOCKS if language == "sh"]
-OF_WINDOW, SCRIPT = (body for language, body in BLOCKS if language == "python")
+OF_WINDOW, WITHOUT_PROXY, SCRIPT = (body for language, body in BLOCKS if language == "python")
 RULES = re.findall(
     r"^    ([a-z_]+ .*)$", TEXT.partition("## A rule")[2].partition("## In the window")[0], re.M
 )
@@ -110,13 +110,18 @@ def test_requests_of_the_page_are_those_that_are_answered() -> None:
     assert told == {*ControlPages(FaultLab(), "x", True).paths, ("DELETE", "/v1/rules/")}
 
 
-async def test_script_of_a_workbench_prints_what_it_says(tmp_path: Path) -> None:
-    script = tmp_path / "arm.py"
-    script.write_text(OF_WINDOW, encoding="utf-8")
+@pytest.mark.parametrize(
+    ("written", "said", "end"), [(OF_WINDOW, 1, "`take_changes"), (WITHOUT_PROXY, 2, "A client that")]
+)
+async def test_scripts_of_a_workbench_print_what_the_page_says(
+    tmp_path: Path, written: str, said: int, end: str
+) -> None:
+    script = tmp_path / "break.py"
+    script.write_text(written, encoding="utf-8")
     running = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=subprocess.PIPE)
     out, _ = await asyncio.wait_for(running.communicate(), 60)
-    said = TEXT.partition("This prints")[2].partition("`take_changes")[0].replace("\n", " ")
-    assert re.findall(r"`([^`]+)`", said) == out.decode().splitlines()
+    words = TEXT.split("This prints")[said].partition(end)[0].replace("\n", " ")
+    assert re.findall(r"`([^`]+)`", words) == out.decode().splitlines()
 
 
 async def test_script_of_the_page_prints_what_it_says(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
+from sonde_lab.scenario import running
 from sonde_lab.scenario.console import MET, NOT_MET, NOT_RUN, RunOptions, run_files
 from sonde_lab.scenario.reporting import Run, write_junit
 from support.processes import can_be_interrupted
@@ -133,7 +134,10 @@ def test_junit_holds_no_character_that_xml_has_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_gateway_that_cannot_be_reached_is_2_in_a_sentence(tmp_path: Path) -> None:
+def test_a_gateway_that_cannot_be_reached_is_2_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "JOIN_LIMIT_S", 1.0)  # what a person gets is twenty
     lines: list[str] = []
     options = RunOptions(gateway="ws://127.0.0.1:9", token="not.a.token")
     assert run_files([scenario(tmp_path)], options, lines.append) == NOT_RUN

@@ -160,6 +160,12 @@ async def test_pasted_token_is_cleaned_and_checked() -> None:
 async def test_minted_token_has_the_claims_of_the_contract() -> None:
     call = tokens.minted(SECRET, "ada", {"player", "monitor"}, "Ada", 60, wall=lambda: 4_000_000_000.0)
     claims = jwt.decode(await call(), SECRET, ["HS256"])
+    assert len(claims.pop("jti")) == 16
     assert claims == {"sub": "ada", "roles": ["monitor", "player"], "exp": 4_000_000_060, "name": "Ada"}
     embedded = await tokens.source(TokenSource(TokenKind.EMBEDDED), SECRET, "you", ["admin"])()
     assert jwt.decode(embedded, SECRET, ["HS256"])["sub"] == "you"
+
+
+async def test_no_two_minted_tokens_are_the_same_even_within_a_second() -> None:
+    call = tokens.minted(SECRET, "ada", {"player"}, wall=lambda: 4_000_000_000.0)
+    assert await call() != await call()

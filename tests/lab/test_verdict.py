@@ -261,10 +261,10 @@ def test_a_kick_that_another_client_here_sent_is_found_by_its_session() -> None:
 
 def test_a_fault_command_on_this_session_explains_its_reset() -> None:
     story = Story.live()
-    fault = story.send(op="fault", id=3, session=story.session, kind="drop")
+    fault = story.send(op="fault", id=3, session=story.session, kind="reset")
     verdict = story.why(story.end(how=SocketEnd.RESET))
     assert verdict.cause is Cause.INJECTED_FAULT
-    assert said(verdict, "It was asked for") == fault
+    assert said(verdict, "It was injected") == fault
 
 
 def test_an_injected_half_open_link_explains_the_silence_that_it_made() -> None:

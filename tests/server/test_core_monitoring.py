@@ -1,4 +1,4 @@
-"""What monitors and admins see and may do: the gateway's own channels, taps, kicks, faults."""
+"""What monitors and admins see and may do: the gateway's own channels, taps, kicks."""
 
 from __future__ import annotations
 
@@ -318,23 +318,3 @@ def test_a_kick_needs_the_role_and_a_session() -> None:
         == "bad_request"
     )
     assert ada.wire.closed is None
-
-
-def test_faults_are_not_supported_unless_they_are_allowed() -> None:
-    rig = Rig()
-    ada, root = rig.player("ada"), rig.player("root;admin")
-    error = only(root.command("fault", session=ada.session, kind="drop"), "error")
-    assert error["code"] == "not_supported"
-    assert not ada.wire.aborted
-
-
-def test_allowed_faults_break_what_they_name() -> None:
-    rig = Rig(faults_allowed=True)
-    ada, bob, root = rig.player("ada"), rig.player("bob"), rig.player("root;admin")
-    assert ops(root.command("fault", session=ada.session, kind="drop")) == ["reply"]
-    assert ada.wire.aborted
-    root.command("fault", session=bob.session, kind="close")
-    assert bob.wire.closed == (4006, "injected_fault")
-    for session, kind, code in ((root.session, "melt", "not_supported"), ("nobody", "drop", "bad_request")):
-        assert only(root.command("fault", session=session, kind=kind), "error")["code"] == code
-    assert only(ada.command("fault", session=root.session, kind="drop"), "error")["code"] == "forbidden"

@@ -177,6 +177,11 @@ def test_port_in_use_is_told_in_one_sentence(flag: str) -> None:
             {"SONDE_JWT_SECRET": SECRET},
             "cannot listen on no.such.host.invalid",
         ),
+        (
+            ["--host", "0.0.0.0", "--faults"],
+            {"SONDE_JWT_SECRET": SECRET},
+            "say --faults twice (or SONDE_FAULTS=remote) if that is meant",
+        ),
         (["--port", "70000"], {}, "--port: must be less than or equal to 65535"),
         (["--node", "a b"], {}, "--node: "),
         (["--config", "/nowhere/sonde.toml"], {}, "/nowhere/sonde.toml cannot be read"),

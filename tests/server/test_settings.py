@@ -34,7 +34,25 @@ def test_defaults_are_the_protocols() -> None:
 
 
 def test_every_figure_of_the_core_can_be_set() -> None:
-    assert {field.name for field in fields(GatewayConfig)} <= set(Settings.model_fields)
+    said_otherwise = {"faults_allowed"}  # by `faults`
+    assert {field.name for field in fields(GatewayConfig)} - said_otherwise <= set(Settings.model_fields)
+
+
+def test_faults_are_refused_where_others_can_come_in_unless_it_is_said_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SONDE_JWT_SECRET", "s" * 48)
+    said = refusal(host="0.0.0.0", faults="local")
+    assert said.startswith("0.0.0.0 can be reached from outside")
+    assert "say --faults twice (or SONDE_FAULTS=remote)" in said
+    assert load_settings(None, {"host": "0.0.0.0", "faults": "remote"}).gateway_config().faults_allowed
+    assert load_settings(None, {"faults": "local"}).gateway_config().faults_allowed
+    assert not load_settings(None, {"host": "0.0.0.0"}).gateway_config().faults_allowed
+
+
+def test_faults_of_the_environment_are_one_of_three_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SONDE_FAULTS", "yes")
+    assert refusal() == "SONDE_FAULTS: must be 'off', 'local' or 'remote'"
 
 
 def test_every_setting_says_what_it_is() -> None:

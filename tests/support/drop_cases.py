@@ -130,16 +130,18 @@ async def _fault(scene: Scene) -> int:
     client = await scene.live()
     admin = await _admin(scene)
     try:
-        await admin.command(Fault, session=client.status.session or "", kind="close")
+        await admin.command(
+            Fault, session=client.status.session or "", kind="close", parameters={"code": 4006}
+        )
         return await scene.closed()
     finally:
         await admin.close()
 
 
 async def _fault_here(scene: Scene) -> int:
-    """`drop` asked for by the client itself: its socket is reset by the gateway, and the answer never comes."""
+    """`reset` asked for by the client itself: the answer may be lost with the socket."""
     client = await scene.live()
-    asking = asyncio.create_task(client.command(Fault, session=client.status.session or "", kind="drop"))
+    asking = asyncio.create_task(client.command(Fault, session=client.status.session or "", kind="reset"))
     row = await scene.closed()
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
@@ -393,7 +395,7 @@ CASES = (
     _case("kicked by an admin", _kicked, Cause.KICKED),
     _case("kicked from this window", _kicked_here, Cause.KICKED),
     _case("fault 4006", _fault, Cause.INJECTED_FAULT),
-    _case("fault drop, asked for here", _fault_here, Cause.INJECTED_FAULT),
+    _case("fault reset, asked for here", _fault_here, Cause.INJECTED_FAULT),
     _case("token expired", _token_expired, Cause.TOKEN_EXPIRED),
     _case("superseded", _superseded, Cause.SUPERSEDED),
     _case("rate limit", _rate_limited, Cause.RATE_LIMITED),

@@ -50,6 +50,8 @@ class FakeWire:
         self.closed: tuple[int, str] | None = None
         self.aborted = False
         self.stalled = False
+        self.breaks: list[str | int] = []  # what injected faults did to it
+        self.is_read = True
         self._codec = codec
         self._buffered = 0
         self._taken = 0
@@ -69,6 +71,18 @@ class FakeWire:
 
     def abort(self) -> None:
         self.aborted = True
+
+    def reset(self) -> None:
+        self.breaks.append("reset")
+
+    def cut(self) -> None:
+        self.breaks.append("cut")
+
+    def end_with(self, code: int, reason: str) -> None:
+        self.breaks.append(code)
+
+    def hold_reading(self, is_held: bool) -> None:
+        self.is_read = not is_held
 
     def drain(self, size: int | None = None) -> None:
         """The kernel takes bytes."""

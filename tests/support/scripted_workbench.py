@@ -137,6 +137,14 @@ class ScriptedWorkbench:
             raise self.save_answer
         return Saved(target, *self.save_answer)
 
+    async def inject(self, line: str) -> str | None:
+        self.asked.append((Act.INJECT, line))
+        return self.arm_answer
+
+    async def break_socket(self, line: str, name: str = "") -> str | None:
+        self.asked.append((Act.BREAK_SOCKET, line))
+        return self.arm_answer
+
     def drop(self, name: str = "") -> None:
         self.asked.append((Act.DROP, name) if name else (Act.DROP,))
 

@@ -88,8 +88,10 @@ def _typed(kind: msgspec.inspect.Type) -> st.SearchStrategy[Any]:
             return st.lists(_typed(kind.item_type), max_size=3)
         case msgspec.inspect.TupleType():
             return st.tuples(*map(_typed, kind.item_types))
-        case msgspec.inspect.DictType():
+        case msgspec.inspect.DictType(value_type=msgspec.inspect.AnyType()):
             return patches
+        case msgspec.inspect.DictType():
+            return st.dictionaries(_typed(kind.key_type), _typed(kind.value_type), max_size=4)
         case msgspec.inspect.UnionType():
             return st.one_of(*map(_typed, kind.types))
         case msgspec.inspect.StructType():

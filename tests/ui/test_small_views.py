@@ -25,9 +25,11 @@ from pytestqt.qtbot import QtBot
 
 from sonde_lab.changes import NO_PROMISE, Act, GatewayState, GatewayStatus, Promise, ProxiedRow
 from sonde_lab.endpoints import EndpointKind
+from sonde_lab.faults.without_proxy import rule_for_gateway, rule_for_socket
 from sonde_protocol.states import ConnectionState
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.following import Following
+from sonde_ui.desktop.injections import AT_GATEWAY, ON_SOCKET
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.connections_model import ConnectionsModel, Shape, own_link
 from sonde_ui.desktop.models.notices_model import LIMIT, NoticesModel
@@ -247,6 +249,46 @@ def test_each_act_is_one_click_and_acts_on_nodes_are_offered_where_there_are_som
     assert (Act.KILL_NODE in offered) == (kind is EndpointKind.CLUSTER)
     assert (Act.RESTART_GATEWAY in offered) == (kind in (EndpointKind.EMBEDDED, EndpointKind.REMOTE))
     assert ((Act.REFUSE, 10.0) in bench.asked) == (kind is not EndpointKind.PROXY)
+
+
+@pytest.mark.parametrize(
+    ("group", "act", "line"),
+    [("at_gateway", Act.INJECT, "server_restart"), ("on_socket", Act.BREAK_SOCKET, "half_open for=30s")],
+)
+def test_a_chip_that_needs_no_proxy_is_one_click_and_says_what_went_wrong(
+    qtbot: QtBot,
+    bench: ScriptedWorkbench,
+    bridge: Bridge,
+    cursor: TimeCursor,
+    window_loop: WindowLoop,
+    group: str,
+    act: Act,
+    line: str,
+) -> None:
+    view = FaultsView(bench, bridge, cursor)
+    shown(qtbot, view, 340, 1_000)
+    chips = getattr(view, group)
+    bench.arm_answer = "The gateway is away."
+
+    async def click() -> None:
+        qtbot.mouseClick(chips.chips[line], Qt.MouseButton.LeftButton)
+        for task in list(view._tasks._running):
+            await task
+
+    window_loop.run_until_complete(click())
+    assert bench.asked == [(act, line)]
+    assert chips._said.text() == "The gateway is away."
+    bench.refusals[act] = "There is no open socket."
+    view.check()
+    assert not chips.chips[line].isEnabled()
+    assert chips._said.text() == "Not now: There is no open socket."
+
+
+def test_every_chip_that_needs_no_proxy_is_a_rule_that_can_be_done_there() -> None:
+    for chip in AT_GATEWAY:
+        rule_for_gateway(chip.line)
+    for chip in ON_SOCKET:
+        rule_for_socket(chip.line)
 
 
 # ------------------------------------------------------------------ all of them

@@ -5,6 +5,7 @@ Owns arming, expiry and outages. Refuses more rules than it can hold, and a rule
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -52,6 +53,7 @@ class FaultLab:
         self._next = 1
         self._streams: dict[int, Stream] = {}
         self._outages: dict[str, float] = {}  # by the client's host
+        self._ticked_at = -math.inf
 
     # ------------------------------------------------------------ rules
 
@@ -179,14 +181,13 @@ class FaultLab:
     # ------------------------------------------------------------ time
 
     def next_deadline(self) -> float | None:
-        """When a rule begins or ends by itself."""
-        now = self.now()
-        times = [armed.next_deadline(now) for armed in self._rules.values() if now < armed.expires_at]
-        return min((at for at in times if at > now), default=None)
+        """When a rule begins or ends by itself; in the past, when that came while nobody looked."""
+        at = min((armed.next_deadline(self._ticked_at) for armed in self._rules.values()), default=math.inf)
+        return None if math.isinf(at) else at
 
     def tick(self) -> None:
         """Time has gone by: rules begin, and those that are over are taken off."""
-        now = self.now()
+        now = self._ticked_at = self.now()
         for armed in tuple(self._rules.values()):
             if now >= armed.expires_at:
                 self.disarm(armed.number)

@@ -140,9 +140,10 @@ class Armed:
         """How long it may still hold."""
         return max(0.0, min(self.ends_at, self.expires_at) - now)
 
-    def next_deadline(self, now: float) -> float:
-        """When its phase changes by itself."""
-        return self.starts_at if now < self.starts_at else min(self.ends_at, self.expires_at)
+    def next_deadline(self, after: float) -> float:
+        """When its phase changes by itself for the first time after `after`."""
+        times = (self.starts_at, self.ends_at, self.expires_at)
+        return min((at for at in times if at > max(after, self.at)), default=math.inf)
 
     def draw(self, connection: int, direction: Direction, ordinal: int) -> Draw:
         """Chance for one act."""

@@ -6,6 +6,7 @@ none of theirs.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 from sonde_client.status import SocketEnd
@@ -17,6 +18,17 @@ from sonde_protocol.codes import CloseCode
 
 SOON_S: Final = 10.0  # an act on a process or socket shows within that
 LIVED_ON_S: Final = 1.0  # what was on its way still comes for so long
+LONGEST_FAULT_S: Final = 600.0  # whatever a gateway does on purpose is over then
+_SILENCES: Final = frozenset({"half_open", "no_heartbeat", "slow_consumer", "lag_spike"})
+_CODES_OF: Final = MappingProxyType(
+    {
+        "kick": (CloseCode.KICKED,),
+        "server_restart": (CloseCode.SERVICE_RESTART, CloseCode.DRAINING),
+        "overload": (CloseCode.OVERLOADED,),
+        "expired_session": (CloseCode.TOKEN_EXPIRED,),
+        "revoked": (CloseCode.AUTHENTICATION_FAILED,),
+    }
+)
 _WITHOUT_GOODBYE: Final = frozenset({SocketEnd.FIN, SocketEnd.RESET, SocketEnd.TIMED_OUT, SocketEnd.UNKNOWN})
 
 
@@ -52,7 +64,8 @@ def cut_here(case: Case) -> Found | None:
     """The socket was cut from this side, by an act."""
     if case.by != "client" or case.code:
         return None
-    act = _act(case, f"cut the socket of {case.conn}", SOON_S)
+    mine = (f"cut the socket of {case.conn}", f"cut client:{case.conn}", f"reset client:{case.conn}")
+    act = next((row for words in mine if (row := _act(case, words, SOON_S)) is not None), None)
     if act is None:
         return None
     return Found(Cause.CUT_HERE, (case.row(f"You did it {_did(case, act)}.", act),), Certainty.SHOWN)
@@ -83,20 +96,18 @@ def kicked(case: Case) -> Found | None:
         rows.append(case.row(f"The client {who} sent the kick {case.ago(asked)} before the end.", asked))
     if rows:
         return Found(Cause.KICKED, tuple(rows), Certainty.SHOWN, {"kicker": kicker})
-    return Found(Cause.KICKED, (), Certainty.TOLD) if case.code == CloseCode.KICKED else None
+    is_real = case.code == CloseCode.KICKED and injected(case) is None
+    return Found(Cause.KICKED, (), Certainty.TOLD) if is_real else None
 
 
 def injected(case: Case) -> Found | None:
     """A fault of the gateway on this session, or one of this window on this client, whose effect is seen."""
     if case.is_foreign:
         return None
-    for row_id in case.commands("fault", SOON_S):
-        kind = case.peek(row_id).kind
-        fits = kind == "close" and case.code == CloseCode.INJECTED_FAULT
-        fits |= kind == "drop" and ends_without_goodbye(case)
-        if fits:
+    for row_id, kind in case.faults(LONGEST_FAULT_S):
+        if _shows(case, kind, case.time(row_id)):
             said = case.row(
-                f"It was asked for {case.ago(row_id)} before the end: {case.says(row_id)}.", row_id
+                f"It was injected {case.ago(row_id)} before the end: {case.says(row_id)}.", row_id
             )
             return Found(Cause.INJECTED_FAULT, (said,), Certainty.SHOWN)
     act = _half_open(case)
@@ -106,6 +117,24 @@ def injected(case: Case) -> Found | None:
     if case.by == "server" and case.code == CloseCode.INJECTED_FAULT:
         return Found(Cause.INJECTED_FAULT, (), Certainty.TOLD)
     return None
+
+
+def _shows(case: Case, kind: str, asked_at: float) -> bool:
+    """Whether the end is one that this fault of a gateway makes; most of them at once."""
+    if kind in _SILENCES:
+        return _is_silence(case)
+    if kind == "flapping":
+        return ends_without_goodbye(case)
+    if case.at - asked_at > SOON_S:
+        return False
+    if kind in ("reset", "cut"):
+        return ends_without_goodbye(case)
+    return case.by == "server" and (kind == "close" or case.code in _CODES_OF.get(kind, ()))
+
+
+def _is_silence(case: Case) -> bool:
+    gave_up = case.by == "client" and "heartbeat" in case.reason
+    return gave_up or case.code in (CloseCode.HEARTBEAT_LOST, CloseCode.SLOW_CONSUMER)
 
 
 def _half_open(case: Case) -> int | None:

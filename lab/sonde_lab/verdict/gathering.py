@@ -47,6 +47,7 @@ class _Peeked(msgspec.Struct, gc=False):
     heartbeat_ms: Any = None
     resume_ttl_ms: Any = None
     max_frame: Any = None
+    d: Any = None
 
 
 _JSON: Final = msgspec.json.Decoder(_Peeked)
@@ -274,6 +275,18 @@ class Case:
         recent = (self.pick("at", ids) >= self.at - within_s) & (ids >= self.began)
         found = ids[sent & recent & self.op_is(op, ids=ids)][::-1][:50]
         return [row for row in found.tolist() if self.session and self.peek(row).session == self.session]
+
+    def faults(self, within_s: float) -> list[tuple[int, str]]:
+        """What a gateway was asked to do wrong to this session, and what it told of that, newest first: row and kind."""
+        asked = [(row, self.peek(row).kind) for row in self.commands("fault", within_s)]
+        ids = self.before
+        told = (self.pick("direction", ids) == Direction.IN) & self.op_is("event", ids=ids)
+        told &= (self.pick("flags", ids) & int(Flag.INJECTED)) != 0
+        for row in ids[told & (self.pick("at", ids) >= self.at - within_s)][::-1][:50].tolist():
+            news = self.peek(row).d
+            if isinstance(news, dict) and self.session and news.get("session") == self.session:
+                asked.append((row, news.get("kind")))
+        return sorted(((row, str(kind)) for row, kind in asked), reverse=True)
 
     @cached_property
     def stalls(self) -> list[Stall]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from sonde_protocol.codes import Role
@@ -60,6 +60,7 @@ DEFAULT_NAMESPACES: Mapping[str, NamespaceConfig] = MappingProxyType(
         "$sessions": _MONITORED,
         "$stats": _MONITORED,
         "$nodes": _MONITORED,
+        "$faults": replace(_MONITORED, state=False),
     }
 )
 

@@ -42,6 +42,7 @@ from sonde_server.core.records import Entry
 if TYPE_CHECKING:
     from sonde_protocol.codec import Codec
     from sonde_server.core.auth import Claims
+    from sonde_server.core.faults.wire import FaultyWire
     from sonde_server.core.hub import Hub
     from sonde_server.core.ports import Wire
     from sonde_server.core.recovery import Catchup
@@ -89,6 +90,7 @@ class Connection:
         "backlog",
         "claims",
         "codec",
+        "faulty",
         "first_silence_s",
         "highest_command",
         "hub",
@@ -116,6 +118,7 @@ class Connection:
         self.phase = Phase.OPEN
         self.outbox: Outbox | None = None
         self.taps: tuple[Tap, ...] | None = None
+        self.faulty: FaultyWire | None = None  # the wire, where faults are injected
         self.opened_at = now
         self._decode = hub.decoder(codec)
         self.received_at = now
@@ -150,6 +153,8 @@ class Connection:
             self.close(CloseCode.SERVER_ERROR, "server_error")
 
     def _on_message(self, data: bytes, binary: bool) -> None:
+        if self.faulty is not None and not self.faulty.lets_in(data):
+            return
         hub = self.hub
         now = self.received_at = hub.clock.now()
         hub.metrics.frames_in_total += 1

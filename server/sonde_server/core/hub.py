@@ -20,6 +20,7 @@ from sonde_server.core.commands.lanes import Lanes
 from sonde_server.core.continuity import Continuity
 from sonde_server.core.drain import Drain
 from sonde_server.core.driving import Spawn, drive
+from sonde_server.core.faults.desk import Faults
 from sonde_server.core.hearing import Hearing
 from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.lifecycle import Lifecycle
@@ -92,6 +93,7 @@ class Hub:
         self.drain = Drain(self)
         self.resuming = Resuming(self)
         self.taps = Taps(self)
+        self.faults = Faults(self)
         self.watch = Watch(self)
         self.lanes = Lanes(self)
         self.system = SystemChannels(self)

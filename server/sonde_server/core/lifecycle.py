@@ -138,6 +138,7 @@ class Lifecycle:
         self._hub.sessions[session.id] = session
         self._hub.metrics.sessions += 1
         connection.seat(session)
+        self._hub.faults.seated(session, connection)
         self._hub.system.note(session)
         return session
 

@@ -30,6 +30,7 @@ HELP: Final[Mapping[str, str]] = MappingProxyType(
         "bus_up": "Whether the bus can be used (1) or not (0).",
         "subscriptions": "Subscriptions of this node's sessions.",
         "taps": "Taps in place.",
+        "faults": "Injected faults under way.",
         "connections_total": "WebSocket connections accepted.",
         "frames_in_total": "Frames received from clients.",
         "frames_out_total": "Frames sent to clients.",
@@ -58,6 +59,7 @@ HELP: Final[Mapping[str, str]] = MappingProxyType(
         "lost_total": "Connections that ended, by close code received.",
         "resumes_total": "Resumes by outcome.",
         "verdicts_total": "Channels of resumes and subscribes by verdict and cause.",
+        "faults_total": "Acts of injected faults.",
     }
 )
 LABELS: Final[Mapping[str, str]] = MappingProxyType(
@@ -68,6 +70,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "lost_total": "code",
         "resumes_total": "outcome",
         "verdicts_total": "verdict",
+        "faults_total": "kind",
     }
 )
 
@@ -84,6 +87,7 @@ class Metrics:
     bus_up: int = 1
     subscriptions: int = 0
     taps: int = 0
+    faults: int = 0
     connections_total: int = 0
     frames_in_total: int = 0
     frames_out_total: int = 0
@@ -112,6 +116,7 @@ class Metrics:
     lost_total: dict[str, int] = field(default_factory=dict)
     resumes_total: dict[str, int] = field(default_factory=dict)
     verdicts_total: dict[str, int] = field(default_factory=dict)
+    faults_total: dict[str, int] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Sample]:
         """Every figure under its Prometheus name."""

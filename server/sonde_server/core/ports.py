@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from sonde_protocol.codes import Status
 from sonde_protocol.cursor import Cursor
@@ -78,6 +78,27 @@ class Wire(Protocol):
 
     def abort(self) -> None:
         """End the socket at once, without a close frame."""
+        ...
+
+
+@runtime_checkable
+class BreakableWire(Wire, Protocol):
+    """A wire whose socket can be ended in ways that no gateway should: for injected faults only."""
+
+    def reset(self) -> None:
+        """End with RST; what was not sent is lost."""
+        ...
+
+    def cut(self) -> None:
+        """What was sent leaves, then FIN, without a close frame."""
+        ...
+
+    def end_with(self, code: int, reason: str) -> None:
+        """A close frame with any code, those included that may not stand in one (0: none), then as `cut`."""
+        ...
+
+    def hold_reading(self, is_held: bool) -> None:
+        """Read nothing from the peer, or go on."""
         ...
 
 

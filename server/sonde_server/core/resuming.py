@@ -111,6 +111,9 @@ class Resuming:
 
     async def _resume(self, connection: Connection, frame: Resume) -> str:
         hub = self._hub
+        injected = hub.faults.refusal(frame.session)
+        if injected is not None:
+            raise ResumeRefused(injected)
         claims = await self._verified(connection, frame)
         secret = hub.entropy.token(SECRET_BYTES)
         record = await hub.backend.sessions.take_over(

@@ -66,6 +66,8 @@ class SystemChannels:
 
     async def opened(self, room: Room) -> None:
         """A first listener comes: this node's part is written whole, then kept up to date."""
+        if room.ch not in CHANNELS:
+            return  # it has no document
         if room.ch == SESSIONS:
             self._changed = dict.fromkeys(self._hub.sessions)
             document = await self._hub.document(room)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sonde_lab.changes import Act
-from sonde_ui.desktop.injections import INJECTIONS
+from sonde_ui.desktop.injections import AT_GATEWAY, INJECTIONS, ON_SOCKET
 
 
 @dataclass(slots=True, frozen=True)
@@ -153,6 +153,14 @@ _ACTS = (
     *(
         Action(f"faults.arm.{each.line.split()[0]}", "Acts/In the proxy", each.name, "faults.arm", each.line, keys=each.keys, icon="act", act=Act.ARM, tip=f"{each.tip}: {each.line}")
         for each in INJECTIONS
+    ),
+    *(
+        Action(f"faults.gateway.{each.line.split()[0]}", "Acts/At the gateway", f"{each.name} (gateway)", "faults.inject", each.line, icon="act", act=Act.INJECT, danger=True, tip=f"{each.tip}: {each.line}")
+        for each in AT_GATEWAY
+    ),
+    *(
+        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On the own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
+        for each in ON_SOCKET
     ),
     Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),
     Action("faults.take_proxy", "Acts", "Take the proxy away", "faults.take_proxy", icon="close", act=Act.TAKE_PROXY, tip="Own clients go straight to the embedded gateway again"),

@@ -53,6 +53,16 @@ class FaultCommands:
         """Arm a rule."""
         self._start(f"arm {one_line(line, 60)}", self._workbench.arm(line), "Armed.")
 
+    def inject(self, line: str) -> None:
+        """Let the gateway do it to the current client's session."""
+        self._start(f"inject {one_line(line, 60)}", self._workbench.inject(line), "Injected at the gateway.")
+
+    def break_socket(self, line: str) -> None:
+        """Let the current client do it to its own socket."""
+        self._start(
+            f"break {one_line(line, 60)}", self._workbench.break_socket(line), "Done to the own socket."
+        )
+
     def all_off(self) -> None:
         """Take everything away that is injected."""
         self._start("turn all faults off", self._workbench.faults_off(), "All faults are off.")

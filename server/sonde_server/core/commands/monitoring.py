@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from sonde_protocol.codes import CloseCode, ErrorCode, Role
 from sonde_protocol.errors import Refused
 from sonde_protocol.frames import Fault, Kick, Tap, Untap
+from sonde_protocol.injecting import OFF
 from sonde_server.core.authority import require_role
+from sonde_server.core.faults.armed import read_order
 from sonde_server.core.taps import Tap as PlacedTap
 from sonde_server.core.taps import TapKey
 
@@ -64,18 +66,18 @@ async def kick_session(hub: Hub, session: str, code: int, cause: str) -> None:
 
 async def fault(
     hub: Hub, session: Session, connection: Connection, frame: Fault, repeat: bool
-) -> dict[str, Any]:
-    """Break a session on purpose: `drop` resets its socket, `close` closes it with 4006."""
+) -> dict[str, Any] | None:
+    """Break a session of this node on purpose. The answer comes first: it may be the asker's own that breaks."""
     require_role(session, Role.ADMIN)
     if not hub.config.faults_allowed:
-        raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway was started without faults")
+        raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway was started without faults (--faults)")
+    if frame.kind == OFF:
+        return {"off": hub.faults.off(frame.session)}
+    order = read_order(frame)
     target = hub.sessions.get(frame.session)
-    if target is None or target.connection is None:
+    if target is None:
         raise Refused(ErrorCode.BAD_REQUEST, "there is no such session on this node")
-    if frame.kind == "drop":
-        target.connection.wire.abort()
-    elif frame.kind == "close":
-        target.connection.close(CloseCode.INJECTED_FAULT, "injected_fault")
-    else:
-        raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway does not know that fault")
-    return {}
+    armed = hub.faults.take(order, target, session.user)
+    connection.reply(frame.id, {"number": armed.number})
+    hub.faults.begin(armed)
+    return None

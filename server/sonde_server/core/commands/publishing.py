@@ -72,7 +72,7 @@ async def put(
     ts = hub.wall_ms()
     if what.class_ is DeliveryClass.VOLATILE:
         passing = Entry(what.ch, VOLATILE_SEQ, what.type, what.d, actor.user, ts, class_=what.class_)
-        await _hand_out(hub, "", passing)
+        await hand_out(hub, "", passing)
         return passing, {}
     hub.continuity.require()
     event = NewEvent(what.type, what.d, actor.user, ts, what.class_, what.key)
@@ -85,13 +85,14 @@ async def put(
         hub.metrics.repeats_total += 1
         return None, {"seq": appended.seq}
     hub.metrics.entries_total += 1
-    await _hand_out(hub, appended.epoch, appended.entry)
+    await hand_out(hub, appended.epoch, appended.entry)
     if appended.seq % hub.config.checkpoint_every == 0 and config.state:
         hub.run(hub.keep_checkpoint(what.ch), "checkpoint")
     return appended.entry, {"seq": appended.seq}
 
 
-async def _hand_out(hub: Hub, epoch: str, entry: Entry) -> None:
+async def hand_out(hub: Hub, epoch: str, entry: Entry) -> None:
+    """Give an entry to whoever listens, here and on other nodes."""
     room = hub.rooms.get(entry.ch)
     if room is not None:
         room.receive(epoch, entry)

@@ -19,17 +19,20 @@ from sonde_lab.endpoints import EndpointKind
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.icons import tinted_pixmap
+from sonde_ui.desktop.injections import AT_GATEWAY, ON_SOCKET
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import Theme, font_ui, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.acts_now import ActsNow
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 from sonde_ui.desktop.widgets.rules_panel import RulesPanel
+from sonde_ui.desktop.widgets.strike_chips import StrikeChips
 
 CHECK_EVERY_TICKS: Final = 3
 REFUSE_S: Final = 10.0
 _CLUSTER: Final = EndpointKind.CLUSTER
 _OTHERS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE)
+_WITH_SOCKETS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE, EndpointKind.CLUSTER)
 _OF_CLIENTS: Final = (EndpointKind.EMBEDDED, EndpointKind.REMOTE, EndpointKind.CLUSTER, EndpointKind.CAPTURE)
 _ELSEWHERE: Final = (
     "Latency, loss, resets and 60 more faults stand in a proxy: open a Proxy endpoint towards this gateway (Ctrl+N) "
@@ -150,6 +153,9 @@ class FaultsView(QWidget):
         self.acts_now = ActsNow("Acts", cursor)
         self.rules = RulesPanel(workbench, self._tasks)
         self.proxy = ProxyCard()
+        self.at_gateway = StrikeChips("At the gateway", AT_GATEWAY, workbench.inject, self._tasks)
+        self.on_socket = StrikeChips("On the own socket", ON_SOCKET, workbench.break_socket, self._tasks)
+        self.all_off = push_button("All off", kind="act", name="All injected faults off")
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()
         self._tasks.failed.connect(self._say)
@@ -162,6 +168,7 @@ class FaultsView(QWidget):
         self.proxy.take.clicked.connect(
             lambda: self._tasks.start("take the proxy away", workbench.take_proxy())
         )
+        self.all_off.clicked.connect(lambda: self._tasks.start("all off", self._end_all()))
         self.rules.rules_shown.connect(self._tell_count)
         bridge.changed.connect(self._on_changes)
         bridge.ticked.connect(self._on_tick)
@@ -174,6 +181,9 @@ class FaultsView(QWidget):
         column.setSpacing(8)
         column.addWidget(self.acts_now)
         column.addWidget(self.rules)
+        column.addWidget(self.at_gateway)
+        column.addWidget(self.on_socket)
+        column.addWidget(self.all_off)
         column.addWidget(self.proxy)
         for card in self.cards.values():
             column.addWidget(card)
@@ -220,6 +230,17 @@ class FaultsView(QWidget):
         self.proxy.show_situation(kind, has_proxy, self._workbench.can(Act.PUT_PROXY) is None)
         self.rules.setVisible(has_proxy)
         self.rules.check()
+        self.at_gateway.setVisible(kind in _OTHERS)
+        self.at_gateway.check(self._workbench.can(Act.INJECT))
+        self.on_socket.setVisible(kind in _WITH_SOCKETS)
+        self.on_socket.check(self._workbench.can(Act.BREAK_SOCKET))
+        self.all_off.setVisible(not has_proxy and self._workbench.can(Act.FAULTS_OFF) is None)
+
+    async def _end_all(self) -> None:
+        problem = await self._workbench.faults_off()
+        if problem:
+            self._say(problem)
+        self.check()
 
     def _tell_count(self, on: int) -> None:
         self.figures_changed.emit(f"{on} on" if on else "")
