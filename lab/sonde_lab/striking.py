@@ -53,9 +53,13 @@ class Striking(Acting):
         session = self.clients[self.current].status.session or ""
         admin = self._live_as(Role.ADMIN) or self.clients[self.current]
         await self._listen(admin)
-        self._act(Act.INJECT, f"at the gateway: {rule_in_words(rule)}", injected=True)
+        words = f"at the gateway: {rule_in_words(rule)}"
+        done = self._act(Act.INJECT, words, injected=True, detail=line.strip())
         self._note(self._at_gateway, session, rule)
-        return await self._ask(admin, command_of(rule, session))
+        problem = await self._ask(admin, command_of(rule, session))
+        if problem is not None:
+            self.acts.take_back(done)
+        return problem
 
     async def break_socket(self, line: str, name: str = "") -> str | None:
         """Let the current client, or the named one, do what a rule says to its own socket."""
@@ -65,11 +69,13 @@ class Striking(Acting):
         name = name or self.current
         try:
             rule = rule_for_socket(line)
-            self._act(Act.BREAK_SOCKET, _in_words(rule, name), injected=True, conn=name)
+            words = _in_words(rule, name)
+            done = self._act(Act.BREAK_SOCKET, words, injected=True, conn=name, detail=line.strip())
             self._break(self.clients[name], rule)
         except RuleRefused as refused:
             return self._not_done(str(refused))
         except ConnectFailed as error:
+            self.acts.take_back(done)
             return str(error.failure)
         self._note(self._broken, name, rule)
         return None

@@ -44,7 +44,7 @@ def read(path: Path) -> TomlFile:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TomlUnreadable("it is larger than 1 MiB, so it is no file of this kind")
         text = path.read_bytes().decode("utf-8")
-        return TomlFile(text, parsed(text))
+        return TomlFile(text, parse(text))
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -53,7 +53,7 @@ def read(path: Path) -> TomlFile:
         raise TomlUnreadable("it is not UTF-8", error.object[: error.start].count(b"\n") + 1) from None
 
 
-def parsed(text: str) -> dict[str, Any]:
+def parse(text: str) -> dict[str, Any]:
     """What a text says.
 
     Raises:

@@ -60,6 +60,7 @@ class WorkbenchConfig:
     captures: Path = Path("captures")  # the folder of capture files
     capture_limits: CaptureLimits | None = None  # None: as it comes
     decoders: Path | None = None  # the folder of a person's own decoders
+    data: Path | None = None  # where scenarios and their runs are kept; None: the person's own folder
     codec: str = "sonde.v1.json"
     players_seed: int = 1
 
@@ -122,6 +123,11 @@ class Workbench(Injecting):
     def players_on(self) -> bool:
         """Whether simulated players are wanted."""
         return self.players > 0
+
+    @property
+    def data(self) -> Path | None:
+        """Where scenarios and their runs are kept; `None`: in the person's own folder."""
+        return self.config.data
 
     @property
     def parts(self) -> tuple[PartStatus, ...]:

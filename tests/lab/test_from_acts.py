@@ -76,6 +76,14 @@ def test_with_players_a_rule_meets_own_clients_only() -> None:
     assert {client.name for client in scenario.clients} == {"you", "you2", "player1", "player2"}
 
 
+@pytest.mark.parametrize("act", [Act.INJECT, Act.BREAK_SOCKET])
+def test_a_fault_without_a_proxy_meets_that_client_alone_and_ends_with_all_others(act: Act) -> None:
+    scenario = made(CROWD, (0, act, "half_open for=20s"), (6, Act.FAULTS_OFF, ""))
+    assert steps(scenario) == [(2, "half_open", ("you",))]
+    assert rules(scenario)[0].for_s == 6
+    assert {each.that for each in scenario.expectations if each.clients == ("you2",)} >= {"never_dropped"}
+
+
 def test_a_goodbye_lasts_until_the_client_connects_again() -> None:
     scenario = made(ALONE, (0, Act.DISCONNECT, ""), (6, Act.CONNECT, ""))
     assert [(step.fault, step.for_s) for step in scenario.steps] == [("leave", 6)]
@@ -163,6 +171,8 @@ LINES += [
 ]
 DETAILS = {
     Act.ARM: st.lists(st.sampled_from(LINES), min_size=1, max_size=3).map("\n".join),
+    Act.INJECT: st.sampled_from(LINES),
+    Act.BREAK_SOCKET: st.sampled_from(["reset", "cut", "half_open for=9s", "slow_consumer 3s", "nonsense"]),
     Act.DISARM: st.integers(0, 20).map(str),
     Act.REFUSE: st.sampled_from(["10", "0.5", "600"]),
     Act.SEND: st.sampled_from(["publish room:arena", "patch room:b", "ping ", ""]),

@@ -12,6 +12,7 @@ from typing import Any
 
 from sonde_client import ConnectionStatus
 from sonde_client.status import Closed, ResumeReport
+from sonde_lab.acts import ActLog
 from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.changes import (
     Act,
@@ -68,6 +69,8 @@ class ScriptedWorkbench:
     captures: bool = False
     save_answer: tuple[int, int] | Exception = (12_345, 4_400_000)
     config: object = None
+    data: Path | None = None
+    acts: ActLog = field(default_factory=ActLog)
     decoders: OwnDecoders = field(init=False)
     timeline: Timeline = field(init=False)
     moment: Moment | None = None

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QFileDialog
 from sonde_client.status import SocketEnd
 from sonde_lab.bundle import opened
 from sonde_lab.scenario.reading import load
-from sonde_lab.workbench import WorkbenchConfig
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.repro_commands import ReproCommands
 from sonde_ui.desktop.windows.desk import Desk
@@ -31,10 +30,10 @@ def said(desk: Desk) -> list[str]:
 
 @pytest.fixture
 def repro(
-    desk: Desk, bench: ShellWorkbench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> ReproCommands:
     """The commands, their coroutines run to the end at once; scenarios go into a folder of the test."""
-    bench.config = WorkbenchConfig(captures=tmp_path / "captures")
+    monkeypatch.setattr(desk.views.scenarios.room, "own", tmp_path / "scenarios")
 
     def start(_name: str, work: Coroutine[Any, Any, Any]) -> None:
         with asyncio.Runner() as runner:
@@ -61,7 +60,8 @@ def test_a_scenario_of_the_selected_end_is_kept_among_ones_own_and_never_over_an
     made = sorted((tmp_path / "scenarios").iterdir())
     assert [each.name for each in made] == ["you_cut.toml", "you_cut_2.toml"]
     assert [step.fault for step in load(made[0]).steps] == ["idle_cut"]
-    assert said[0] == f"The scenario of row {story.newest + 1} is {made[0]}."
+    assert desk.host.is_shown("scenarios")
+    assert said[0] == f"The scenario of row {story.newest + 1} is you_cut.toml."
 
 
 def test_a_row_before_the_end_and_no_row_at_all_mean_an_end_too(

@@ -144,7 +144,7 @@ def test_the_layout_is_remembered_for_each_perspective_and_can_be_reset(
     pane = next(pane for pane in panes(desk) if pane.name == "tools")
     pane.show_view("notices")
     desk.commands.set_perspective("watch")
-    assert settings.layouts["inspect"].closed == ["detail"]
+    assert settings.layouts["inspect"].closed == ["detail", "scenarios"]
     assert settings.layouts["inspect"].tabs["tools"] == "notices"
     desk.commands.set_perspective("inspect")
     assert not desk.host.is_open("detail")
@@ -393,7 +393,7 @@ def test_what_a_person_changed_is_remembered_at_the_end(
     desk.views.traffic.set_fold(False)
     desk.remember()
     assert (settings.width, settings.height) == (1300, 820)
-    assert settings.layouts["inspect"].closed == ["detail"]
+    assert settings.layouts["inspect"].closed == ["detail", "scenarios"]
     assert '"fold": false' in settings.traffic
 
 

@@ -7,37 +7,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sonde_lab.scenario.keys import ScenarioRefused
+from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.plan import Scenario
 from sonde_lab.scenario.reading import load
 from sonde_lab.scenario.real_stage import why_not as why_not_real
 from sonde_lab.scenario.stage import WhyNot, refuse_impossible
 
 MAX_LISTED: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One file. `problem`: why it is no scenario. `not_virtual`, `not_real`: why a stage cannot play it."""
-
-    path: Path
-    is_own: bool
-    name: str
-    says: str = ""
-    seed: int = 1
-    problem: str = ""
-    line: int = 0
-    not_virtual: str = ""
-    not_real: str = ""
-
-    @property
-    def is_broken(self) -> bool:
-        """Whether it cannot be played at all."""
-        return bool(self.problem)
 
 
 class Catalogue:

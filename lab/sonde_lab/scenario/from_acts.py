@@ -31,6 +31,19 @@ SETTLE_S: Final = 5.0
 STAND_IN: Final = "p1"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _BEHAVIOURS: Final = ("walker", "walker", "chatter")  # of players, in turn
+_OF_CLIENTS: Final = frozenset(
+    {
+        Act.ADD_CLIENT,
+        Act.REMOVE_CLIENT,
+        Act.DROP,
+        Act.REFUSE,
+        Act.CONNECT,
+        Act.DISCONNECT,
+        Act.SEND,
+        Act.INJECT,
+        Act.BREAK_SOCKET,
+    }
+)
 _PRIVATE: Final = ("$", "user:")  # a witness may not come in there
 _LISTED_SENDS: Final = 5
 
@@ -87,7 +100,7 @@ def text_of(acts: Sequence[DoneAct], scene: Scene, name: str) -> str:
 def _own(acts: Sequence[DoneAct], scene: Scene, players: Sequence[str]) -> list[_Client]:
     known = dict(scene.clients)
     for done in acts:
-        if done.act in (Act.ADD_CLIENT, Act.REMOVE_CLIENT) and done.client not in known:
+        if done.act in _OF_CLIENTS and done.client not in known:
             known[done.client] = (scene.room,)
     fitting = {
         name: channels for name, channels in known.items() if _NAME.fullmatch(name) and name != "witness" and name not in players

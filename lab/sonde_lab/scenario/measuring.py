@@ -7,26 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from sonde_lab.anatomy import nearest_rank
+from sonde_lab.scenario.figure import Figure
 from sonde_lab.scenario.judging import Case, trips_of
-
-
-class Figure(NamedTuple):
-    """One figure. `unit`: "ms", "s", or empty for a count."""
-
-    name: str
-    value: float
-    unit: str = ""
-
-    @property
-    def words(self) -> str:
-        """Value and unit: `1.24 s`, `38 ms`, `412`."""
-        if not self.unit:
-            return f"{self.value:,.0f}"
-        digits = 2 if self.unit == "s" else 1 if self.value < 10 else 0
-        return f"{self.value:,.{digits}f} {self.unit}"
 
 
 def figures_of(case: Case) -> tuple[Figure, ...]:

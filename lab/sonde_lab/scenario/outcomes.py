@@ -10,17 +10,19 @@ import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
-from sonde_lab.scenario.judging import Verdict
-from sonde_lab.scenario.measuring import Figure
-from sonde_lab.scenario.running import Report
+from sonde_lab.scenario.figure import Figure
 from sonde_lab.wording import one_line
 from sonde_protocol.errors import SondeError, excerpt
+
+if TYPE_CHECKING:  # a window that shows outcomes needs nothing that plays
+    from sonde_lab.scenario.judging import Verdict
+    from sonde_lab.scenario.running import Report
 
 FORMAT: Final = 1
 MAX_TEXT: Final = 1 << 20

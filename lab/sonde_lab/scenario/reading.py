@@ -29,7 +29,7 @@ from sonde_lab.scenario.vocabulary import (
     STEP_KEYS,
     On,
 )
-from sonde_lab.toml_text import TomlUnreadable, line_of, parsed, read
+from sonde_lab.toml_text import TomlUnreadable, line_of, parse, read
 from sonde_lab.verdict import Cause
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.errors import Refused, excerpt
@@ -65,7 +65,7 @@ def loads(text: str) -> Scenario:
         ScenarioRefused: see `load`.
     """
     try:
-        return scenario_of(text, parsed(text))
+        return scenario_of(text, parse(text))
     except TomlUnreadable as error:
         raise ScenarioRefused(str(error), error.line) from None
 

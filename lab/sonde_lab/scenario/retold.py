@@ -136,7 +136,21 @@ class _Retelling:
             steps = [self._rule_step(at_s + rule.at_s, rule, said, name) for name in self._targets()]
             if place < len(done.numbers):
                 self._armed[done.numbers[place]] = _Rule(rule, at_s, steps)
-            self._judge(rule, said)
+            self._judge(rule, said, set(self._own))
+
+    def strike(self, done: DoneAct, at_s: float) -> None:
+        """One client's session at the gateway, or its own socket: in a scenario, the same rule in its proxy."""
+        try:
+            rule, said = parse_rule(done.detail), said_in(done.detail)
+        except RuleRefused:
+            self._note(done, "is not understood any more")
+            return
+        if done.client not in self._own:
+            self._note(done, "of a client that is not there any more")
+            return
+        step = self._rule_step(at_s + rule.at_s, rule, said, done.client)
+        self._armed[-len(self.told.steps)] = _Rule(rule, at_s, [step])  # no proxy numbers it
+        self._judge(rule, said, {done.client})
 
     def _targets(self) -> list[str]:
         """Whom a rule of the proxy meets: own clients. Without players that is everybody."""
@@ -157,10 +171,9 @@ class _Retelling:
             self._last(step, rule.off_after_s)
         return step
 
-    def _judge(self, rule: Rule, said: Mapping[str, str]) -> None:
+    def _judge(self, rule: Rule, said: Mapping[str, str], names: set[str]) -> None:
         """What happens to clients for certain, and what perhaps."""
         kind, told = rule.kind.name, self.told
-        names = set(self._own)
         told.touched |= names
         is_certain = not {"target", "probability", "every", "after", "on"} & said.keys()
         if kind in _CUTS and is_certain:
@@ -337,6 +350,8 @@ _Tell = Callable[[_Retelling, DoneAct, float], None]
 _TELLS: Final[Mapping[Act, _Tell]] = MappingProxyType(
     {
         Act.ARM: _Retelling.arm,
+        Act.INJECT: _Retelling.strike,
+        Act.BREAK_SOCKET: _Retelling.strike,
         Act.DISARM: _Retelling.disarm,
         Act.FAULTS_OFF: _Retelling.all_off,
         Act.DROP: _Retelling.drop,

@@ -14,8 +14,9 @@ from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown
 from sonde_lab.faults.rules import RuleRefused
 from sonde_lab.records import Flag, Kind
 from sonde_lab.scenario.behaviours import Acting
+from sonde_lab.scenario.figure import Figure
 from sonde_lab.scenario.judging import Case, Verdict, judge
-from sonde_lab.scenario.measuring import Figure, figures_of
+from sonde_lab.scenario.measuring import figures_of
 from sonde_lab.scenario.plan import ClientPlan, Scenario, Step
 from sonde_lab.scenario.seeing import Seeing
 from sonde_lab.scenario.stage import WITNESS, Stage, StageFailed

@@ -26,6 +26,7 @@ from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.repro_commands import ReproCommands
+from sonde_ui.desktop.scenario_commands import ScenarioCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.state_commands import StateCommands
 from sonde_ui.desktop.table_commands import TableCommands
@@ -83,6 +84,8 @@ class Commands(QObject):
         self.profiles.said.connect(self.said)
         self.state = StateCommands(tasks, self)
         self.state.said.connect(self.said)
+        self.scenarios = ScenarioCommands(workbench, tasks, book, self)
+        self.scenarios.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
         self.exchange.said.connect(self.said)
         self.repro = ReproCommands(workbench, tasks, self)
@@ -95,7 +98,8 @@ class Commands(QObject):
         self.cursor.take_hold_of(views, host)
         self.faults.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
-        self.repro.take_hold_of(views)
+        self.repro.take_hold_of(views, host)
+        self.scenarios.take_hold_of(views, host, self.cursor.show_row)
         self.state.take_hold_of(views, host)
 
     # ------------------------------------------------------------ connection
@@ -359,7 +363,7 @@ class Commands(QObject):
 
     def why_not(self, name: str) -> str | None:
         """Why what an action needs is not possible now, in words; `None` when it is."""
-        return self.cursor.why_not(name)
+        return self.scenarios.why_not() if name == "playing" else self.cursor.why_not(name)
 
     def note(self, act: Act | None, name: str) -> str:
         """What the tooltip of an act, or of what needs `name`, adds at this moment."""

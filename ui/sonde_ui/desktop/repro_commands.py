@@ -16,11 +16,12 @@ from sonde_lab.deriving import Derived, NothingToDerive, Wanted, derive
 from sonde_lab.deriving.bundling import contents_of
 from sonde_lab.deriving.excerpt import Excerpt, excerpt
 from sonde_lab.export.files import ExportFailed
-from sonde_lab.scenario.own_folder import NotKept, keep, own_folder
+from sonde_lab.scenario.own_folder import NotKept
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.views import Views
+from sonde_ui.desktop.windows.view_host import ViewHost
 
 
 class ReproCommands(QObject):
@@ -28,17 +29,17 @@ class ReproCommands(QObject):
 
     said = Signal(str)
     file_asked = Signal()
-    kept = Signal(str)  # the path of a new scenario of one's own
 
     def __init__(self, workbench: Workbench, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._workbench = workbench
         self._tasks = tasks
         self._views: Views | None = None
+        self._host: ViewHost | None = None
 
-    def take_hold_of(self, views: Views) -> None:
-        """Where the selected row is; until then there is none."""
-        self._views = views
+    def take_hold_of(self, views: Views, host: ViewHost) -> None:
+        """Where the selected row and the scenarios are; until then there are none."""
+        self._views, self._host = views, host
         views.traffic.scenario_asked.connect(self.make_scenario)
         views.traffic.bundle_asked.connect(self.save_bundle)
 
@@ -55,17 +56,21 @@ class ReproCommands(QObject):
         self._tasks.start("save the repro bundle", self._write_bundle(Path(path)))
 
     async def _make_scenario(self) -> None:
+        assert self._views is not None
+        assert self._host is not None
+        scenarios = self._views.scenarios
         try:
             taken = await self._excerpt()
             derived = await asyncio.to_thread(self._derived, taken)
-            folder = own_folder(self._workbench.config.captures.parent)
-            path = await asyncio.to_thread(keep, derived.text, _name(derived), folder)
+            path = await asyncio.to_thread(scenarios.room.keep, derived.text, _name(derived))
         except (NothingToDerive, NotKept) as error:
             self.said.emit(f"No scenario was made: {error}.")
             return
-        self.kept.emit(str(path))
+        self._host.show_view("scenarios")
+        scenarios.choose(path)
         again = "" if derived.again else " Its head says why the verdict will be another."
-        self.said.emit(f"The scenario of row {taken.ring.label(derived.drop_row):,} is {path}.{again}")
+        row = taken.ring.label(derived.drop_row)
+        self.said.emit(f"The scenario of row {row:,} is {one_line(path.name, 80)}.{again}")
 
     async def _write_bundle(self, path: Path) -> None:
         try:

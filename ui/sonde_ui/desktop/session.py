@@ -55,6 +55,7 @@ class WindowSession:
             spool=data / "spool",
             captures=data / "captures",
             decoders=data / "decoders",
+            data=options.data_dir,
         )
         self.workbench = Workbench(config=kept)
         self.workbench.read_only = files.settings.read_only
@@ -160,6 +161,8 @@ class WindowSession:
         self._save_settings()
         try:
             async with asyncio.timeout(_SHUTDOWN_S):
+                if self.desk is not None:
+                    await self.desk.views.scenarios.close_down()
                 await self.tasks.stop()
                 await self.workbench.close()
         except TimeoutError:

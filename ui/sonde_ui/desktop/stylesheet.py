@@ -121,6 +121,9 @@ QCheckBox::indicator { width: 14px; height: 14px; border: 1px solid $dim; border
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QCheckBox:focus { color: $accent; }
 
+QProgressBar { background: $line; border: none; border-radius: 3px; }
+QProgressBar::chunk { background: $accent; border-radius: 3px; }
+
 QMenuBar { background: $panel; border: none; padding: 0 4px; }
 QMenuBar::item { background: transparent; color: $dim; padding: 4px 8px; border-radius: 4px; }
 QMenuBar::item:selected, QMenuBar::item:pressed { background: $hover; color: $text; }

@@ -25,6 +25,7 @@ from sonde_ui.desktop.widgets.presence_view import PresenceView
 from sonde_ui.desktop.widgets.promises_view import PromisesView
 from sonde_ui.desktop.widgets.quick_filters import QuickFilters
 from sonde_ui.desktop.widgets.reconnects_view import ReconnectsView
+from sonde_ui.desktop.widgets.scenarios_view import ScenariosView
 from sonde_ui.desktop.widgets.state_view import StateView
 from sonde_ui.desktop.widgets.timeline_view import TimelineView
 from sonde_ui.desktop.widgets.traffic_view import TrafficView
@@ -49,6 +50,7 @@ class Views:
         self.map = MapView(workbench, bridge, cursor, self.state.documents, following)
         self.composer = ComposerView(workbench, bridge, cursor)
         self.faults = FaultsView(workbench, bridge, cursor)
+        self.scenarios = ScenariosView(workbench.data)
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
         self.latest = LatestView(workbench, bridge)
@@ -69,6 +71,7 @@ class Views:
             "map": self.map,
             "composer": self.composer,
             "faults": self.faults,
+            "scenarios": self.scenarios,
             "notices": self.notices,
             "expert": self.expert,
             "latest": self.latest,

@@ -6,6 +6,7 @@ It lays out and connects, no more. It is built after the window's first paint, b
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -45,6 +46,7 @@ from sonde_ui.desktop.windows.key_list import KeyList
 from sonde_ui.desktop.windows.main_window import MainWindow
 from sonde_ui.desktop.windows.palette import Palette
 from sonde_ui.desktop.windows.profile_dialog import ProfileDialog
+from sonde_ui.desktop.windows.scenario_editor import ScenarioEditor
 from sonde_ui.desktop.windows.view_host import ViewHost
 
 _REFRESH_EVERY_TICKS = 5
@@ -227,6 +229,7 @@ class Desk(QObject):
         self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.profiles.save_asked.connect(self._ask_profile)
         self.commands.profiles.open_asked.connect(self._ask_profile)
+        self.commands.scenarios.editor_asked.connect(self._edit_scenario)
         self.commands.quit_asked.connect(self.window.close)
 
     def _take_up(self, settings: Settings) -> None:
@@ -291,3 +294,16 @@ class Desk(QObject):
         profiles = self.commands.profiles
         dialog.fileSelected.connect(profiles.save_to if name else profiles.open_file)
         dialog.open()
+
+    def _edit_scenario(self, path: Path, is_own: bool) -> None:
+        editor = ScenarioEditor(path, is_own, self.window)
+        editor.saved.connect(self.views.scenarios.choose)
+        editor.copy_asked.connect(partial(self._copy_scenario, editor))
+        self.scenario_editor = editor
+        editor.open()
+
+    def _copy_scenario(self, editor: ScenarioEditor, _path: Path) -> None:
+        editor.close()
+        self.views.scenarios.copy.click()
+        if self.views.scenarios.chosen is not None:
+            self.commands.scenarios.edit(self.views.scenarios.chosen.path)

@@ -60,7 +60,7 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest", "map")),
+                                Place("latency", ("latency", "reconnects", "latest", "map", "scenarios")),
                                 Place(
                                     "tools",
                                     ("timeline", "state", "composer", "faults", "notices", "expert"),
@@ -72,7 +72,8 @@ ARRANGEMENTS: Final = {
                     ),
                 ),
             ),
-        )
+        ),
+        closed=frozenset({"scenarios"}),
     ),
     "break": Arrangement(
         Split(
@@ -83,7 +84,7 @@ ARRANGEMENTS: Final = {
                     "left",
                     False,
                     (
-                        Place("faults", ("faults",)),
+                        Place("faults", ("faults", "scenarios")),
                         Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
@@ -116,7 +117,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("presence", ("presence", "connections", "nodes"), 400),
-                        Place("map", ("map", "state", "latest", "composer")),
+                        Place("map", ("map", "state", "latest", "composer", "scenarios")),
                     ),
                 ),
                 Split(
@@ -124,13 +125,17 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("timeline", ("timeline",)),
-                        Place("latency", ("latency", "reconnects", "notices", "expert", "faults"), 440),
+                        Place(
+                            "latency",
+                            ("latency", "reconnects", "notices", "expert", "faults", "scenarios"),
+                            440,
+                        ),
                     ),
                 ),
                 Place("traffic", ("traffic", "detail"), 200),
             ),
         ),
-        closed=frozenset({"traffic", "detail"}),
+        closed=frozenset({"traffic", "detail", "scenarios"}),
     ),
 }
 
