@@ -29,9 +29,7 @@ def said(desk: Desk) -> list[str]:
 
 
 @pytest.fixture
-def repro(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> ReproCommands:
+def repro(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ReproCommands:
     """The commands, their coroutines run to the end at once; scenarios go into a folder of the test."""
     monkeypatch.setattr(desk.views.scenarios.room, "own", tmp_path / "scenarios")
 
@@ -60,7 +58,7 @@ def test_a_scenario_of_the_selected_end_is_kept_among_ones_own_and_never_over_an
     made = sorted((tmp_path / "scenarios").iterdir())
     assert [each.name for each in made] == ["you_cut.toml", "you_cut_2.toml"]
     assert [step.fault for step in load(made[0]).steps] == ["idle_cut"]
-    assert desk.host.is_shown("scenarios")
+    assert desk.host.is_open("scenarios")
     assert said[0] == f"The scenario of row {story.newest + 1} is you_cut.toml."
 
 
