@@ -17,8 +17,10 @@ from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.cast import Part, cast_of
 from sonde_lab.deriving.drop import Drop, drop_of
 from sonde_lab.deriving.expecting import expect
-from sonde_lab.deriving.faults import SILENCES, Fault, Plan, plan_of, shown
+from sonde_lab.deriving.faults import plan_of
+from sonde_lab.deriving.plans import Fault, Plan, shown
 from sonde_lab.deriving.script import Script
+from sonde_lab.deriving.silences import SILENCES
 from sonde_lab.records import Direction, Flag, Kind
 from sonde_lab.ring import Ring
 from sonde_lab.scenario.keys import ScenarioRefused

@@ -12,7 +12,7 @@ from typing import Final
 from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.cast import Part
 from sonde_lab.deriving.drop import Drop
-from sonde_lab.deriving.faults import Plan, shown
+from sonde_lab.deriving.plans import Plan, shown
 from sonde_lab.deriving.script import Script, Value
 from sonde_lab.verdict import Cause
 from sonde_protocol.codes import Reaction, reaction
