@@ -19,8 +19,9 @@ Tell = Callable[..., None]
 def test_what_was_just_done_is_saved_played_and_its_rows_are_opened(tell: Tell) -> None:
     async def story(person: Person) -> None:
         bench, view = person.workbench, person.views.scenarios
-        await person.until(lambda: bench.can(Act.DROP) is None, "the client is live")
-        await person.click(person.views.faults.cards[Act.DROP].button)
+        drop = person.views.faults.cards[Act.DROP].button
+        await person.until(drop.isEnabled, "the client is live")
+        await person.click(drop)
         await person.until(lambda: len(bench.acts) == 1, "the drop is remembered")
         await person.do(lambda: person.desk.host.show_view("scenarios"))
         await person.until(lambda: view.model.rowCount() > 40, "the scenarios are read")
@@ -29,7 +30,7 @@ def test_what_was_just_done_is_saved_played_and_its_rows_are_opened(tell: Tell) 
         assert view.chosen is not None
         assert [step.fault for step in load(view.chosen.path).steps] == ["reset"]
         await person.do(person.desk.scenario_editor.close)
-        await person.click(view.virtually)
+        await person.click(view.controls.virtually)
         await person.until(lambda: view.result.words().startswith("All is met"), "it was played and is met")
         assert view.model.index(0).data(SCENARIO).state == "met"
         await person.click(view.result.cards[0].rows)

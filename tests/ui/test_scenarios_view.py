@@ -117,12 +117,16 @@ def test_a_broken_file_is_listed_with_its_mistake_and_can_be_edited_but_not_play
     view.choose(path)
     assert state(view, path) == BROKEN
     assert "line 10, “steps 1.fault”: there is no fault “rest”" in view.result.words()
-    assert (view.virtually.isEnabled(), view.really.isEnabled(), view.edit.isEnabled()) == (
+    assert (
+        view.controls.virtually.isEnabled(),
+        view.controls.really.isEnabled(),
+        view.controls.edit.isEnabled(),
+    ) == (
         False,
         False,
         True,
     )
-    assert view.virtually.accessibleDescription() == "Not now: It is broken: edit it first."
+    assert view.controls.virtually.accessibleDescription() == "Not now: It is broken: edit it first."
 
 
 def test_a_file_that_comes_from_elsewhere_is_seen(view: ScenariosView) -> None:
@@ -134,8 +138,8 @@ def test_a_file_that_comes_from_elsewhere_is_seen(view: ScenariosView) -> None:
 def test_what_a_stage_cannot_do_is_said_at_its_button(view: ScenariosView) -> None:
     view.search.setText("stores_away")
     view.list.setCurrentIndex(view.model.index(0))
-    assert (view.virtually.isEnabled(), view.really.isEnabled()) == (True, False)
-    assert "only the simulation" in view.really.accessibleDescription()
+    assert (view.controls.virtually.isEnabled(), view.controls.really.isEnabled()) == (True, False)
+    assert "only the simulation" in view.controls.really.accessibleDescription()
 
 
 # ------------------------------------------------------------ playing
@@ -154,18 +158,18 @@ def test_return_plays_the_chosen_one_and_its_mark_and_result_are_shown(
     assert "resumed times=1: met. p1 resumed once (row " in words
     assert "There is no other good run" in words
     assert not view.result.cards[0].rows.isHidden()
-    assert view.virtually.isEnabled()
-    assert not view.stop.isEnabled()
+    assert view.controls.virtually.isEnabled()
+    assert not view.controls.stop.isEnabled()
 
 
 def test_several_plays_with_a_seed_of_ones_own_tell_the_rate(
     view: ScenariosView, window_loop: WindowLoop
 ) -> None:
-    QTest.mouseClick(view.how, LEFT)
-    assert view.times.isVisible()
-    QTest.keyClicks(view.times, "2")
-    QTest.keyClicks(view.seed, "30")
-    played(window_loop, view, lambda: QTest.mouseClick(view.virtually, LEFT))
+    QTest.mouseClick(view.controls.how, LEFT)
+    assert view.controls.times.isVisible()
+    QTest.keyClicks(view.controls.times, "2")
+    QTest.keyClicks(view.controls.seed, "30")
+    played(window_loop, view, lambda: QTest.mouseClick(view.controls.virtually, LEFT))
     view._telling.timeout.emit()
     assert "2 of 2 plays met (100 %)" in view.result.words()
     assert "seed 31" in view.result.words()
@@ -277,7 +281,7 @@ def test_one_that_comes_with_sonde_is_shown_and_copied(desk: Desk, window_loop: 
     desk.host.show_view("scenarios")
     view.search.setText("wi-fi")
     view.list.setCurrentIndex(view.model.index(0))
-    QTest.mouseClick(view.edit, LEFT)
+    QTest.mouseClick(view.controls.edit, LEFT)
     assert desk.scenario_editor.text.isReadOnly()
     assert not desk.scenario_editor.save.isVisible()
     QTest.mouseClick(desk.scenario_editor.copy, LEFT)
@@ -290,10 +294,10 @@ def test_one_that_comes_with_sonde_is_shown_and_copied(desk: Desk, window_loop: 
 
 def test_a_file_of_ones_own_is_deleted_when_asked_twice(view: ScenariosView) -> None:
     path = own()
-    QTest.mouseClick(view.remove, LEFT)
+    QTest.mouseClick(view.controls.remove, LEFT)
     assert path.is_file()
-    assert "once more" in view._said.text()
-    QTest.mouseClick(view.remove, LEFT)
+    assert "once more" in view.controls.said.text()
+    QTest.mouseClick(view.controls.remove, LEFT)
     assert not path.exists()
     assert view.model.row_for(path) is None
 

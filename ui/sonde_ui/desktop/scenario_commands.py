@@ -37,6 +37,7 @@ class ScenarioCommands(QObject):
         self._workbench = workbench
         self._tasks = tasks
         self._book = book
+        self.drain: Callable[[], object] = lambda: None  # let every view take in what has changed
         self._show_row: Callable[[int], object] = lambda _row: None
         self._views: Views | None = None
         self._host: ViewHost | None = None
@@ -109,6 +110,7 @@ class ScenarioCommands(QObject):
         bench = self._workbench
         await bench.open(endpoint)
         await bench.until_read()
+        self.drain()  # views begin anew with an endpoint: only then has a row a place in them
         row_id = bench.ring.id_of(number - 1)
         if row_id is None:
             self.said.emit(f"Row {number:,} is not among the rows of that run.")

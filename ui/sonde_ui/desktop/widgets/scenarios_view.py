@@ -10,14 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QIntValidator, QKeyEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
-    QHBoxLayout,
-    QLineEdit,
     QListView,
-    QPushButton,
     QSplitter,
     QStackedLayout,
     QVBoxLayout,
@@ -27,24 +23,23 @@ from PySide6.QtWidgets import (
 from sonde_lab.scenario.comparing import Comparison, compare
 from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.own_folder import NotKept
-from sonde_lab.scenario.play_process import MAX_TIMES, Progress, Wanted
+from sonde_lab.scenario.play_process import Progress
 from sonde_lab.scenario.room import Offered, ScenarioRoom
 from sonde_lab.scenario.run_store import Kept
 from sonde_ui.desktop.assets import asset
 from sonde_ui.desktop.models.scenarios_model import ScenariosModel
 from sonde_ui.desktop.offload import Offload
 from sonde_ui.desktop.tasks import Tasks
-from sonde_ui.desktop.theme import font_ui
 from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.empty_state import EmptyState
-from sonde_ui.desktop.widgets.pieces import chip, push_button, rule, set_tone, text_label
+from sonde_ui.desktop.widgets.pieces import push_button, rule
+from sonde_ui.desktop.widgets.play_controls import PlayControls, row_of, why_not_play
 from sonde_ui.desktop.widgets.run_result import RunResult
 from sonde_ui.desktop.widgets.scenarios_delegate import ScenariosDelegate
 from sonde_ui.desktop.widgets.search_box import SearchBox
 
 LOOK_AGAIN_MS: Final = 2_000  # files come from elsewhere, too
 TELL_MS: Final = 150
-MAX_SEED: Final = 2**31 - 1
 WIDE: Final = 560  # from here on list and result stand side by side
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
 _NOTHING: Final = "Nothing was played yet."
@@ -82,7 +77,6 @@ class ScenariosView(QWidget):
     def __init__(self, data: Path | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._tasks = Tasks(self)
-        self._tasks.failed.connect(lambda words: self._say(words, "bad"))
         self._telling = QTimer(self, interval=TELL_MS)
         self._telling.timeout.connect(self._show_result)
         self._looking = QTimer(self, interval=LOOK_AGAIN_MS)
@@ -117,31 +111,11 @@ class ScenariosView(QWidget):
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.virtually = push_button(
-            "Run virtually", kind="primary", tip="On virtual time: a minute takes a second (Return)"
-        )
-        self.really = push_button("Run for real", tip="With a gateway, sockets and a proxy of its own")
-        self.stop = push_button(
-            "Stop", name="Stop the play", tip="End the play and everything that it has started"
-        )
-        self.times = _number("How many times", "1 time", MAX_TIMES)
-        self.times.setToolTip("Play it so often, with the next seed each time")
-        self.until_fails = QCheckBox("until it fails")
-        self.until_fails.setToolTip("Play again and again until something is not met")
-        self.seed = _number("Seed", "own seed", MAX_SEED)
-        self.seed.setToolTip("What is left to chance comes from it; empty: the scenario's own")
-        self.how = chip(
-            "Repeat", name="Repeat or seed", tip="How often it is played, and with which seed", checked=False
-        )
-        self.edit = chip("Edit…", name="Edit this scenario")
-        self.copy = chip("Copy to mine", tip="A copy of your own, to be changed")
-        self.remove = chip("Delete", name="Delete this scenario", tip="Delete this file of your own")
-        self._said = text_label(tone="dim", wrap=True)
-        self._said.hide()
+        self.controls = PlayControls()
         self.result = RunResult()
 
     def _lay_out(self) -> None:
-        top = _row(self.search, self.save)
+        top = row_of(self.search, self.save)
         top.setStretch(0, 1)
         top.setContentsMargins(12, 8, 12, 8)
         self._none = EmptyState("play", "", "")
@@ -156,22 +130,10 @@ class ScenariosView(QWidget):
         column.addWidget(rule())
         column.addLayout(self._stack, 1)
         below = QWidget()
-        controls = QVBoxLayout()
-        controls.setContentsMargins(12, 8, 12, 8)
-        controls.setSpacing(8)
-        controls.addLayout(_row(self.virtually, self.really, self.stop))
-        self._options = QWidget()
-        options = _row(self.times, self.seed, self.until_fails)
-        options.setContentsMargins(0, 0, 0, 0)
-        self._options.setLayout(options)
-        self._options.hide()
-        controls.addWidget(self._options)
-        controls.addLayout(_row(self.how, self.edit, self.copy, self.remove, stretch=True))
-        controls.addWidget(self._said)
         column = QVBoxLayout(below)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(controls)
+        column.addWidget(self.controls)
         column.addWidget(rule())
         column.addWidget(self.result, 1)
         self._split = QSplitter(Qt.Orientation.Vertical)
@@ -188,17 +150,16 @@ class ScenariosView(QWidget):
     def _connect(self) -> None:
         self.search.textChanged.connect(self._on_search)
         self.save.clicked.connect(self.save_asked)
+        self._tasks.failed.connect(lambda words: self.controls.say(words, "bad"))
         self.list.selectionModel().currentChanged.connect(self._on_chosen)
         self.list.play_asked.connect(self.play)
         self.list.doubleClicked.connect(self._on_double_click)
-        self.virtually.clicked.connect(lambda: self.play(is_virtual=True))
-        self.really.clicked.connect(lambda: self.play(is_virtual=False))
-        self.stop.clicked.connect(self.stop_play)
-        self.how.toggled.connect(self._options.setVisible)
-        self.until_fails.toggled.connect(lambda on: self.times.setEnabled(not on))
-        self.edit.clicked.connect(self._on_edit)
-        self.copy.clicked.connect(self._on_copy)
-        self.remove.clicked.connect(self._on_remove)
+        controls = self.controls
+        controls.play_asked.connect(lambda is_virtual: self.play(is_virtual=is_virtual))
+        controls.stop_asked.connect(self.stop_play)
+        controls.edit_asked.connect(self._on_edit)
+        controls.copy_asked.connect(self.copy_chosen)
+        controls.remove_asked.connect(self._on_remove)
         self._none.acted.connect(self.search.clear)
         self.result.rows_asked.connect(self._on_rows)
 
@@ -224,18 +185,13 @@ class ScenariosView(QWidget):
     def play(self, *, is_virtual: bool | None = None) -> None:
         """Play the chosen one: as is wished, else virtually where that is possible."""
         listed = self.chosen
-        if listed is None or self.is_playing:
+        is_virtual = listed is not None and not listed.not_virtual if is_virtual is None else is_virtual
+        self.controls.check(listed, is_playing=self.is_playing)
+        if listed is None or why_not_play(listed, is_virtual=is_virtual, is_playing=self.is_playing):
             return
-        is_virtual = not listed.not_virtual if is_virtual is None else is_virtual
-        if listed.is_broken or (listed.not_virtual if is_virtual else listed.not_real):
-            self._check()
-            return
-        self._say("", "dim")
-        seed = int(self.seed.text()) if self.seed.text() else None
-        until_fails = self.until_fails.isChecked()
-        times = 1 if until_fails else int(self.times.text() or 1)
-        wanted = Wanted(listed.path, is_virtual, max(1, times), until_fails, seed)
+        self.controls.say("")
         self._was_running = True
+        wanted = self.controls.wanted(listed.path, is_virtual=is_virtual)
         self._tasks.start(f"play {listed.name}", self.room.plays.start(wanted))
         self._telling.start()
 
@@ -306,35 +262,10 @@ class ScenariosView(QWidget):
         self._looking.stop()
 
     def _check(self) -> None:
-        """What is possible now, and why something is not."""
-        listed, is_playing = self.chosen, self.is_playing
-        for button, why in (
-            (self.virtually, "" if listed is None else listed.not_virtual),
-            (self.really, "" if listed is None else listed.not_real),
-        ):
-            none = (
-                "Choose a scenario."
-                if listed is None
-                else "It is broken: edit it first."
-                if listed.is_broken
-                else ""
-            )
-            _allow(button, none or ("Something is played already." if is_playing else why))
-        _allow(self.stop, "" if is_playing else "Nothing is played.")
-        _allow(self.edit, "" if listed is not None else "Choose a scenario.")
-        _allow(
-            self.copy,
-            "" if listed is not None and not listed.is_own else "Only those that come with Sonde are copied.",
-        )
-        _allow(
-            self.remove, "" if listed is not None and listed.is_own else "Only files of your own are deleted."
-        )
-        self.copy.setVisible(listed is None or not listed.is_own)
-        self.remove.setVisible(listed is not None and listed.is_own)
-        self.edit.setText("Edit…" if listed is None or listed.is_own else "Show…")
+        self.controls.check(self.chosen, is_playing=self.is_playing)
 
     def _show_result(self) -> None:
-        listed, progress = self.chosen, self.room.plays.progress
+        listed = self.chosen
         if self._was_running and not self.is_playing:
             self._was_running = False
             self._telling.stop()
@@ -343,42 +274,44 @@ class ScenariosView(QWidget):
             return
         if listed is None:
             self.result.show_nothing(_NOTHING)
-        elif progress is not None and progress.wanted.path == listed.path and self.is_playing:
+        elif self.is_playing and (progress := self._progress_of(listed)) is not None:
             self.result.show_progress(progress)
         else:
-            self._show_last(listed, progress)
+            self._show_last(listed)
 
-    def _show_last(self, listed: Listed, progress: Progress | None) -> None:
-        kept = next(iter(self.room.store.runs(str(listed.path.resolve()))), None)
-        is_this = progress is not None and progress.wanted.path == listed.path
-        rate = progress.rate if is_this and progress is not None else ""
-        problem = progress.problem if is_this and progress is not None else ""
-        if is_this and progress is not None and progress.is_stopping and progress.outcome is None:
-            problem = "The last play was stopped before its end."
+    def _show_last(self, listed: Listed) -> None:
+        """What became of it last; of plays that were just told, the one that was not met."""
         if listed.is_broken:
             self.result.show_nothing(listed.problem, "bad")
-        elif (
-            is_this
-            and progress is not None
-            and progress.outcome is not None
-            and (kept is None or progress.not_met)
-        ):
-            found = self.room.store.run(progress.run) or kept
-            comparison = None if found is None else self._comparison(found)
-            has_rows = found is not None and found.rows is not None
-            self.result.show_outcome(
-                progress.outcome, comparison, has_rows=has_rows, rate=rate, problem=problem
-            )
-        elif kept is None:
+            return
+        progress = self._progress_of(listed)
+        kept = self._kept_of(listed)
+        outcome = kept.outcome if kept is not None else progress.outcome if progress is not None else None
+        problem = "" if progress is None else progress.problem
+        if progress is not None and progress.is_stopping and progress.outcome is None:
+            problem = "The last play was stopped before its end."
+        if outcome is None:
             self.result.show_nothing(problem or _NOTHING)
-        else:
-            self.result.show_outcome(
-                kept.outcome,
-                self._comparison(kept),
-                has_rows=kept.rows is not None,
-                rate=rate,
-                problem=problem,
-            )
+            return
+        self.result.show_outcome(
+            outcome,
+            None if kept is None else self._comparison(kept),
+            has_rows=kept is not None and kept.rows is not None,
+            rate="" if progress is None else progress.rate,
+            problem=problem,
+        )
+
+    def _progress_of(self, listed: Listed) -> Progress | None:
+        progress = self.room.plays.progress
+        return progress if progress is not None and progress.wanted.path == listed.path else None
+
+    def _kept_of(self, listed: Listed) -> Kept | None:
+        progress = self._progress_of(listed)
+        if progress is not None and progress.not_met and progress.run:
+            found = self.room.store.run(progress.run)
+            if found is not None:
+                return found
+        return next(iter(self.room.store.runs(str(listed.path.resolve()))), None)
 
     def _comparison(self, kept: Kept) -> Comparison | None:
         if kept.path not in self._comparisons:
@@ -402,7 +335,7 @@ class ScenariosView(QWidget):
             self.refresh()
 
     def _on_chosen(self, _now: QModelIndex, _before: QModelIndex) -> None:
-        self._say("", "dim")
+        self.controls.say("")
         self._check()
         self._show_result()
 
@@ -413,16 +346,17 @@ class ScenariosView(QWidget):
         if self.chosen is not None:
             self.edit_asked.emit(self.chosen.path)
 
-    def _on_copy(self) -> None:
+    def copy_chosen(self) -> None:
+        """A copy of one's own of the chosen one, which is chosen then."""
         if self.chosen is None:
             return
         try:
             path = self.room.copy(self.chosen)
         except NotKept as error:
-            self._say(str(error), "bad")
+            self.controls.say(str(error), "bad")
             return
         self.choose(path)
-        self._say(f"{path.name} is yours now.", "dim")
+        self.controls.say(f"{path.name} is yours now.")
 
     def _on_remove(self) -> None:
         """Once to ask, once more to do it."""
@@ -430,54 +364,18 @@ class ScenariosView(QWidget):
         if listed is None:
             return
         question = f"Delete {listed.path.name} for good? Press Delete once more."
-        if self._said.text() != question:
-            self._say(question, "warn")
+        if self.controls.said.text() != question:
+            self.controls.say(question, "warn")
             return
         try:
             self.room.remove(listed)
         except NotKept as error:
-            self._say(str(error), "bad")
+            self.controls.say(str(error), "bad")
             return
         self.refresh()
-        self._say(f"{listed.path.name} is deleted.", "dim")
+        self.controls.say(f"{listed.path.name} is deleted.")
 
     def _on_rows(self, number: int) -> None:
-        listed, progress = self.chosen, self.room.plays.progress
-        if listed is None:
-            return
-        kept = next(iter(self.room.store.runs(str(listed.path.resolve()))), None)
-        if progress is not None and progress.wanted.path == listed.path and progress.not_met:
-            kept = self.room.store.run(progress.run) or kept
+        kept = None if self.chosen is None else self._kept_of(self.chosen)
         if kept is not None and kept.rows is not None:
             self.rows_asked.emit(kept.rows, number)
-
-    def _say(self, words: str, tone: str) -> None:
-        self._said.setText(words)
-        self._said.setVisible(bool(words))
-        set_tone(self._said, tone)
-
-
-def _number(name: str, hint: str, most: int) -> QLineEdit:
-    """A line for a whole number; empty: as the hint says."""
-    line = QLineEdit()
-    line.setAccessibleName(name)
-    line.setPlaceholderText(hint)
-    line.setValidator(QIntValidator(0, most, line))
-    line.setFont(font_ui(12))
-    line.setMinimumWidth(64)
-    return line
-
-
-def _row(*pieces: QWidget, stretch: bool = False) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(8)
-    for piece in pieces:
-        row.addWidget(piece)
-    if stretch:
-        row.addStretch(1)
-    return row
-
-
-def _allow(button: QPushButton, why_not: str) -> None:
-    button.setEnabled(not why_not)
-    button.setAccessibleDescription(f"Not now: {why_not}" if why_not else "")

@@ -229,6 +229,7 @@ class Desk(QObject):
         self.views.traffic.file_asked.connect(self.commands.files.ask)
         self.commands.profiles.save_asked.connect(self._ask_profile)
         self.commands.profiles.open_asked.connect(self._ask_profile)
+        self.commands.scenarios.drain = self._bridge.drain
         self.commands.scenarios.editor_asked.connect(self._edit_scenario)
         self.commands.quit_asked.connect(self.window.close)
 
@@ -304,6 +305,6 @@ class Desk(QObject):
 
     def _copy_scenario(self, editor: ScenarioEditor, _path: Path) -> None:
         editor.close()
-        self.views.scenarios.copy.click()
+        self.views.scenarios.copy_chosen()
         if self.views.scenarios.chosen is not None:
             self.commands.scenarios.edit(self.views.scenarios.chosen.path)
