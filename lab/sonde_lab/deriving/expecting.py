@@ -12,7 +12,7 @@ from typing import Final
 from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.cast import Part
 from sonde_lab.deriving.drop import Drop
-from sonde_lab.deriving.plans import Plan, shown
+from sonde_lab.deriving.plans import PASSING, Plan, shown
 from sonde_lab.deriving.script import Script, Value
 from sonde_lab.verdict import Cause
 from sonde_protocol.codes import Reaction, reaction
@@ -21,7 +21,6 @@ UNTOLD_S: Final = 10.0
 SLACK_S: Final = 2.0
 _CARRIED: Final = frozenset({"node_crash", "node_freeze", "node_drain"})
 _FRESH: Final = frozenset({"resume_refused", "node_crash"})
-_OF_TOKENS: Final = frozenset({Cause.TOKEN_EXPIRED, Cause.HTTP_UNAUTHORIZED, Cause.IDENTIFY_REFUSED})
 _E: Final = "[[expect]]"
 
 
@@ -88,7 +87,7 @@ def _come_back(script: Script, drop: Drop, plan: Plan, name: str) -> None:
 
 def _stops(drop: Drop) -> bool:
     if drop.ending is Ending.GIVEN_UP:
-        return drop.cause not in _OF_TOKENS
+        return drop.cause not in PASSING
     code = drop.case.code if drop.case.by == "server" else 0
     is_back = drop.reconnect is not None and drop.reconnect.is_back
     return bool(code) and reaction(code) is Reaction.STOP and not is_back
@@ -106,7 +105,7 @@ def _within(drop: Drop, plan: Plan) -> tuple[float, str]:
     """Twice what it took, as a build machine may be slow; where a fault still holds, its end counts too."""
     held_s = plan.lasts_s if any(fault.name != "idle_cut" for fault in plan.faults) else 0.0
     if drop.ending is Ending.GIVEN_UP:
-        said = "it had no new token and stayed away; on a stage every client can get one"
+        said = "it stayed away; on a stage a client has a new token and knows the gateway, so it tries on"
         return math.ceil(held_s + UNTOLD_S), said
     if drop.back is None:
         return math.ceil(

@@ -10,11 +10,24 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from sonde_lab.anatomy import Ending
 from sonde_lab.deriving.drop import Drop
+from sonde_lab.verdict import Cause
 from sonde_protocol.codes import CloseCode
 
 AT_LEAST_S: Final = 0.5
 MOST_S: Final = 240.0
+FOR_GOOD_S: Final = 20.0
+# What a client of a stage lives through: it gets another token, and what it once spoke to it takes for a gateway.
+PASSING: Final = frozenset(
+    {
+        Cause.TOKEN_EXPIRED,
+        Cause.HTTP_UNAUTHORIZED,
+        Cause.IDENTIFY_REFUSED,
+        Cause.NOT_WEBSOCKET,
+        Cause.WRONG_SUBPROTOCOL,
+    }
+)
 BARE_CODES: Final = (0, 1005, 1006, 1015)
 NOT_HERE: Final = "nothing that a stage can do looks the same"
 _OWN_FAULTS: Final[Mapping[int, str]] = MappingProxyType(
@@ -73,6 +86,9 @@ def named(code: int, reason: str) -> tuple[str, dict[str, str | int]]:
 
 
 def shut_s(drop: Drop) -> float:
+    """How long the way back was closed; where the client gave up for good, for long enough that it does so again."""
+    if drop.ending is Ending.GIVEN_UP and drop.cause not in PASSING:
+        return FOR_GOOD_S
     return drop.outage.value if drop.outage is not None else 0.0
 
 
