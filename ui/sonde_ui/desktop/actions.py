@@ -160,7 +160,7 @@ _ACTS = (
         for each in AT_GATEWAY
     ),
     *(
-        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On the own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
+        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On your own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
         for each in ON_SOCKET
     ),
     Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),
