@@ -87,7 +87,7 @@ class Arming:
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             await self._send(json.dumps({"order": number, **what}).encode() + b"\n")
-            told = await asyncio.wait_for(waiting, self._patience_s)
+            told: dict[str, Any] = await asyncio.wait_for(waiting, self._patience_s)
         except TimeoutError:
             raise ProxyFailed(f"the proxy has not answered within {self._patience_s:g} s") from None
         finally:

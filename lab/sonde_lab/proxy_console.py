@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sonde_lab.bundle import BundleRefused, captured_in
 from sonde_lab.capture.reader import CaptureReader
 from sonde_lab.capture.schema import CaptureFailed, CaptureUnreadable
 from sonde_lab.capture.writer import CaptureWriter
@@ -116,7 +117,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     lines = RowLines()
     try:
         wanted = Filter(filter_text)
-        with CaptureReader.open(path) as reader:
+        with captured_in(path) as capture, CaptureReader.open(capture) as reader:
             first, left, comments = reader.first_id, limit, _comments(reader)
             while left and (rows := reader.rows_from(first, _LINES_AT_ONCE)):
                 shown = lines.of(rows, wanted, comments)[:left]
@@ -125,7 +126,7 @@ def show(path: Path, limit: int, filter_text: str = "") -> int:
     except FilterError as error:
         sys.stderr.write(f"sonde show: {pointed(filter_text, error)}\n")
         return 2
-    except CaptureUnreadable as error:
+    except (CaptureUnreadable, BundleRefused) as error:
         sys.stderr.write(f"sonde show: {one_line(str(error), 600)}\n")
         return 2
     except BrokenPipeError:

@@ -10,17 +10,19 @@ import asyncio
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final
 
 from sonde_client import Severity
 from sonde_lab.blocks import ReadyRows
+from sonde_lab.bundle import Bundle, BundleRefused, captured_in, is_bundle, opened
 from sonde_lab.capture.loading import Bounds, Loader
 from sonde_lab.capture.schema import CaptureUnreadable
 from sonde_lab.capture.taken import Roster, Snapshot
 from sonde_lab.changes import GatewayState, GatewayStatus, RttSample
 from sonde_lab.rowlog import RowLog
+from sonde_lab.wording import one_line
 
 TELL_EVERY_S: Final = 0.1
 MAX_ROWS_AT_ONCE: Final = 2_048  # what the loop takes in at a time: a few milliseconds
@@ -44,6 +46,8 @@ class Viewing:
         self._notify = notify
         self._path = Path()
         self._loader: Loader | None = None
+        self._unpacked = ExitStack()  # of a bundle: its capture, for as long as it is read
+        self._bundle: Bundle | None = None
         self._task: asyncio.Task[None] | None = None
         self._read_rows = self._total = 0
         self._round_trips: dict[str, list[RttSample]] = {}
@@ -106,13 +110,19 @@ class Viewing:
                 await loop.run_in_executor(thread, self._close)
 
     def _open(self, path: Path, bounds: Bounds) -> None:
-        self._loader = Loader(path, bounds)
+        self._bundle = None
+        try:
+            self._bundle = opened(path) if is_bundle(path) else None
+            self._loader = Loader(self._unpacked.enter_context(captured_in(path)), bounds)
+        except BundleRefused as error:
+            raise CaptureUnreadable(str(error)) from None
         self._total = self._loader.total
 
     def _close(self) -> None:
         loader, self._loader = self._loader, None
         if loader is not None:
             loader.close()
+        self._unpacked.close()
 
     def _next(self) -> ReadyRows | None:
         spool = self._log.ring.spool
@@ -179,6 +189,8 @@ class Viewing:
 
     def _tell_end(self) -> None:
         self._move(GatewayState.FILE)
+        if self._bundle is not None:
+            self._tell_bundle(self._bundle)
         if len(self._log.ring) < self._total:
             detail = f"{self._path} has {self._total:,} rows. Of them {self._shown()} are shown."
             advice = "`sonde show FILE` prints all of them, or those that a filter means."
@@ -187,6 +199,13 @@ class Viewing:
             detail = f"{self._path} is still being written, or its writer ended before it could close it."
             advice = "What had been written is shown. Open it again to see more."
             self._say("capture_not_closed", "The capture was not closed", detail, Severity.INFO, advice)
+
+    def _tell_bundle(self, bundle: Bundle) -> None:
+        told = bundle.manifest
+        about = f" It is about row {told.row:,}." if told.row >= 0 else ""
+        detail = f"{one_line(told.name, 200)}.{about} Seed {told.seed}; secrets are masked."
+        advice = "`sonde run FILE` plays its scenario; nothing in it runs by itself."
+        self._say("bundle_opened", "This is a repro bundle", detail, Severity.INFO, advice)
 
     def _say(self, cause: str, title: str, detail: str, severity: Severity, advice: str = "") -> None:
         self._notify(cause, title, detail, advice, severity)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from sonde_lab.bundle import Contents, pack
 from sonde_lab.capture.reader import CaptureReader
+from sonde_lab.capture.whole import read_ring
 from sonde_lab.capture.writer import CaptureWriter
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.endpoints import EndpointInvalid, EndpointKind, capture
@@ -167,3 +170,34 @@ def test_endpoint_of_a_file_is_named_by_it_and_a_missing_one_is_refused(good: Pa
         capture(tmp_path / "none.sonde")
     with pytest.raises(EndpointInvalid, match="is a folder"):
         capture(tmp_path)
+
+
+# ---------------------------------------------------------------- repro bundles
+
+
+async def test_a_bundle_shows_its_slice_under_the_numbers_of_the_capture_and_says_what_it_is(
+    workbench: Workbench, good: Path, tmp_path: Path
+) -> None:
+    ring = read_ring(good)
+    packed = pack(tmp_path / "a.sonde-repro", Contents("a drop", "", ring, range(40, 60), row=50))
+    changes = await read(workbench, packed.path)
+    assert [workbench.ring.label(row) for row in workbench.ring.ids] == list(range(41, 61))
+    (notice,) = changes.notices
+    assert (notice.cause, notice.detail) == (
+        "bundle_opened",
+        "a drop. It is about row 50. Seed 1; secrets are masked.",
+    )
+
+
+async def test_a_hostile_bundle_is_a_notice_and_leaves_nothing_behind(
+    workbench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    path = tmp_path / "a.sonde-repro"
+    path.write_bytes(b"PK\x03\x04" + bytes(100))
+    changes = await read(workbench, path)
+    assert notices(changes) == [("capture_unreadable", "error")]
+    assert "is not opened: it is no zip archive" in changes.notices[0].detail
+    assert list(folder.iterdir()) == []

@@ -9,12 +9,13 @@ import asyncio
 import json
 import sys
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from sonde_lab.ring import Ring
 from sonde_lab.summary import summarize
 from sonde_lab.verdict import why
 from support.drop_cases import BY_NAME, STARTING
@@ -52,16 +53,19 @@ async def own_gateway() -> GatewayProcess:
         return await asyncio.to_thread(start_short_gateway)
 
 
-async def play(name: str, seed: int, shared: GatewayProcess) -> Outcome:
+Look = Callable[[Ring, int], None]  # the rows of a case, and the row that a person would ask about
+
+
+async def play(name: str, seed: int, shared: GatewayProcess, look: Look | None = None) -> Outcome:
     """One case; one that the machine spoilt is played again, with another seed."""
     for attempt in range(ATTEMPTS):
-        outcome = await _attempt(name, seed, attempt, shared)
+        outcome = await _attempt(name, seed, attempt, shared, look)
         if outcome.cause:
             break
     return outcome
 
 
-async def _attempt(name: str, seed: int, attempt: int, shared: GatewayProcess) -> Outcome:
+async def _attempt(name: str, seed: int, attempt: int, shared: GatewayProcess, look: Look | None) -> Outcome:
     case = BY_NAME[name]
     try:
         gateway = await own_gateway() if case.own_gateway else shared
@@ -76,6 +80,8 @@ async def _attempt(name: str, seed: int, attempt: int, shared: GatewayProcess) -
             return Outcome(name, seed, "", f"could not be played: {error!r}", _story(scene))
         verdict = why(scene.workbench.ring, row)
         assert verdict.evidence, "a verdict without a row"
+        if look is not None:
+            look(scene.workbench.ring, row)
         return Outcome(name, seed, verdict.cause.value, verdict.sentence, _story(scene, row))
 
 
@@ -94,14 +100,16 @@ def _story(scene: Scene, around: int | None = None) -> tuple[str, ...]:
     )
 
 
-async def play_all(cases: Sequence[tuple[str, int]], at_once: int = AT_ONCE) -> AsyncIterator[Outcome]:
+async def play_all(
+    cases: Sequence[tuple[str, int]], at_once: int = AT_ONCE, look: Look | None = None
+) -> AsyncIterator[Outcome]:
     """Many cases on one gateway, each as it is done."""
     shared = await asyncio.to_thread(start_short_gateway)
     room = asyncio.Semaphore(at_once)
 
     async def one(name: str, seed: int) -> Outcome:
         async with room:
-            return await play(name, seed, shared)
+            return await play(name, seed, shared, look)
 
     tasks = [asyncio.create_task(one(name, seed)) for name, seed in cases]
     try:

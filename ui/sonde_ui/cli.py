@@ -200,7 +200,9 @@ def proxy(
 
 @app.command("run")
 def run_scenarios(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenarios in TOML.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Scenarios in TOML, or repro bundles.")
+    ],
     gateway: Annotated[
         str,
         typer.Option(metavar="URL", help="Play at a gateway that runs already, instead of one of our own."),
@@ -233,6 +235,14 @@ def run_scenarios(
         Path | None,
         typer.Option(metavar="DIR", help="Where runs are kept; else in your data folder, as the window's."),
     ] = None,
+    real: Annotated[
+        bool, typer.Option("--real", help="For real, also a bundle that was played on virtual time.")
+    ] = False,
+    settings: options.Settings = None,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="A repro bundle here of each play in which something is not met."),
+    ] = None,
 ) -> None:
     """Play scenarios: who is there, what goes wrong, what must hold. Exit code 0: all met, 1: not, 2: could not run."""
     import os
@@ -240,15 +250,47 @@ def run_scenarios(
     from sonde_lab.scenario.console import RunOptions, run_files  # late: only this command needs it
 
     secret = os.environ.get("SONDE_JWT_SECRET", "") if gateway and not token else ""
-    options = RunOptions(
-        gateway, token, secret, seed, virtual, trace, junit, times, until_fails, quiet, compare, not no_keep, runs
+    wanted = RunOptions(
+        gateway, token, secret, seed, virtual, trace, junit, times, until_fails, quiet, compare, not no_keep, runs,
+        real, tuple(settings or ()), bundle,
     )  # fmt: skip
-    raise typer.Exit(run_files(files, options))
+    raise typer.Exit(run_files(files, wanted))
+
+
+@app.command()
+def scenario(
+    capture: options.CaptureFile,
+    row: options.Row = None,
+    rows: options.Rows = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="A new file; else it is printed.")
+    ] = None,
+) -> None:
+    """Make a scenario of a captured drop: it brings the drop about again, and says what should hold."""
+    from sonde_lab.deriving.console import write_scenario  # late: only this command needs it
+
+    raise typer.Exit(write_scenario(capture, row, options.row_range(rows), output))
+
+
+@app.command()
+def bundle(
+    capture: options.CaptureFile,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FILE", help="A new file, best ending with .sonde-repro."),
+    ],
+    row: options.Row = None,
+    rows: options.Rows = "",
+) -> None:
+    """Make a repro bundle of a captured drop: its rows without secrets, its scenario, versions, and a text to read."""
+    from sonde_lab.deriving.console import write_bundle  # late: see above
+
+    raise typer.Exit(write_bundle(capture, row, options.row_range(rows), output))
 
 
 @app.command()
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture of `sonde proxy --capture`.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A capture, or a repro bundle.")],
     limit: Annotated[int, typer.Option(min=1, help="How many rows at most.")] = 1_000_000_000,
     filter: Annotated[
         str, typer.Option("--filter", metavar="TEXT", help="Only these rows, such as 'dir:in -op:ping'.")

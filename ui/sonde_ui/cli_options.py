@@ -49,6 +49,16 @@ def pixels(text: str) -> tuple[int, int]:
     return width, height
 
 
+def row_range(text: str) -> tuple[int, int] | None:
+    """Rows such as 120-180; nothing for an empty text."""
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d{1,15})\s*[-–]\s*(\d{1,15})", text.strip())
+    if found is None or int(found[1]) > int(found[2]):
+        raise typer.BadParameter(f"'{text}' is no stretch of rows; write 120-180")
+    return int(found[1]), int(found[2])
+
+
 Connect = Annotated[
     str, typer.Option(metavar="URL", help="A remote gateway, ws://host:port/v1/ws; else the embedded one.")
 ]
@@ -65,7 +75,8 @@ Proxy = Annotated[
 ]
 Listen = Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens; else a free port.")]
 Open = Annotated[
-    Path | None, typer.Option("--open", metavar="FILE", help="A capture file; nothing is connected.")
+    Path | None,
+    typer.Option("--open", metavar="FILE", help="A capture or repro bundle; nothing is connected."),
 ]
 Perspective = Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")]
 Theme = Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")]
@@ -98,3 +109,17 @@ Preset = Annotated[
     typer.Option(metavar="NAME", help="A network, as 'Chrome 3G'; more than once for several."),
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Where settings, logs and captures are kept.")]
+CaptureFile = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A .sonde capture, or a repro bundle.")]
+Row = Annotated[
+    int | None,
+    typer.Option(
+        min=0, metavar="N", help="The row of the end, or one before it; else the last drop is meant."
+    ),
+]
+Rows = Annotated[str, typer.Option(metavar="A-B", help="The last drop among these rows, and no others.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting of the gateway, as heartbeat=5s; more than once."
+    ),
+]

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sonde_lab.bundle import BundleRefused
+from sonde_lab.export.files import ExportFailed
 from sonde_lab.proxy_head import parse_upstream
+from sonde_lab.scenario.bundled import asked, write_bundle
+from sonde_lab.scenario.keys import ScenarioRefused
+from sonde_lab.scenario.overriding import settings_of
 from sonde_lab.scenario.plan import Scenario
 from sonde_lab.scenario.playing import Played, Plays, Where
 from sonde_lab.scenario.reporting import Run, lines_of, rate_of, write_junit
 from sonde_lab.scenario.run_store import RunStore
 from sonde_lab.scenario.running import Tell
+from sonde_lab.wording import one_line
 
 MET: Final = 0
 NOT_MET: Final = 1
@@ -27,7 +33,8 @@ NOT_RUN: Final = 2
 class RunOptions:
     """What was asked for. `seed`: instead of each file's own. `times`: so many plays, each with the next seed.
 
-    `compare`: also where everything held. `keeps`: what became of plays, in `runs` or the person's own folder.
+    `is_real`: also a bundle that was played on virtual time. `settings`: of the gateway, `heartbeat=5s`. `bundles`: a
+    folder for a bundle of each play in which something did not hold. `compare`: also where everything held. `keeps`: what became of plays, in `runs` or the person's own folder.
     """
 
     gateway: str = ""
@@ -43,6 +50,9 @@ class RunOptions:
     compare: bool = False
     keeps: bool = True
     runs: Path | None = None
+    is_real: bool = False
+    settings: tuple[str, ...] = ()
+    bundles: Path | None = None
 
 
 def run_files(files: Sequence[Path], options: RunOptions, say: Tell | None = None) -> int:
@@ -56,6 +66,9 @@ def run_files(files: Sequence[Path], options: RunOptions, say: Tell | None = Non
     try:
         for path in files:
             _play_file(path, options, runs, say)
+    except (BundleRefused, ExportFailed, ScenarioRefused) as error:
+        sys.stderr.write(f"sonde run: {one_line(str(error), 600)}\n")
+        return NOT_RUN
     except KeyboardInterrupt:
         sys.stderr.write("sonde run: stopped; what was started has ended.\n")
         return NOT_RUN
@@ -74,6 +87,14 @@ def _wrong_options(files: Sequence[Path], options: RunOptions) -> str:
             parse_upstream(options.gateway)
         except ValueError as error:
             return f"--gateway: {error}"
+    if options.is_virtual and options.is_real:
+        return "--virtual and --real: choose one of them"
+    if options.gateway and options.settings:
+        return "--set is for a gateway of our own: leave --gateway out, or set it there"
+    try:
+        settings_of(options.settings)
+    except ScenarioRefused as error:
+        return f"--set: {error}"
     if options.times > 1 and options.until_fails:
         return "--times and --until-fails: choose one of them"
     if options.compare and not options.keeps:
@@ -85,11 +106,15 @@ def _wrong_options(files: Sequence[Path], options: RunOptions) -> str:
 
 def _play_file(path: Path, options: RunOptions, runs: list[Run], say: Tell) -> None:
     where = Where(options.is_virtual, options.gateway, options.token, options.secret, options.trace)
-    plays = Plays(path, where, RunStore(options.runs) if options.keeps else None, options.seed)
+    settings = dict(text.partition("=")[::2] for text in options.settings)
+    wanted = asked(path, where, options.seed, settings, is_real=options.is_real)
+    plays = Plays(path, wanted.where, RunStore(options.runs) if options.keeps else None, wanted.seed)
 
     def on_play(number: int, scenario: Scenario, seed: int) -> None:
         is_one_of_many = number > 1 or options.times > 1
         say(f"{path}: {scenario.name}{f', play {number}, seed {seed}' if is_one_of_many else ''}")
+        for note in wanted.notes:
+            say(note)
 
     mine: list[Run] = []
     for played in plays.go(options.times, options.until_fails, _progress(options, say), on_play):
@@ -97,6 +122,9 @@ def _play_file(path: Path, options: RunOptions, runs: list[Run], say: Tell) -> N
         runs.append(played.run)
         for line in (*lines_of(played.run), *_compared(played, options)):
             say(line)
+        packed = None if options.bundles is None else write_bundle(options.bundles, path, played, wanted)
+        if packed is not None:
+            say(f"  bundle: {packed.words}")
     if len(mine) > 1 or options.until_fails:
         say(f"{path}: {rate_of(mine)}")
     if plays.problem:

@@ -21,6 +21,7 @@ from sonde_lab.ring import Ring
 from sonde_lab.scenario.behaviours import Sent
 from sonde_lab.scenario.plan import ClientPlan, Expectation
 from sonde_lab.scenario.seeing import Happened, Log, Seeing, Told
+from sonde_lab.scenario.seen_ends import ends_seen
 from sonde_protocol.merge import state_hash
 from sonde_protocol.states import ConnectionState
 
@@ -136,6 +137,18 @@ def _close_code(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Findin
         return is_met, f"ended with {code} {_times(len(fit))} ({_rows(case, fit)})"
     others = ", ".join(f"{int(ring.value('code', row))} ({case.row(row)})" for row in closes[:MAX_EXAMPLES])
     return is_met, f"never ended with {code}{f', but with {others}' if others else ''}"
+
+
+def _verdict(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
+    observers = values["seen_by"] or tuple(case.plans)
+    ends = ends_seen(case.ring, (*observers, seeing.name), seeing.name)
+    cause, times = values["cause"], values["times"]
+    fit = [end.row for end in ends if end.verdict.cause == cause]
+    is_met = bool(fit) if times is None else len(fit) == times
+    if fit:
+        return is_met, f"ended for {cause} {_times(len(fit))} ({_rows(case, fit)})"
+    others = ", ".join(f"{end.verdict.cause} ({case.row(end.row)})" for end in ends[:MAX_EXAMPLES])
+    return is_met, f"never ended for {cause}{f', but for {others}' if others else ''}"
 
 
 def _ends(case: Case, seeing: Seeing, values: Mapping[str, Any]) -> Finding:
@@ -364,6 +377,7 @@ _OF_A_CLIENT: Final[Mapping[str, _OfClient]] = MappingProxyType(
         "no_lost_entries": _lost,
         "no_duplicates": _duplicates,
         "close_code": _close_code,
+        "verdict": _verdict,
         "presence": _presence,
         "ends": _ends,
         "latency_p95": _latency,

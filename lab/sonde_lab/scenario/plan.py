@@ -25,13 +25,17 @@ class GatewayPlan:
 
 @dataclass(frozen=True, slots=True)
 class ClientPlan:
-    """One client. `rate_hz` is a publisher's; `token_life_s` is how long a token of it lives, 0: as usual."""
+    """One client. `rate_hz` is a publisher's; `token_life_s` is how long a token of it lives, 0: as usual.
+
+    `measure_every_s`: between two measurements of its round trip; 0 measures never.
+    """
 
     name: str
     channels: tuple[str, ...]
     behaviour: str = "silent"
     rate_hz: float = 0.0
     token_life_s: float = 0.0
+    measure_every_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

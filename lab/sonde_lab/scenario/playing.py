@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sonde_lab.export import exporting
 from sonde_lab.export.exporting import Export
@@ -23,8 +23,9 @@ from sonde_lab.ring import Ring
 from sonde_lab.scenario.comparing import Comparison, compare
 from sonde_lab.scenario.keys import ScenarioRefused
 from sonde_lab.scenario.outcomes import Outcome, begun, ended
+from sonde_lab.scenario.overriding import with_settings
 from sonde_lab.scenario.plan import Scenario
-from sonde_lab.scenario.reading import load
+from sonde_lab.scenario.reading import load, loads
 from sonde_lab.scenario.real_stage import RealStage, why_not, why_not_there
 from sonde_lab.scenario.reporting import Run
 from sonde_lab.scenario.run_store import Kept, NotStored, RunStore
@@ -39,13 +40,19 @@ OnPlay = Callable[[int, Scenario, int], None]  # its number, what is played, the
 
 @dataclass(slots=True, frozen=True)
 class Where:
-    """The stage. `url`: of a gateway that runs already; `trace`: a file for every row, as JSON lines."""
+    """The stage. `url`: of a gateway that runs already; `trace`: a file for every row, as JSON lines.
+
+    `settings`: keys of a scenario's `[gateway]`, instead of the file's own. `text`: what is played, where it is not the
+    file itself.
+    """
 
     is_virtual: bool = False
     url: str = ""
     token: str = ""
     secret: str = ""
     trace: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
 
     @property
     def stage(self) -> str:
@@ -100,7 +107,8 @@ class Plays:
         except (ScenarioRefused, StageFailed, ExportFailed) as error:
             run.problem = str(error)
         run.took_s = time.perf_counter() - at
-        play_ = begun(self.path.resolve(), _text(self.path), self._where.stage, seed, began)
+        text = _text(self.path) if self._where.text is None else self._where.text
+        play_ = begun(self.path.resolve(), text, self._where.stage, seed, began)
         return Played(run, ended(play_, run.report, run.took_s, run.problem), ring)
 
     def _keep(self, played: Played, *, is_last: bool) -> None:
@@ -133,7 +141,6 @@ class Plays:
             played.kept = store.add(played.outcome, rows)
         except NotStored as error:
             self.problem = str(error)
-        played.ring = None
 
 
 def loaded(path: Path, where: Where) -> Scenario:
@@ -142,7 +149,8 @@ def loaded(path: Path, where: Where) -> Scenario:
     Raises:
         ScenarioRefused: why.
     """
-    scenario = load(path)
+    scenario = load(path) if where.text is None else loads(where.text)
+    scenario = with_settings(scenario, where.settings)
     if where.is_virtual:
         from sonde_lab.simulation import virtual_stage  # late: a real play needs no gateway's core
 

@@ -29,7 +29,8 @@ from sonde_lab.scenario.vocabulary import (
     STEP_KEYS,
     On,
 )
-from sonde_lab.toml_text import TomlUnreadable, line_of, read
+from sonde_lab.toml_text import TomlUnreadable, line_of, parse, read
+from sonde_lab.verdict import Cause
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.errors import Refused, excerpt
 from sonde_protocol.faults import BY_NAME
@@ -55,6 +56,18 @@ def load(path: Path) -> Scenario:
     except TomlUnreadable as error:
         raise ScenarioRefused(str(error), error.line) from None
     return scenario_of(file.text, file.table)
+
+
+def loads(text: str) -> Scenario:
+    """Read a text.
+
+    Raises:
+        ScenarioRefused: see `load`.
+    """
+    try:
+        return scenario_of(text, parse(text))
+    except TomlUnreadable as error:
+        raise ScenarioRefused(str(error), error.line) from None
 
 
 def scenario_of(text: str, table: Mapping[str, Any]) -> Scenario:
@@ -124,6 +137,10 @@ def _gateway(text: str, values: Any) -> GatewayPlan:
     if not isinstance(values, dict):
         raise ScenarioRefused("it is a table: [gateway]", where, "gateway")
     lines = {key: _line_after(text, where, key) for key in values}
+    if "url" in values:
+        raise ScenarioRefused(
+            "a scenario names no gateway; say which one with --gateway URL", lines["url"], "gateway.url"
+        )
     read_values = read_table(GATEWAY_KEYS, values, Place("gateway", lines, where))
     nodes = read_values.pop("nodes")
     return GatewayPlan(nodes, {key: value for key, value in read_values.items() if value is not None})
@@ -167,7 +184,8 @@ def _client(values: dict[str, Any], place: Place) -> ClientPlan:
     behaviour, rate_hz = _behaviour(values["behaviour"], place)
     if behaviour != "silent" and not channels:
         raise place.refuse("behaviour", f"a {behaviour} needs a channel to act in")
-    return ClientPlan(name, channels, behaviour, rate_hz, values["token_life"] or 0.0)
+    life_s, measure_every_s = values["token_life"] or 0.0, values["measure_every"]
+    return ClientPlan(name, channels, behaviour, rate_hz, life_s, measure_every_s)
 
 
 def _behaviour(text: str, place: Place) -> tuple[str, float]:
@@ -300,8 +318,12 @@ def _refuse_nonsense(
         )
     if _needs_channel(EXPECTATIONS[that].keys) and not any(clients[name].channels for name in whom):
         raise place.refuse("that", f"“{that}” is about channels, and nobody meant here is in one")
-    for name in values.get("sees") or ():
-        _known(name, place, clients, "sees")
+    for key in ("sees", "seen_by"):
+        for name in values.get(key) or ():
+            _known(name, place, clients, key)
+    if that == "verdict" and values["cause"] not in list(Cause):
+        near = nearest(values["cause"], list(Cause))
+        raise place.refuse("cause", f"there is no verdict “{excerpt(values['cause'], 40)}”{near}")
     if that == "rows":
         _refuse_rows(values, place)
 

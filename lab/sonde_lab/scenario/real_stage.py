@@ -31,7 +31,6 @@ from sonde_lab.scenario.stage import WITNESS, OnAct, StageFailed, WhyNot
 from sonde_lab.scenario.vocabulary import ACTS, On
 from sonde_protocol.codes import Role
 
-MEASURE_EVERY_S: Final = 1.0
 MAX_DRAIN_S: Final = 2.0  # then a child that was told to end is killed soon
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 _VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
@@ -154,18 +153,18 @@ class RealStage:
         each, number = len(self._urls), self._names.index(plan.name)
         urls = [proxy.url for proxy in self._proxies[number * each : (number + 1) * each]]
         place = number % each
-        return self._made(plan.name, urls[place:] + urls[:place], plan.token_life_s)
+        return self._made(plan, urls[place:] + urls[:place])
 
     def witness(self) -> Client:
         """A client that dials the gateways themselves."""
-        return self._made(WITNESS, list(self._urls), presence="invisible")
+        return self._made(ClientPlan(WITNESS, ()), list(self._urls), presence="invisible")
 
-    def _made(self, name: str, urls: list[str], token_life_s: float = 0.0, **more: Any) -> Client:
+    def _made(self, plan: ClientPlan, urls: list[str], **more: Any) -> Client:
         token: Any = self._token or None
         if self._secret:
-            lifetime_s = token_life_s or tokens.EMBEDDED_LIFETIME_S
-            token = tokens.minted(self._secret, name, [Role.PLAYER.value], lifetime_s=lifetime_s)
-        return Client(urls, token, name=name, measure_every_s=MEASURE_EVERY_S, **more)
+            lifetime_s = plan.token_life_s or tokens.EMBEDDED_LIFETIME_S
+            token = tokens.minted(self._secret, plan.name, [Role.PLAYER.value], lifetime_s=lifetime_s)
+        return Client(urls, token, name=plan.name, measure_every_s=plan.measure_every_s, **more)
 
     def _tell(self, client: str, act: InjectedAct) -> None:
         self.on_act(client, act.words, act.is_done, act.at)

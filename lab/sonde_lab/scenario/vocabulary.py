@@ -64,6 +64,13 @@ CLIENT_KEYS: Final = (
     Key("channels", Holds.TEXTS, "where it is subscribed, with presence", default=()),
     Key("behaviour", Holds.TEXT, "what it does in its first channel", default="silent"),
     Key("token_life", Holds.DURATION, "how long each of its tokens lives", low=2.0),
+    Key(
+        "measure_every",
+        Holds.DURATION,
+        "how often it measures its round trip; `0s`: never, so that a silent client is silent",
+        default=1.0,
+        high=600.0,
+    ),
 )
 BEHAVIOURS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -142,6 +149,15 @@ EXPECTATIONS: Final[Mapping[str, Kind]] = MappingProxyType(
         "close_code": Kind(
             "the client saw its connection end with this code; 1006 is an end without one",
             (_CLIENT, Key("code", Holds.WHOLE, "which", is_needed=True, low=1000, high=4999), _TIMES),
+        ),
+        "verdict": Kind(
+            "the client's connection ended, or its dial failed, for this [cause](verdicts.md)",
+            (
+                _CLIENT,
+                Key("cause", Holds.TEXT, "which, as in the table there", is_needed=True),
+                _TIMES,
+                Key("seen_by", Holds.TEXTS, "as those clients could tell it; without, as all could"),
+            ),
         ),
         "state_converged": Kind(
             "all who are in the channel have the same document in the end, and it is that of a witness whom no fault touches",

@@ -28,7 +28,6 @@ from sonde_protocol.faults import KINDS, Layer
 from sonde_server.core.config import DEFAULT_NAMESPACES, GatewayConfig, NamespaceConfig
 
 TICK_S: Final = 0.2  # as the embedded gateway's
-MEASURE_EVERY_S: Final = 1.0
 _BYTES: Final = "virtual time carries whole messages, so there are no bytes and no frames that could be wrong: run it for real"
 _PINGS: Final = "there are no pings and pongs of WebSocket on virtual time: run it for real"
 _HTTP: Final = "no handshake is verified on virtual time: run it for real"
@@ -79,25 +78,23 @@ class VirtualStage:
         proxy = VirtualProxy(self._loop, self._network, plan.name, self._seed + number)
         proxy.lab.ledger.on_act = lambda act: self._tell(plan.name, act)
         self._proxies[plan.name] = proxy
-        return self._made(plan.name, proxy.carrier, number, token_life_s=plan.token_life_s)
+        return self._made(plan, proxy.carrier, number)
 
     def witness(self) -> Client:
         """A client on the network as it is."""
-        return self._made(WITNESS, self._network.carrier(WITNESS), 0, presence="invisible")
+        return self._made(ClientPlan(WITNESS, ()), self._network.carrier(WITNESS), 0, presence="invisible")
 
-    def _made(
-        self, name: str, carrier: Any, number: int, *, token_life_s: float = 0.0, **more: Any
-    ) -> Client:
+    def _made(self, plan: ClientPlan, carrier: Any, number: int, **more: Any) -> Client:
         nodes = sorted(self._fleet.nodes)
         urls = [f"ws://{node}/v1/ws" for node in nodes[number % len(nodes) :] + nodes[: number % len(nodes)]]
 
         async def token() -> str:
             await asyncio.sleep(0.01)
-            return self._fleet.tokens.mint(name, token_life_s or 3_600.0)
+            return self._fleet.tokens.mint(plan.name, plan.token_life_s or 3_600.0)
 
         return Client(
-            urls, token, name=name, clock=self._loop.time, uniform=self._chance.uniform, make_carrier=carrier,
-            measure_every_s=MEASURE_EVERY_S, **more,
+            urls, token, name=plan.name, clock=self._loop.time, uniform=self._chance.uniform, make_carrier=carrier,
+            measure_every_s=plan.measure_every_s, **more,
         )  # fmt: skip
 
     def _tell(self, client: str, act: InjectedAct) -> None:

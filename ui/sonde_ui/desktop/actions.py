@@ -98,6 +98,7 @@ _TRAFFIC = (
     Action("traffic.comment", "Traffic/Selected row", "Comment…", "table.comment", table_keys=("C",), icon="comment", tip="Write one line about the selected row"),
     Action("traffic.reference", "Traffic/Selected row", "Time reference", "table.toggle_reference", keys=("Ctrl+T",), icon="latency", tip="Count times from the selected row; once more, from the start"),
     Action("traffic.explain", "Traffic/Selected row", "Why did it close?", "table.explain", table_keys=("W",), icon="info", tip="What the rows around a close tell about its reason"),
+    Action("repro.scenario", "Traffic/Selected row", "Make a scenario of this drop", "repro.make_scenario", icon="bookmark", tip="A scenario that brings the selected row's end about again, or the next end of its connection, among your own"),
     Action("detail.compare", "Traffic/Selected row", "Compare with this", "detail.compare_with_selected", icon="layout", tip="Pin the selected row: the detail's Diff compares others with it"),
     Action("traffic.follow_conversation", "Traffic/Selected row", "Follow this conversation", "table.follow_conversation", icon="filter", tip="Show the selected row's command or channel alone; once more, the filter before"),
     Action("traffic.next", "Traffic/Go to", "Next row", "next_row", keys=("F8",), table_keys=("J",), icon="chevron-down", tip="Select the next row, from any panel"),
@@ -134,6 +135,7 @@ _TRAFFIC = (
     Action("capture.toggle", "Traffic/Capture and export", "Capture to a file", "capture.toggle", keys=("Ctrl+Shift+E",), icon="traffic", checked="capture", tip="Every row goes to a file that only you can read; the status bar says which, and how long it is kept"),
     Action("capture.save", "Traffic/Capture and export", "Save capture as…", "capture.save", keys=("Ctrl+S",), icon="traffic", tip="Save a copy of all that was captured until now; the capture goes on"),
     Action("exchange.save", "Traffic/Capture and export", "Export shown rows…", "exchange.save", keys=("Ctrl+Shift+S",), icon="export", tip="Write the rows that the filter shows as HAR, JSON lines, CSV, Markdown or a capture", starts_group=True),
+    Action("repro.bundle", "Traffic/Capture and export", "Save a repro bundle…", "repro.save_bundle", icon="export", tip="One file with the selected drop's rows without secrets, a scenario that brings it about again, and versions"),
     Action("exchange.save_panel", "Traffic/Capture and export", "Save this panel as CSV…", "exchange.panels.save", icon="export", tip="Write what the panel with the keyboard lists as a table: connections, people, nodes, findings, the latest, notices, the values of the state"),
     Action("exchange.save_latency", "Traffic/Capture and export", "Save latency as CSV…", "exchange.save_latency", icon="export", tip="Write the measured round trips and the throughput as a table"),
     Action("exchange.save_presence", "Traffic/Capture and export", "Save presence history as CSV…", "exchange.history.save_table", icon="export", tip="Write who was how from when to when, as the timeline shows it, with own connections and faults"),
@@ -159,7 +161,7 @@ _ACTS = (
         for each in AT_GATEWAY
     ),
     *(
-        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On the own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
+        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On your own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
         for each in ON_SOCKET
     ),
     Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),

@@ -26,6 +26,7 @@ from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
 from sonde_ui.desktop.intercept_commands import InterceptCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
+from sonde_ui.desktop.repro_commands import ReproCommands
 from sonde_ui.desktop.scenario_commands import ScenarioCommands
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.state_commands import StateCommands
@@ -89,6 +90,8 @@ class Commands(QObject):
         self.scenarios.said.connect(self.said)
         self.exchange = ExchangeCommands(workbench, tasks, self)
         self.exchange.said.connect(self.said)
+        self.repro = ReproCommands(workbench, tasks, self)
+        self.repro.said.connect(self.said)
 
     def take_hold_of(self, views: Views, host: ViewHost, filter_bar: FilterBar) -> None:
         """The pieces that handlers act on; until then these handlers do nothing."""
@@ -98,6 +101,7 @@ class Commands(QObject):
         self.faults.take_hold_of(views, host)
         self.intercept.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
+        self.repro.take_hold_of(views, host)
         self.scenarios.take_hold_of(views, host, self.cursor.show_row)
         self.state.take_hold_of(views, host)
 

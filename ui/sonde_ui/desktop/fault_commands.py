@@ -60,7 +60,7 @@ class FaultCommands:
     def break_socket(self, line: str) -> None:
         """Let the current client do it to its own socket."""
         self._start(
-            f"break {one_line(line, 60)}", self._workbench.break_socket(line), "Done to the own socket."
+            f"break {one_line(line, 60)}", self._workbench.break_socket(line), "Done to your own socket."
         )
 
     def all_off(self) -> None:

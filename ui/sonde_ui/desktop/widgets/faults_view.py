@@ -154,7 +154,7 @@ class FaultsView(QWidget):
         self.rules = RulesPanel(workbench, self._tasks)
         self.proxy = ProxyCard()
         self.at_gateway = StrikeChips("At the gateway", AT_GATEWAY, workbench.inject, self._tasks)
-        self.on_socket = StrikeChips("On the own socket", ON_SOCKET, workbench.break_socket, self._tasks)
+        self.on_socket = StrikeChips("On your own socket", ON_SOCKET, workbench.break_socket, self._tasks)
         self.all_off = push_button("All off", kind="act", name="All injected faults off")
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()

@@ -88,6 +88,8 @@ class TrafficMenus(QObject):
         if acts.has_reason(cells):
             words = "Why did it close?" if cells.is_close else "Why?"
             menu.addAction(f"{words}\tW", acts.explain)
+            menu.addAction("Make a scenario of this drop", self._view.scenario_asked.emit)
+            menu.addAction("Save a repro bundle…", self._view.bundle_asked.emit)
         menu.addAction(
             "Take the mark off\tM" if acts.is_marked(cells) else "Mark this row\tM", acts.toggle_mark
         )

@@ -64,6 +64,8 @@ class TrafficView(QWidget):
     colour_asked = Signal(str, str)  # filter term, colour: rows like this
     file_asked = Signal()
     report_asked = Signal()
+    scenario_asked = Signal()  # of the selected row's drop
+    bundle_asked = Signal()
 
     def __init__(
         self, workbench: Workbench, bridge: Bridge, cursor: TimeCursor, parent: QWidget | None = None

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QHeaderView, QTreeView, QWidget
 
 _SIZE = QSize(900, 560)
+_OFFER = "Captures and repro bundles (*.sonde *.sonde-repro);;All files (*)"
 
 
 class CaptureDialog(QFileDialog):
@@ -15,7 +16,7 @@ class CaptureDialog(QFileDialog):
 
     def __init__(self, parent: QWidget, folder: Path) -> None:
         there = folder if folder.is_dir() else folder.parent
-        super().__init__(parent, "Open a capture", str(there), "Captures (*.sonde);;All files (*)")
+        super().__init__(parent, "Open a capture", str(there), _OFFER)
         self._arrange()
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setFileMode(QFileDialog.FileMode.ExistingFile)

@@ -94,6 +94,8 @@ class Desk(QObject):
         self._connect_commands()
         self.exchange = ExchangeDesk(window, self.commands.exchange, self.views, self.status_bar)
         self.commands.state.file_asked.connect(self.exchange.ask_state)
+        repro = self.commands.repro
+        repro.file_asked.connect(lambda: self.exchange.ask_bundle(repro.write_bundle))
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self.edge = InjectedEdge(window)

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from sonde_lab.bundle import SUFFIX
 from sonde_lab.export.formats import BY_NAME, Format
 from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.views import Views
@@ -59,6 +60,11 @@ class ExchangeDesk(QObject):
         self._ask(
             "Save this picture", "A picture (*.png)", "png", "timeline", self._exchange.history.write_picture
         )
+
+    def ask_bundle(self, then: Callable[[str], None]) -> None:
+        """Ask for the file of a repro bundle."""
+        suffix = SUFFIX.removeprefix(".")
+        self._ask("Save a repro bundle", f"Repro bundles (*{SUFFIX})", suffix, "drop", then)
 
     def ask_panel(self, name: str) -> None:
         """Ask for the file of what a panel lists."""
