@@ -25,8 +25,9 @@ def main() -> None:
             )
             took_s = time.monotonic() - began
         lines = [line for line in done.stdout.splitlines() if line.startswith("# ")]
-        said = lines[0][2:] if done.returncode == 1 and lines else f"NOT FOUND {done.stderr[-200:].strip()}"
-        found += done.returncode == 1
+        is_found = done.returncode == 1 and bool(lines)  # a hunt that fell over has found nothing
+        said = lines[0][2:] if is_found else f"NOT FOUND {done.stderr[-200:].strip()}"
+        found += is_found
         print(f"{patch.stem:48s} {took_s:6.0f} s  {said}", flush=True)
         print(f"{'':48s}           {what(patch)}", flush=True)
     share = 100 * found / len(planted())

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde_lab.simulation.hunt import MOST_FAULTS, SHAPES, Run, hunt, kind_of, main, replayed
+from sonde_lab.simulation import world
+from sonde_lab.simulation.hunt import MOST_FAULTS, NOT_THE_SAME, SHAPES, Run, hunt, kind_of, main, replayed
 from sonde_lab.simulation.loop import START_S, Stuck, VirtualLoop, run
 from sonde_lab.simulation.schedule import LIMITS, Fault, Kind, of_values, to_toml
 from sonde_lab.simulation.world import Shape, simulate
@@ -207,3 +208,26 @@ def test_a_planted_bug_is_seen(name: str, tmp_path: Path) -> None:
     file.write_text(Run(7, 1, made).text(), encoding="utf-8")
     done = hunt_in(copy_with(patch, tmp_path / "copy"), "--replay", str(file), limit_s=60)
     assert done.returncode == 1, done.stderr
+
+
+@pytest.mark.expects_log("asyncio")
+def test_a_failure_that_nobody_asks_for_is_told_of_the_run_it_is_of_and_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Left to the collector it would be told in whatever run comes next, or not at all: no run would be the same twice."""
+
+    async def fails(player: world._Player) -> None:
+        raise LookupError(player.name)
+
+    monkeypatch.setattr(world._Player, "_subscribe", fails)
+    told = [simulate(3, [], Shape(clients=2, seconds=1.0)).breaches for _ in range(2)]
+    assert [kind_of(each) for each in told[0]] == [kind_of(each) for each in told[1]]
+    for name in ("ada", "bertil"):
+        assert any(f"LookupError('{name}')" in each for each in told[0])
+
+
+def test_a_run_that_is_not_the_same_twice_is_a_finding_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([["nobody is there"]])
+    monkeypatch.setattr(Run, "breaches", lambda _run: next(answers, []))
+    findings, _runs = hunt(0.001, 1, batch=3)
+    assert findings[0].breaches == ("nobody is there", NOT_THE_SAME)

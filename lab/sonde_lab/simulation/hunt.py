@@ -12,7 +12,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from sonde_lab.simulation.world import Shape, simulate
 MOST_FAULTS: Final = 8
 BATCH: Final = 40  # schedules between two looks at the clock
 SEEDS: Final = 10_000
+NOT_THE_SAME: Final = "the same run did not break it a second time: something in it comes by chance"
 SHAPES: Final = (
     Shape(nodes=1, clients=2, seconds=20.0),
     Shape(nodes=2, clients=3, seconds=30.0),
@@ -84,6 +85,7 @@ def hunt(
     """
     import hypothesis
     from hypothesis import HealthCheck, Phase, settings
+    from hypothesis.errors import Flaky
 
     search = _Search()
     rules = settings(
@@ -97,6 +99,8 @@ def hunt(
             hypothesis.seed(seed + search.runs)(test)()
         except _Broken:
             told(f"broken: {search.keep()}")
+        except Flaky:
+            told(f"broken, and another time not: {search.keep(NOT_THE_SAME)}")
         told(f"{search.runs:,} schedules, {len(search.findings)} findings")
     return list(search.findings.values()), search.runs
 
@@ -117,11 +121,12 @@ class _Search:
             self._smallest = Finding(kind_of(new[0]), tuple(new[:8]), run)
             raise _Broken(kind_of(new[0]))
 
-    def keep(self) -> str:
-        """Keep what was shrunk; its kind."""
+    def keep(self, but: str = "") -> str:
+        """Keep what was shrunk; its kind. `but`: what else is to be said of it."""
         assert self._smallest is not None
-        self.findings[self._smallest.kind] = self._smallest
-        return self._smallest.kind
+        found = replace(self._smallest, breaches=(*self._smallest.breaches, *([but] if but else [])))
+        self.findings[found.kind] = found
+        return found.kind
 
 
 def _runs() -> Any:
