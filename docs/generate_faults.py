@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sonde_lab.faults.behaviour import BYTES_ORDER, ORDER
+from sonde_lab.faults.behaviour import BYTES_ORDER, LAST_OF_LAYER, ORDER
 from sonde_lab.faults.grammar import FIELDS, ONE_WAY
 from sonde_lab.faults.presets import presets
 from sonde_protocol.faults import KINDS, FaultKind, Layer, Parameter, Unit
@@ -73,7 +73,8 @@ def order() -> str:
     """The order of composition."""
     layers = " → ".join(layer.value for layer in ORDER if layer not in (Layer.UPGRADE, Layer.TCP))
     kinds = " → ".join(f"`{name}`" for name in BYTES_ORDER)
-    return f"Messages: {layers}; within one, by the number of the rule. Bytes, after that: {kinds}.\n"
+    last = " and ".join(f"`{name}`" for name in LAST_OF_LAYER)
+    return f"Messages: {layers}; within one, by the number of the rule, {last} last. Bytes, after that: {kinds}.\n"
 
 
 def networks() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from sonde_lab.changes import RuleRow
@@ -36,19 +36,19 @@ class Arming:
         Raises:
             RuleRefused: the lab does not take it. ProxyFailed: there is no answer.
         """
-        return await self._order({"arm": line})
+        return await self._numbers({"arm": line})
 
     async def arm_preset(self, name: str) -> list[int]:
         """Arm a network by name; the numbers of its rules. Raises what `arm` does."""
-        return await self._order({"preset": name})
+        return await self._numbers({"preset": name})
 
     async def disarm(self, number: int) -> list[int]:
         """Take a rule away. Raises what `arm` does."""
-        return await self._order({"disarm": number})
+        return await self._numbers({"disarm": number})
 
     async def reset(self) -> list[int]:
         """Everything off; the numbers of the rules that there were. Raises what `arm` does."""
-        return await self._order({"reset": True})
+        return await self._numbers({"reset": True})
 
     def take(self, text: str, at: float) -> None:
         """What the lab has said. Something that no lab says is let go."""
@@ -81,19 +81,23 @@ class Arming:
         self.rules = tuple(rules)
         self._is_changed = True
 
-    async def _order(self, what: dict[str, Any]) -> list[int]:
+    async def order(self, what: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask for something else; the answer. Raises what `arm` does."""
         number, self._next = self._next, self._next + 1
         waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             await self._send(json.dumps({"order": number, **what}).encode() + b"\n")
-            told = await asyncio.wait_for(waiting, self._patience_s)
+            told: dict[str, Any] = await asyncio.wait_for(waiting, self._patience_s)
         except TimeoutError:
             raise ProxyFailed(f"the proxy has not answered within {self._patience_s:g} s") from None
         finally:
             self._waiting.pop(number, None)
         if "error" in told:
             raise RuleRefused(str(told["error"]), told.get("position"))
-        return [int(each) for each in told["numbers"]]
+        return told
+
+    async def _numbers(self, what: Mapping[str, Any]) -> list[int]:
+        return [int(each) for each in (await self.order(what))["numbers"]]
 
 
 def _row(told: dict[str, Any], at: float) -> RuleRow:

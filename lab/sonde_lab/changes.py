@@ -42,6 +42,10 @@ class Act(enum.StrEnum):
     ARM = "arm"
     DISARM = "disarm"
     FAULTS_OFF = "faults_off"
+    HOLD = "hold"
+    CHANGE_HELD = "change_held"
+    LET_GO = "let_go"
+    HOLD_NOTHING = "hold_nothing"
     PUT_PROXY = "put_proxy"
     TAKE_PROXY = "take_proxy"
     INJECT = "inject"
@@ -201,6 +205,45 @@ class RuleRow:
 
 
 @dataclass(slots=True, frozen=True)
+class HeldRow:
+    """A message that waits in the proxy until a person decides. Times are monotonic s."""
+
+    number: int
+    rule: int  # the number of the rule that holds it
+    conn: str  # what the rows of its connection are called
+    peer: str
+    is_up: bool  # to the server
+    op: str  # its type, as in the traffic
+    is_binary: bool
+    size: int
+    since: float
+    goes_at: float  # it goes by itself then
+
+
+@dataclass(slots=True, frozen=True)
+class HeldRows:
+    """All of them, oldest first. `passed`: messages that were not held, since there was no room for them."""
+
+    rows: tuple[HeldRow, ...] = ()
+    passed: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class HeldContent:
+    """What a held message says: a text, or bytes; nothing when it does not inflate. `is_cut`: only its beginning."""
+
+    number: int
+    text: str | None = None
+    data: bytes | None = None
+    is_cut: bool = False
+
+    @property
+    def can_be_edited(self) -> bool:
+        """Whether all of it is here."""
+        return not self.is_cut and (self.text is not None or self.data is not None)
+
+
+@dataclass(slots=True, frozen=True)
 class SessionRow:
     """One live session of the gateway, from `$sessions` (monitor role)."""
 
@@ -309,6 +352,7 @@ class Changes:
     fleet: tuple[FleetRow, ...] | None = None  # nodes and what they stand on; None: as before
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
     rules: tuple[RuleRow, ...] | None = None  # of the proxy's fault lab; None: as before
+    held: HeldRows | None = None  # messages that wait in the proxy; None: as before
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
@@ -342,6 +386,7 @@ class Changes:
             or self.fleet is not None
             or self.proxied is not None
             or self.rules is not None
+            or self.held is not None
             or self.capture is not None
             or self.sent_types is not None
             or self.clients is not None

@@ -131,6 +131,7 @@ class Collector:
         self._take_fleet(changes, current)
         changes.proxied = self._proxying.take_rows(now)
         changes.rules = self._proxying.arming.take_rules()
+        changes.held = self._proxying.waiting.take_rows()
         changes.recorded = self._viewing.take_round_trips()
         changes.promises = self._promises
         changes.rows = self._log.take_new_rows()

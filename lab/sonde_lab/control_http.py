@@ -39,12 +39,13 @@ class ControlRequest:
 
 
 class BadRequest(Exception):
-    """What came is refused: with which status, and why."""
+    """What came is refused: with which status, and why; for a text, the character (from 0) where it goes wrong."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, position: int | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.position = position
 
 
 class RequestReader:

@@ -74,7 +74,7 @@ class Injecting(Striking):
             except RuleRefused:
                 return None  # it was off already, which is what was asked for
             except ProxyFailed as error:
-                return _sentence(str(error))
+                return sentence(str(error))
         return reason
 
     async def faults_off(self) -> str | None:
@@ -94,13 +94,13 @@ class Injecting(Striking):
             await self._proxying.arming.reset()
         except (RuleRefused, ProxyFailed) as error:
             self._proxying.kill()
-            return f"{_sentence(str(error))} It was ended, so nothing is injected any more."
+            return f"{sentence(str(error))} It was ended, so nothing is injected any more."
         return None
 
     def _not_armed(self, why: str) -> str:
         self._say(Kind.NOTE, "fault", f"not armed: {one_line(why, _LINE_CHARACTERS)}")
-        return _sentence(why)
+        return sentence(why)
 
 
-def _sentence(words: str) -> str:
+def sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "?")) else ".")

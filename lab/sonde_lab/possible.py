@@ -21,11 +21,13 @@ _ALWAYS: Final = frozenset({Act.MARK})
 _LEFT_IN_READ_ONLY: Final = frozenset(
     {
         Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
-        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY,  # to end what one has injected is never locked
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY, Act.LET_GO, Act.HOLD_NOTHING,  # to end what one has injected is never locked
     }
 )  # fmt: skip
 READ_ONLY: Final = "The window is read-only: nothing is changed from here. View → Read-only takes that back."
-_LOCKED_ON_PRODUCTION: Final = frozenset({Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM, Act.INJECT})
+_LOCKED_ON_PRODUCTION: Final = frozenset(
+    {Act.KICK, Act.SEND, Act.SET_PRESENCE, Act.ARM, Act.INJECT, Act.HOLD, Act.CHANGE_HELD}
+)
 _OPEN: Final = frozenset({ConnectionState.HANDSHAKING, ConnectionState.LIVE})
 _MAY_CONNECT: Final = frozenset({ConnectionState.IDLE, ConnectionState.STOPPED, ConnectionState.WAITING})
 
@@ -49,6 +51,8 @@ class Situation:
     rules: int = 0  # in its fault lab
     refused: int = 0  # own clients whose dials are refused
     striking: int = 0  # sessions and own sockets with a fault under way
+    held: int = 0  # messages that wait in the proxy
+    holds: int = 0  # of its rules, those that let messages wait
 
     @property
     def carrier(self) -> str:
@@ -97,13 +101,21 @@ def _of_proxy(act: Act, now: Situation) -> str | None:
 
 
 def _arm(now: Situation) -> str | None:
+    return _in_a_proxy(now, "Network faults stand")
+
+
+def _hold(now: Situation) -> str | None:
+    return _in_a_proxy(now, "Messages are held")
+
+
+def _in_a_proxy(now: Situation, what: str) -> str | None:
     if now.proxy is GatewayState.LIVE:
         return None
     if now.proxy is GatewayState.NONE:
         assert now.endpoint is not None
         is_ours = now.endpoint.kind is EndpointKind.EMBEDDED
         how = "put one in front of this gateway." if is_ours else "open a Proxy endpoint towards it."
-        return f"Network faults stand in a proxy: {how}"
+        return f"{what} in a proxy: {how}"
     return "The proxy is starting." if now.proxy is GatewayState.STARTING else "The proxy has ended."
 
 
@@ -113,6 +125,14 @@ def _disarm(now: Situation) -> str | None:
 
 def _faults_off(now: Situation) -> str | None:
     return None if now.rules or now.refused or now.striking else "Nothing is injected."
+
+
+def _of_held(now: Situation) -> str | None:
+    return None if now.held else "No message is held."
+
+
+def _hold_nothing(now: Situation) -> str | None:
+    return None if now.holds else "No messages are to be held."
 
 
 def _put_proxy(now: Situation) -> str | None:
@@ -241,6 +261,10 @@ _OF_GATEWAY: Final[Mapping[Act, Callable[[Endpoint, GatewayState], str | None]]]
 _OF_FAULTS: Final[Mapping[Act, Callable[[Situation], str | None]]] = MappingProxyType(
     {
         Act.ARM: _arm,
+        Act.HOLD: _hold,
+        Act.CHANGE_HELD: _of_held,
+        Act.LET_GO: _of_held,
+        Act.HOLD_NOTHING: _hold_nothing,
         Act.DISARM: _disarm,
         Act.FAULTS_OFF: _faults_off,
         Act.PUT_PROXY: _put_proxy,

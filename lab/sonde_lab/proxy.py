@@ -19,6 +19,7 @@ from sonde_lab.records import Direction
 
 MAX_CONNECTIONS: Final = 1_000
 BACKLOG: Final = 1_024
+_TURNS: Final = 3  # of the loop, in which what is due leaves
 logger = logging.getLogger(__name__)
 
 
@@ -96,9 +97,12 @@ class Proxy:
             self._lab_clock.start()
 
     async def stop(self) -> None:
-        """Take nobody in any more and let go of every connection."""
+        """Take nobody in any more and let go of every connection. What somebody holds leaves before."""
         if self._server is not None:
             self._server.close()
+        if self.lab is not None and self.lab.holding.let_all_go("the proxy ends"):
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
         if self._lab_clock is not None:
             self._lab_clock.stop()
         dials = [each.dial for each in self._connections if each.dial is not None]

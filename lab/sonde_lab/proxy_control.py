@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
+from sonde_lab.control_held import HELD, HeldPages
 from sonde_lab.control_http import BadRequest, ControlRequest, RequestReader, response
 from sonde_lab.faults.grammar import parse_rule, rule_of
 from sonde_lab.faults.lab import FaultLab
@@ -63,6 +64,7 @@ class ControlPages:
         self._lab = lab
         self._token = token.encode()
         self._is_loopback = is_loopback
+        self._held = HeldPages(lab)
         self.paths: dict[tuple[str, str], Callable[[ControlRequest], Any]] = {
             ("GET", "/v1/faults"): self._faults,
             ("GET", "/v1/presets"): self._presets,
@@ -71,6 +73,8 @@ class ControlPages:
             ("POST", "/v1/rules"): self._arm,
             ("POST", "/v1/reset"): self._reset,
             ("GET", "/v1/acts"): self._acts,
+            ("GET", "/v1/held"): lambda _request: self._held.all(),
+            ("POST", "/v1/release"): lambda _request: self._held.let_all_go(),
         }
 
     def answer(self, request: ControlRequest) -> bytes:
@@ -80,12 +84,9 @@ class ControlPages:
             return response(200, self._asked(request))
         except BadRequest as refused:
             headers = (("WWW-Authenticate", "Bearer"),) if refused.status == 401 else ()
-            return response(refused.status, {"error": refused.message}, headers)
+            return response(refused.status, _refusal(refused.message, refused.position), headers)
         except RuleRefused as refused:
-            told: dict[str, Any] = {"error": refused.message}
-            if refused.position is not None:
-                told["position"] = refused.position
-            return response(422, told)
+            return response(422, _refusal(refused.message, refused.position))
 
     def _refuse_strangers(self, request: ControlRequest) -> None:
         host = request.one("host")
@@ -104,6 +105,9 @@ class ControlPages:
         path = request.path.partition("?")[0]
         if request.method == "DELETE" and path.startswith("/v1/rules/"):
             return self._disarm(path.removeprefix("/v1/rules/"))
+        if path.startswith(HELD) and request.method in ("GET", "POST", "DELETE"):
+            asked = _object(request.body) if request.method == "POST" else None
+            return self._held.one(request.method, path.removeprefix(HELD), asked)
         page = self.paths.get((request.method, path))
         if page is not None:
             return page(request)
@@ -166,6 +170,17 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise BadRequest(400, "the body is no JSON") from None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    asked = _json(body) if body.strip() else {}
+    if not isinstance(asked, dict):
+        raise BadRequest(400, "the body is a JSON object")
+    return asked
+
+
+def _refusal(why: str, position: int | None) -> dict[str, Any]:
+    return {"error": why} if position is None else {"error": why, "position": position}
 
 
 def _media_type(request: ControlRequest) -> str:

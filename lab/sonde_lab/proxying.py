@@ -22,6 +22,7 @@ from sonde_lab.proxy_process import ProxyProcess
 from sonde_lab.proxy_recorder import ProxyRecorder
 from sonde_lab.records import Direction
 from sonde_lab.rowlog import RowLog
+from sonde_lab.waiting import Waiting
 
 MAX_ROWS: Final = 300
 TELL_BYTES_EVERY_S: Final = 1.0
@@ -49,6 +50,7 @@ class Proxying:
         self._recorder = ProxyRecorder(log)
         self._process = ProxyProcess(self, self._died)
         self.arming = Arming(self._process.send)  # of the rules of its fault lab
+        self.waiting = Waiting(self.arming.order)  # messages that a person holds
         self._open: dict[int, ProxiedRow] = {}
         self._ended: deque[ProxiedRow] = deque(maxlen=MAX_ROWS)
         self._base = 0  # the highest number before this process, whose own numbers begin at 1
@@ -103,6 +105,7 @@ class Proxying:
         """End it and forget its connections; the next endpoint's begin with p1."""
         await self._process.stop()
         self.arming.forget()
+        self.waiting.forget()
         self._end_all("the proxy was ended")
         self._endpoint = None
         self._ended.clear()
@@ -168,7 +171,8 @@ class Proxying:
 
     def on_told(self, text: str, at: float) -> None:
         """The fault lab has said something."""
-        self.arming.take(text, at)
+        if not self.waiting.take(text, at, self._base):
+            self.arming.take(text, at)
 
     def on_ended(self, number: int, how: str, at: float) -> None:
         """A connection has ended."""
@@ -190,6 +194,7 @@ class Proxying:
 
     def _died(self, why: str) -> None:
         self.arming.forget()
+        self.waiting.forget()
         self._end_all("the proxy has ended")
         self._move(GatewayState.DEAD)
         advice = "“Connect” starts it again on the same port; before the embedded gateway, “Put a proxy in front” does."

@@ -23,7 +23,7 @@ from sonde_lab.decoders.own.desk import OwnDecoders
 from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
 from sonde_lab.guarded import PartFailed, PartStatus
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
-from sonde_lab.injecting import Injecting
+from sonde_lab.intercepting import Intercepting
 from sonde_lab.joining import Joiner
 from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
@@ -65,7 +65,7 @@ class WorkbenchConfig:
     players_seed: int = 1
 
 
-class Workbench(Injecting):
+class Workbench(Intercepting):
     """What the window holds exactly one of; a script may do the same. All methods belong to one loop."""
 
     def __init__(
@@ -248,6 +248,8 @@ class Workbench(Injecting):
                 proxy=self._proxying.state,
                 rules=len(self.rules),
                 refused=len(self.refused),
+                held=len(self.held.rows),
+                holds=len(self.holds),
                 striking=self.striking,
             ),
         )

@@ -283,6 +283,13 @@ _MESSAGE: Final = (
         "flood", Layer.MESSAGE, Scope.FRAME, "both", "a message comes many times",
         (_number("copies", 100, 1, 10_000, "how often again"),), times=1,
     ),
+    FaultKind(
+        "hold", Layer.MESSAGE, Scope.FRAME, "both", "messages wait until somebody lets each of them go",
+        (
+            _seconds("patience", 600.0, "it goes then in any case", low=0.01),
+            _word("heartbeats", "what becomes of them", "pass", "wait"),
+        ),
+    ),
 )  # fmt: skip
 _APPLICATION: Final = (
     FaultKind("sequence_gap", Layer.APPLICATION, Scope.FRAME, "down", "an entry with a number is not passed on", times=1),

@@ -409,6 +409,16 @@ async def corrupt() -> None:
 
 
 @sees
+async def hold() -> None:
+    async with fault_rig("hold direction=down target=shots") as rig:
+        client, server = await rig.pair()
+        await server.send(down("shots fired") + down("others pass"))
+        await client.exactly(down("others pass"))
+        rig.lab.holding.let_go(1)
+        await client.exactly(down("shots fired"))
+
+
+@sees
 async def truncate() -> None:
     await changed("truncate 4B count=1", down("0123456789"), down("0123"))
 

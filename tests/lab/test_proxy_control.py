@@ -112,6 +112,59 @@ async def test_a_network_is_armed_by_its_name_and_everything_is_off_at_once() ->
         assert control.pages._lab.rules == []
 
 
+async def test_a_program_holds_sees_edits_drops_and_lets_all_go() -> None:
+    async with fault_rig() as rig, controlled(rig.lab) as (port, _):
+
+        async def ask(method: str, path: str, body: object = None) -> Answer:
+            return await exchanged(port, asked(method, path, body))
+
+        await ask("POST", "/v1/rules", {"rule": "hold direction=down target=shot"})
+        client, server = await rig.pair()
+        await server.send(b"".join(down(f"shot {number}") for number in range(5)) + down("passes"))
+        await client.exactly(down("passes"))
+        listed = (await ask("GET", "/v1/held")).said
+        assert [(each["number"], each["type"], each["direction"]) for each in listed["held"]] == [
+            (number, "text", "down") for number in range(1, 6)
+        ]
+        assert listed["passed"] == 0
+        assert (await ask("GET", "/v1/held/2")).said["text"] == "shot 1"
+        assert (await ask("POST", "/v1/held/2", {"text": "edited", "copies": 2})).said == {"let_go": 2}
+        await client.exactly(down("edited") * 2)
+        assert (await ask("POST", "/v1/held/1")).said == {"let_go": 1}
+        await client.exactly(down("shot 0"))
+        assert (await ask("DELETE", "/v1/held/3")).said == {"dropped": 3}
+        assert (await ask("POST", "/v1/release")).said == {"let_go": 2}
+        await client.exactly(down("shot 3") + down("shot 4"))
+        assert (await ask("GET", "/v1/held")).said == {"held": [], "passed": 0}
+        gone = await ask("POST", "/v1/held/2")
+        assert gone.status == 404
+        assert gone.said["error"].startswith("message 2 is not held any more: it was let go or dropped")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "why"),
+    [
+        ("GET", "/v1/held/x", None, 404, "a held message has a number"),
+        ("GET", "/v1/held/9", None, 404, "no message was ever held under the number 9"),
+        ("POST", "/v1/held/1", {"hex": "0g"}, 422, "“g” is no hex digit"),
+        ("POST", "/v1/held/1", {"copy": 2}, 422, "there is no member “copy”: text, json, hex, copies, delay_ms are all"),
+        ("POST", "/v1/held/1", [1], 400, "the body is a JSON object"),
+        ("PUT", "/v1/held/1", {}, 404, "there is nothing at this path"),
+    ],
+)  # fmt: skip
+async def test_a_request_about_a_held_message_that_cannot_be_is_refused_and_it_stays(
+    method: str, path: str, body: object, status: int, why: str
+) -> None:
+    async with fault_rig("hold") as rig, controlled(rig.lab) as (port, _):
+        _client, server = await rig.pair()
+        await server.send(down("held"))
+        await until(lambda: rig.lab.holding.all)
+        answer = await exchanged(port, asked(method, path, body))
+        assert (answer.status, answer.said["error"]) == (status, why)
+        assert answer.said.get("position") == (1 if "no hex digit" in why else None)
+        assert len(rig.lab.holding.all) == 1
+
+
 async def test_kinds_and_networks_are_told() -> None:
     async with controlled() as (port, _):
         faults = (await exchanged(port, asked("GET", "/v1/faults"))).said["faults"]

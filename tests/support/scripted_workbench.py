@@ -19,6 +19,7 @@ from sonde_lab.changes import (
     Changes,
     Document,
     GatewayStatus,
+    HeldContent,
     Notice,
     Promise,
     Promises,
@@ -77,6 +78,7 @@ class ScriptedWorkbench:
     lag: LagWatch = field(default_factory=LagWatch)
     read_only: bool = False
     arm_answer: str | None = None
+    contents: dict[int, HeldContent] = field(default_factory=dict)  # of held messages
 
     def __post_init__(self) -> None:
         self.told: list[tuple[str, ...]] = []
@@ -177,6 +179,34 @@ class ScriptedWorkbench:
 
     async def faults_off(self) -> str | None:
         self.asked.append((Act.FAULTS_OFF,))
+        return None
+
+    async def hold(self, target: str = "", direction: str = "both") -> str | None:
+        self.asked.append((Act.HOLD, target, direction))
+        return self.arm_answer
+
+    async def hold_nothing(self) -> str | None:
+        self.asked.append((Act.HOLD_NOTHING,))
+        return None
+
+    async def content_of_held(self, number: int) -> HeldContent | str:
+        return self.contents.get(number, f"Message {number} is not held any more.")
+
+    async def let_go(self, number: int, **how: object) -> str | None:
+        said = {
+            name: value
+            for name, value in how.items()
+            if value not in (None, 0.0) and (name, value) != ("copies", 1)
+        }
+        self.asked.append((Act.LET_GO, number, said))
+        return self.arm_answer
+
+    async def drop_held(self, number: int) -> str | None:
+        self.asked.append((Act.CHANGE_HELD, number))
+        return self.arm_answer
+
+    async def let_all_go(self) -> str | None:
+        self.asked.append((Act.LET_GO,))
         return None
 
     async def put_proxy(self) -> None:

@@ -13,11 +13,12 @@ from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QTextEdit
 from pytestqt.qtbot import QtBot
 
 from sonde_client.status import Closed
-from sonde_lab.changes import Document, SessionRow
+from sonde_lab.changes import Changes, Document, HeldContent, HeldRow, HeldRows, RuleRow, SessionRow
 from sonde_lab.records import Flag, Record
 from sonde_protocol.frames import Member
 from sonde_ui.desktop.actions import PERSPECTIVES
 from sonde_ui.desktop.bridge import Bridge
+from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.widgets.identity import Identity
@@ -130,6 +131,47 @@ def await_right(qtbot: QtBot, desk: Desk) -> None:
         assert wrong(desk) == []
 
     qtbot.waitUntil(nothing_is_wrong, timeout=2_000)
+
+
+def worst_held(changes: Changes, now: float) -> None:
+    changes.held = HeldRows(
+        tuple(
+            HeldRow(at, 1, LONG, HTML, at % 2 == 0, name, False, 1 << 40, now - 9_999_999, now + 30 + at)
+            for at, name in enumerate((LONG, HTML, RTL, *WORST_NAMES))
+        ),
+        passed=1 << 40,
+    )
+    changes.rules = tuple(
+        RuleRow(
+            at,
+            "hold",
+            HTML,
+            f"hold 10 min · both ways · of {HTML * 9}",
+            "firing",
+            1 << 40,
+            now + 600,
+            now + 600,
+        )
+        for at in range(5)
+    )
+
+
+def test_nothing_is_cut_covered_outside_or_nameless_among_held_messages(
+    qtbot: QtBot, hostile: Desk, bench: ShellWorkbench, bridge: Bridge, window_loop: WindowLoop
+) -> None:
+    hostile.commands.set_perspective("break")
+    hostile.host.show_view("intercept")
+    worst_held(bench.pending, time.monotonic())
+    bench.contents[0] = HeldContent(0, HTML + RTL + LONG * 99)
+
+    async def look() -> None:
+        bridge.drain()
+        for task in list(hostile.views.intercept._tasks._running):
+            await task
+
+    window_loop.run_until_complete(look())
+    assert hostile.views.intercept.editor.text.content().startswith(HTML)
+    await_right(qtbot, hostile)
 
 
 @pytest.mark.parametrize("perspective", PERSPECTIVES)

@@ -5,6 +5,7 @@ Owns the shapes. A behaviour is made for each rule and connection; it keeps what
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from sonde_lab.faults.draws import Draw
 from sonde_lab.faults.effects import Verdict
 from sonde_lab.faults.rules import Armed, Rule
 from sonde_lab.records import Direction
-from sonde_protocol.faults import KINDS, Layer
+from sonde_protocol.faults import KINDS, FaultKind, Layer
 
 if TYPE_CHECKING:
     from sonde_lab.faults.lane import Lane
@@ -35,14 +36,21 @@ ORDER: Final[tuple[Layer, ...]] = (
 BYTES_ORDER: Final = (
     "half_open", "byte_limit", "slice", "bandwidth", "loss", "lag_spike", "latency", "slow_close",
 )  # fmt: skip
-RANKS: Final[Mapping[str, int]] = MappingProxyType(
-    {
-        kind.name: 100 * ORDER.index(kind.layer)
-        + (BYTES_ORDER.index(kind.name) if kind.name in BYTES_ORDER else 0)
-        for kind in KINDS
-    }
-)
+# What a person lets go is what leaves: no rule about messages comes behind it, only those about frames and bytes.
+LAST_OF_LAYER: Final = ("hold",)
+_LAST: Final = 99
+
+
+def _rank(kind: FaultKind) -> int:
+    within = _LAST if kind.name in LAST_OF_LAYER else 0
+    return 100 * ORDER.index(kind.layer) + (
+        BYTES_ORDER.index(kind.name) if kind.name in BYTES_ORDER else within
+    )
+
+
+RANKS: Final[Mapping[str, int]] = MappingProxyType({kind.name: _rank(kind) for kind in KINDS})
 Order = tuple[int, int]
+BEHIND_HOLDS: Final[Order] = (RANKS["hold"], sys.maxsize)  # a message that was let go is not held again
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from sonde_lab.faults.connections import CONNECTION_BEHAVIOURS
 from sonde_lab.faults.draws import Draw
 from sonde_lab.faults.frames import FRAME_BEHAVIOURS
 from sonde_lab.faults.gates import GATE_BEHAVIOURS
+from sonde_lab.faults.holding import Holding
 from sonde_lab.faults.ledger import Ledger
 from sonde_lab.faults.limits import MAX_OUTAGES, MAX_RULES
 from sonde_lab.faults.messages import MESSAGE_BEHAVIOURS
@@ -47,6 +48,7 @@ class FaultLab:
         self.has_tls = has_tls
         self.ledger = Ledger()
         self.reader = Reader()
+        self.holding = Holding(now)
         self.on_change: Callable[[], None] = lambda: None
         self.extra_legs = 0
         self._rules: dict[int, Armed] = {}
@@ -148,7 +150,9 @@ class FaultLab:
 
     def close(self, number: int) -> None:
         """A connection is over."""
-        self._streams.pop(number, None)
+        stream = self._streams.pop(number, None)
+        for lane in () if stream is None else stream.lanes.values():
+            self.holding.lose(lane)
         for armed in self._rules.values():
             armed.forget(number)
 

@@ -9,10 +9,11 @@ import heapq
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sonde_lab.faults.behaviour import Attached, Order, Strike
+from sonde_lab.faults.behaviour import BEHIND_HOLDS, Attached, Order, Strike
 from sonde_lab.faults.deflating import Compressor, Expander
 from sonde_lab.faults.effects import Do
 from sonde_lab.faults.framing import Frame, Framing, Whole, encoded
+from sonde_lab.faults.holding import Held
 from sonde_lab.faults.limits import (
     MAX_EXPANDED_BYTES,
     MAX_LATER,
@@ -24,6 +25,7 @@ from sonde_lab.faults.rules import Armed
 from sonde_lab.faults.subject import Subject
 from sonde_lab.filter.terms import Everything, Not
 from sonde_lab.records import Direction
+from sonde_lab.wire import CLOSE
 
 if TYPE_CHECKING:
     from sonde_lab.faults.stream import Stream
@@ -51,6 +53,7 @@ class Lane(Pipe):
         super().__init__(stream, direction)
         self.framing: Framing | None = None  # from the upgrade on
         self.message_faults: list[Attached] = []
+        self.held: list[Held] = []  # messages that wait for a person, oldest first
         self._gathers = False
         self._rewriter: Armed | None = None  # whose act it is that all that follows is compressed anew
         self._striker: Armed | None = None  # the last one
@@ -135,7 +138,7 @@ class Lane(Pipe):
         """Whether whole messages are needed."""
         return (
             self._rewriter is not None
-            or bool(self._later or self._inserts)
+            or bool(self._later or self._inserts or self.held)
             or any(each.armed.is_live(now) for each in self.message_faults)
             or self.stream.watches_messages(now)
         )
@@ -143,6 +146,8 @@ class Lane(Pipe):
     # ------------------------------------------------------------ messages
 
     def _whole(self, whole: Whole, now: float) -> None:
+        if whole.opcode == CLOSE:
+            self._hurry_held("its sender closes the connection", now)
         subject = self.stream.subject(self.direction, whole, now)
         self._run(subject, _FIRST, now)
         self.stream.on_message(self, subject, now)
@@ -242,6 +247,27 @@ class Lane(Pipe):
         self.held_back_bytes -= len(later.whole.plain or b"")
         self._run(self.stream.subject(self.direction, later.whole, now), later.order, now)
 
+    def send_on(self, whole: Whole, at: float) -> None:
+        """Let a message go that was held; what rules about messages say of it has been asked before."""
+        self._later_number += 1
+        self.held_back_bytes += len(whole.plain or b"")
+        heapq.heappush(self._later, _Later(at, self._later_number, 0, BEHIND_HOLDS, whole))
+
+    def _hurry_held(self, why: str, now: float) -> None:
+        """Nothing may come behind an end: what waits for a person goes now, and so does what a person has delayed."""
+        if not self.held and not self._later:
+            return
+        self.stream.lab.holding.let_go_of(self, why, now)
+        for each in self._later:
+            if each.order == BEHIND_HOLDS:
+                each.at = now
+        heapq.heapify(self._later)
+        self._release_due(now)
+
+    def _release_due(self, now: float) -> None:
+        while self._later and self._later[0].at <= now and self._may_insert():
+            self._release(heapq.heappop(self._later), now)
+
     def insert(self, data: bytes, now: float) -> None:
         """Send frames of our own at the next boundary between messages."""
         if self.is_over or self.framing is None or self.framing.is_lost:
@@ -263,9 +289,12 @@ class Lane(Pipe):
         """The sender has ended: so does the receiver's side, behind everything that is on its way."""
         if self.is_over:
             return
+        self._hurry_held("its sender has ended", now)
         if self.framing is not None and not self.framing.is_empty:
             self.out(self.framing.let_go(), now)
             self._gathers = False
+        if not self._may_insert():
+            self._later.clear()  # behind half a message nothing can come
         if self._later and how is not Do.RESET:
             self._ending = how
             return
@@ -273,6 +302,7 @@ class Lane(Pipe):
 
     def stop(self) -> None:
         """Nothing more goes this way."""
+        self.stream.lab.holding.lose(self)
         self._later.clear()
         self._inserts.clear()
         self.stop_bytes()
@@ -280,19 +310,22 @@ class Lane(Pipe):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way."""
-        return not (self.queue or self._later or self._ending)
+        return not (self.queue or self._later or self._ending or self.held)
 
     def next_deadline(self) -> float | None:
         """When something leaves by itself."""
         times = [self.queue[0].at] if self.queue else []
         if self._later and (self.framing is None or self.framing.is_at_boundary):
             times.append(self._later[0].at)
+        if self.held:
+            times.append(min(each.goes_at for each in self.held))
         return min(times, default=None)
 
     def tick(self, now: float) -> None:
         """Time has gone by."""
-        while self._later and self._later[0].at <= now and self._may_insert():
-            self._release(heapq.heappop(self._later), now)
+        if self.held:
+            self.stream.lab.holding.expire(self, now)
+        self._release_due(now)
         self.flush(now)
         if self._ending is not None and not self._later:
             how, self._ending = self._ending, None

@@ -1,4 +1,4 @@
-"""Faults of messages: left out, late, again, in another order, changed.
+"""Faults of messages: left out, late, again, in another order, changed, held.
 
 Owns one small class a kind. Each gets a whole message, inflated where it was compressed, and says what goes on in its
 place. Close frames, pings and pongs are the frame layer's.
@@ -124,6 +124,21 @@ class Truncate(OnMessages):
         return [whole.with_plain(plain)]
 
 
+class Hold(OnMessages):
+    """Not before a person says so; those behind it that are not meant pass."""
+
+    def wants(self, subject: Subject) -> bool:
+        """Not what only says that somebody lives: whoever misses it would end the connection."""
+        is_message = super().wants(subject)
+        return is_message and (self.rule.word("heartbeats") == "wait" or not subject.is_heartbeat)
+
+    def act(self, whole: Whole, strike: Strike) -> list[Whole]:
+        """See the class."""
+        holding = strike.lane.stream.lab.holding
+        is_held = holding.take(strike.lane, strike.attached.armed, whole, strike.subject.op, strike.now)
+        return [] if is_held else [whole]
+
+
 def replaced(value: Any, path: list[str], new: Any) -> bool:
     """Put `new` at a path of keys and places in lists; false when there is no such place."""
     for key in path[:-1]:
@@ -155,4 +170,5 @@ MESSAGE_BEHAVIOURS: Final[Makers] = {
     "truncate": Truncate,
     "stale_replay": StaleReplay,
     "flood": Copies,
+    "hold": Hold,
 }

@@ -103,6 +103,7 @@ class Stream:
                     self.reset_both()
                 lane.hurry(now)
             without(lane.message_faults, number)
+            self.lab.holding.let_go_of(lane, "its rule is off", now, rule=number)
             lane.settle(now)
 
     def nudge(self, now: float) -> None:

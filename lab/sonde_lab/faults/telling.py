@@ -13,7 +13,7 @@ from sonde_lab.faults.stream import Stream
 from sonde_lab.records import Direction
 from sonde_protocol.faults import FaultKind, Parameter, Unit
 
-_WAYS: Final = {Direction.IN: "down", Direction.OUT: "up", Direction.NONE: ""}
+WAYS: Final = {Direction.IN: "down", Direction.OUT: "up", Direction.NONE: ""}
 
 
 def kind_told(kind: FaultKind) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def act_told(act: InjectedAct) -> dict[str, Any]:
         "label": act.label,
         "kind": act.kind,
         "connection": act.connection,
-        "direction": _WAYS[act.direction],
+        "direction": WAYS[act.direction],
         "ordinal": act.ordinal,
         "says": act.says,
         "done": act.is_done,

@@ -24,6 +24,7 @@ from sonde_ui.desktop.exchange_commands import ExchangeCommands
 from sonde_ui.desktop.fault_commands import FaultCommands
 from sonde_ui.desktop.file_commands import FileCommands
 from sonde_ui.desktop.focus_commands import FocusCommands
+from sonde_ui.desktop.intercept_commands import InterceptCommands
 from sonde_ui.desktop.profile_commands import ProfileCommands
 from sonde_ui.desktop.repro_commands import ReproCommands
 from sonde_ui.desktop.scenario_commands import ScenarioCommands
@@ -76,6 +77,7 @@ class Commands(QObject):
         self.focus = FocusCommands()
         self.clients = ClientCommands(workbench, tasks, self.changed.emit)
         self.faults = FaultCommands(workbench, tasks, self.said.emit)
+        self.intercept = InterceptCommands()
         self.cursor = CursorCommands(self.said.emit, workbench)
         self.detail = DetailCommands(self.said.emit, workbench, settings)
         self.files = FileCommands(book, self.open_endpoint, self)
@@ -97,6 +99,7 @@ class Commands(QObject):
         self.detail.take_hold_of(views, host)
         self.cursor.take_hold_of(views, host)
         self.faults.take_hold_of(views, host)
+        self.intercept.take_hold_of(views, host)
         self.exchange.take_hold_of(views)
         self.repro.take_hold_of(views, host)
         self.scenarios.take_hold_of(views, host, self.cursor.show_row)

@@ -17,6 +17,7 @@ from sonde_ui.desktop.widgets.connections_view import ConnectionsView
 from sonde_ui.desktop.widgets.detail_view import DetailView
 from sonde_ui.desktop.widgets.expert_view import ExpertView
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.intercept_view import InterceptView
 from sonde_ui.desktop.widgets.latest_view import LatestView
 from sonde_ui.desktop.widgets.map_view import MapView
 from sonde_ui.desktop.widgets.nodes_view import NodesView
@@ -50,6 +51,7 @@ class Views:
         self.map = MapView(workbench, bridge, cursor, self.state.documents, following)
         self.composer = ComposerView(workbench, bridge, cursor)
         self.faults = FaultsView(workbench, bridge, cursor)
+        self.intercept = InterceptView(workbench, bridge, cursor)
         self.scenarios = ScenariosView(workbench.data)
         self.notices = NoticesView(workbench, bridge)
         self.expert = ExpertView(workbench, bridge)
@@ -71,6 +73,7 @@ class Views:
             "map": self.map,
             "composer": self.composer,
             "faults": self.faults,
+            "intercept": self.intercept,
             "scenarios": self.scenarios,
             "notices": self.notices,
             "expert": self.expert,

@@ -19,7 +19,7 @@ from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 _NEWS = " •"
 _TELLS_NEWS = frozenset({"notices"})  # what a person should not miss behind a tab
 _ALWAYS_NOW = frozenset({"connections", "nodes", "latest"})  # of a moment before they know nothing
-_COUNTED = frozenset({"expert"})  # views with a count (`badge`) beside their title
+_COUNTED = frozenset({"expert", "intercept"})  # views with a count (`badge`) beside their title
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 
 

@@ -191,8 +191,18 @@ class Desk(QObject):
     def _connect_faults(self) -> None:
         rules = self.views.faults.rules
         rules.rules_shown.connect(self.top_bar.faults.show_count)
-        rules.rules_shown.connect(lambda on: self.edge.show_injected(on > 0))
+        self._rules_on = 0
+        rules.rules_shown.connect(self._on_rules)
+        self.views.intercept.held_shown.connect(lambda _held: self._show_edge())
         self.top_bar.faults.clicked.connect(self.commands.faults.show)
+
+    def _on_rules(self, on: int) -> None:
+        self._rules_on = on
+        self._show_edge()
+
+    def _show_edge(self) -> None:
+        """Violet while a rule may strike, and while a message waits although its rule is over."""
+        self.edge.show_injected(self._rules_on > 0 or self.views.intercept.badge > 0)
 
     def _show_reconnect(self, number: int) -> None:
         """Show the panel, and one reconnect in it where a number is given."""

@@ -60,7 +60,10 @@ ARRANGEMENTS: Final = {
                             "bottom",
                             True,
                             (
-                                Place("latency", ("latency", "reconnects", "latest", "map", "scenarios")),
+                                Place(
+                                    "latency",
+                                    ("latency", "reconnects", "latest", "map", "intercept", "scenarios"),
+                                ),
                                 Place(
                                     "tools",
                                     ("timeline", "state", "composer", "faults", "notices", "expert"),
@@ -84,7 +87,7 @@ ARRANGEMENTS: Final = {
                     "left",
                     False,
                     (
-                        Place("faults", ("faults", "scenarios")),
+                        Place("faults", ("faults", "intercept", "scenarios")),
                         Place("people", ("connections", "nodes", "presence"), 200),
                     ),
                     312,
@@ -117,7 +120,7 @@ ARRANGEMENTS: Final = {
                     True,
                     (
                         Place("presence", ("presence", "connections", "nodes"), 400),
-                        Place("map", ("map", "state", "latest", "composer", "scenarios")),
+                        Place("map", ("map", "state", "latest", "composer", "intercept", "scenarios")),
                     ),
                 ),
                 Split(
@@ -135,7 +138,7 @@ ARRANGEMENTS: Final = {
                 Place("traffic", ("traffic", "detail"), 200),
             ),
         ),
-        closed=frozenset({"traffic", "detail", "scenarios"}),
+        closed=frozenset({"traffic", "detail", "intercept", "scenarios"}),
     ),
 }
 
