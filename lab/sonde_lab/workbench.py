@@ -206,6 +206,7 @@ class Workbench(Intercepting):
     def _on_hosting(self, cause: str, title: str, detail: str, advice: str) -> None:
         self._notice(cause, title, detail, advice)
         if cause == GATEWAY_DIED:  # what ended with it has its reason here
+            self._at_gateway.clear()
             self._say(Kind.NOTE, cause, f"{title}: {detail}", flags=Flag.ERROR)
 
     def _on_stall(self, _at: float, words: str) -> None:
@@ -222,6 +223,7 @@ class Workbench(Intercepting):
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
+        changes.injected = self._take_injected()
         changes.capture = self._capturing.take(self._now(), changes)
         self.decoders.take_rows()
         return changes
@@ -247,10 +249,9 @@ class Workbench(Intercepting):
                 read_only=self.read_only,
                 proxy=self._proxying.state,
                 rules=len(self.rules),
-                refused=len(self.refused),
                 held=len(self.held.rows),
                 holds=len(self.holds),
-                striking=self.striking,
+                striking=len(self.striking),
             ),
         )
 
@@ -347,6 +348,7 @@ class Workbench(Intercepting):
             return
         async with self._moving:
             self._act(Act.RESTART_GATEWAY, "restart the embedded gateway", injected=True)
+            self._at_gateway.clear()
             await self._populate(await self._hosting.start_gateway(again=True))
 
     async def put_proxy(self) -> None:
