@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # it holds these rows, among others
 
 ALL_OF_A_PROXY: Final = "whoever comes through the proxy"
 _OF_SOCKETS: Final = {
-    "half_open": "half_open: it says and hears nothing",
-    "slow_consumer": "slow_consumer: it reads nothing",
-    "no_heartbeat": "no_heartbeat: heartbeats are lost",
+    "half_open": "says and hears nothing, while the socket stays",
+    "slow_consumer": "reads nothing",
+    "no_heartbeat": "neither sends nor answers heartbeats",
 }
 
 
@@ -80,7 +80,7 @@ def of_sockets(broken: Mapping[str, tuple[Broken, ...]]) -> list[InjectedRow]:
 def of_refused(until: Mapping[str, float], now: float) -> list[InjectedRow]:
     """Own clients whose dials are refused, and until when."""
     return [
-        InjectedRow(f"refused {name}", Where.SOCKET, "refuse", "refuse: every dial fails", name, at)
+        InjectedRow(f"refused {name}", Where.SOCKET, "refuse", "every dial fails", name, at)
         for name, at in until.items()
         if now < at
     ]

@@ -68,8 +68,8 @@ def test_a_message_that_waits_although_its_rule_is_over_is_injected() -> None:
 def test_what_own_clients_do_to_themselves_is_injected_while_it_lasts() -> None:
     broken = {"you": (Broken("half_open", 130.0), Broken("no_heartbeat", math.inf, 2)), "you2": ()}
     assert [(row.says, row.whom, row.until) for row in of_sockets(broken)] == [
-        ("half_open: it says and hears nothing", "you", 130.0),
-        ("no_heartbeat: heartbeats are lost, 2 more", "you", math.inf),
+        ("says and hears nothing, while the socket stays", "you", 130.0),
+        ("neither sends nor answers heartbeats, 2 more", "you", math.inf),
     ]
     assert [row.whom for row in of_refused({"you": 110.0, "you2": 99.0}, NOW)] == ["you"]
 

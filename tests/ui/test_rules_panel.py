@@ -373,13 +373,14 @@ def test_a_count_that_finds_no_room_is_cut(desk: Desk, bench: ShellWorkbench, br
 
 
 def test_a_click_on_the_count_shows_the_panel_and_what_is_injected(
-    desk: Desk, bench: ShellWorkbench, bridge: Bridge
+    qtbot: QtBot, desk: Desk, bench: ShellWorkbench, bridge: Bridge
 ) -> None:
     assert not desk.views.faults.isVisible()
     inject(bench, bridge, ghost())
     QTest.mouseClick(desk.top_bar.faults, LEFT)
     assert desk.views.faults.isVisible()
-    assert not desk.views.faults.injected.visibleRegion().isEmpty()
+    (card,) = desk.views.faults.injected.cards.values()
+    qtbot.waitUntil(lambda: not card.visibleRegion().isEmpty())
 
 
 def test_the_edge_takes_no_click_from_what_is_below(

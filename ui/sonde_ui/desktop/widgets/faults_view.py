@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Act, Changes
@@ -244,9 +244,12 @@ class FaultsView(QWidget):
         self.check()
 
     def look_at_injected(self) -> None:
-        """Scroll to what is injected now, where that is not at the top already."""
-        if not self.injected.isHidden():
-            self._area.ensureWidgetVisible(self.injected, 0, 12)
+        """Scroll to what is injected now without a rule, as far as there is anything."""
+        if not self.injected.isHidden():  # a panel that is shown just now finds its places first
+            QTimer.singleShot(0, self, self._scroll_to_injected)
+
+    def _scroll_to_injected(self) -> None:
+        self._area.verticalScrollBar().setValue(self.injected.y() - 8)
 
     def _show_injected(self, rows: tuple[InjectedRow, ...]) -> None:
         self.injected.show_rows(rows)

@@ -33,7 +33,7 @@ class InjectedCard(QFrame):
         sign = PhaseSign()
         sign.show_phase("firing")
         self._name = ElidedLabel(row.kind, font=font_ui(13, 600))
-        self._says = text_label(row.says, tone="dim", wrap=True)
+        self._says = text_label(tone="dim", wrap=True)
         self._state = text_label(wrap=True)
         set_tone(self._state, "injected")
         heading = QHBoxLayout()
@@ -46,12 +46,17 @@ class InjectedCard(QFrame):
         column.addLayout(heading)
         column.addWidget(self._says)
         column.addWidget(self._state)
+        self._say()
         self.tick(time.monotonic())
+
+    def _say(self) -> None:
+        self._says.setText(self.row.says)
+        self._says.setHidden(self.row.says == self.row.kind)
 
     def show_row(self, row: InjectedRow, now: float) -> None:
         """Say what it is now."""
         self.row = row
-        self._says.setText(row.says)
+        self._say()
         self.tick(now)
 
     def tick(self, now: float) -> None:
