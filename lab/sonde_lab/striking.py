@@ -16,10 +16,11 @@ from sonde_lab.acting import Acting
 from sonde_lab.changes import Act
 from sonde_lab.faults.rules import Rule, RuleRefused
 from sonde_lab.faults.without_proxy import command_of, lasts_s, rule_for_gateway, rule_for_socket
-from sonde_lab.faults.words import rule_in_words, seconds_in_words
+from sonde_lab.faults.words import rule_in_words
 from sonde_lab.gateway_faults import GatewayFaults, UnderWay
 from sonde_lab.injected import InjectedRow, of_refused, of_sockets
 from sonde_lab.monitoring import FAULTS
+from sonde_lab.own_socket import break_it, breaking_in_words
 from sonde_lab.records import Kind
 from sonde_lab.wording import one_line
 from sonde_protocol.codes import Role
@@ -82,29 +83,15 @@ class Striking(Acting):
         name = name or self.current
         try:
             rule = rule_for_socket(line)
-            words = _in_words(rule, name)
+            words = breaking_in_words(rule, name)
             done = self._act(Act.BREAK_SOCKET, words, injected=True, conn=name, detail=line.strip())
-            self._break(self.clients[name], rule)
+            break_it(self.clients[name], rule)
         except RuleRefused as refused:
             return self._not_done(str(refused))
         except ConnectFailed as error:
             self.acts.take_back(done)
             return str(error.failure)
         return None
-
-    def _break(self, client: Client, rule: Rule) -> None:
-        breaking = client.breaking
-        match rule.kind.name:
-            case "reset":
-                breaking.reset()
-            case "cut":
-                breaking.cut()
-            case "half_open":
-                breaking.half_open(lasts_s(rule))
-            case "slow_consumer":
-                breaking.stop_reading(rule.number("hold"))
-            case _:
-                breaking.lose_heartbeats(times=rule.count, seconds=rule.for_s)
 
     async def _strikes_off(self) -> str | None:
         """End what is under way, as far as it can be reached; what goes on, in words."""
@@ -160,15 +147,6 @@ class Striking(Acting):
     def _not_done(self, why: str) -> str:
         self._say(Kind.NOTE, "fault", f"not done: {one_line(why, _LINE_CHARACTERS)}")
         return _sentence(why)
-
-
-def _in_words(rule: Rule, name: str) -> str:
-    """`half_open client:you 60 s`: as a verdict reads it."""
-    words = f"{rule.kind.name} client:{name}"
-    if rule.kind.name == "no_heartbeat" and rule.count:
-        return f"{words} {rule.count} times"
-    seconds = lasts_s(rule)
-    return f"{words} {seconds_in_words(seconds)}" if seconds else words
 
 
 def _sentence(words: str) -> str:
