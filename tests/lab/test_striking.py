@@ -90,7 +90,7 @@ async def test_the_embedded_gateway_kicks_the_own_session_and_says_that_it_was_i
         await live(seen)
         bench = seen.workbench
         assert await bench.inject("kik") == "There is no fault “kik”; the nearest is “kick”."
-        assert await bench.inject('kick "enough"') is None
+        assert await bench.send('/fault kick "enough"') is None
         await seen.until(lambda: seen.state is ConnectionState.STOPPED)
         closed = bench.clients["you"].status.last_close
         assert closed is not None
