@@ -40,16 +40,6 @@ def moving(dressed: QApplication) -> Iterator[None]:
 
 
 @pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge, bridge)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def following(bridge: Bridge) -> Following:
-    return Following(bridge, bridge)
-
-
-@pytest.fixture
 def view(
     qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor, following: Following
 ) -> MapView:
