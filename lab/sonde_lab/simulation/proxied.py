@@ -22,7 +22,9 @@ from sonde_lab.faults.lab import FaultLab
 from sonde_lab.faults.settling import Settling
 from sonde_lab.records import Direction
 from sonde_lab.simulation.loop import VirtualLoop
-from sonde_lab.simulation.network import Network, VirtualSocket, Way
+from sonde_lab.simulation.network import Network
+from sonde_lab.simulation.sockets import VirtualSocket
+from sonde_lab.simulation.ways import Way
 from sonde_lab.wire import BINARY, CLOSE, TEXT, WireParser
 from sonde_lab.wire_items import CloseSeen, HandshakeSeen, Link, MessageSeen
 
