@@ -31,13 +31,13 @@ from sonde_client.reaching import connect, literal, look_up
 from sonde_client.status import SocketEnd
 from sonde_protocol.errors import excerpt
 from sonde_protocol.redact import redact_text
+from sonde_protocol.websocket_text import fitting_reason, is_utf8
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 MAX_HANDSHAKE_BYTES: Final = 128 * 1024
 MAX_FRAGMENTS: Final = 8_192
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
 CLOSE_LIMIT_S: Final = 2.0
-MAX_REASON_BYTES: Final = 123
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
 
 OnWire = Callable[[str, bytes, float, int], None]
@@ -289,7 +289,7 @@ class Socket(asyncio.Protocol):
 
     def _deliver(self, ws: ClientProtocol, data: bytes, binary: bool) -> None:
         """Hand a message on. A text that is no UTF-8 ends the connection instead (RFC 6455, section 8.1)."""
-        if binary or _is_utf8(data):
+        if binary or is_utf8(data):
             self._owner.on_message(self.dial, data, binary)
         else:
             self._break_off(ws, 1007, "a text message is no UTF-8")
@@ -369,7 +369,7 @@ class Socket(asyncio.Protocol):
         """Say goodbye, wait for the peer's close frame, abort when it does not come."""
         ws = self._ws
         if ws is not None and ws.state is State.OPEN:
-            ws.send_close(code, _cut(reason))
+            ws.send_close(code, fitting_reason(reason))
             self._flush()
         elif ws is None or ws.state is State.CONNECTING:
             self.abort(reason)
@@ -479,17 +479,3 @@ def _parse(url: str) -> WebSocketURI:
 
 def _without_password(url: str) -> str:
     return redact_text(re.sub(r"//[^/]*@", "//…@", url))
-
-
-def _cut(reason: str) -> str:
-    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
