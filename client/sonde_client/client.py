@@ -17,8 +17,9 @@ from typing import Any, Literal, Self, TypeVar
 import msgspec
 
 from sonde_client.breaking import Breaking
+from sonde_client.carrier import MakeCarrier
 from sonde_client.channel import Channel
-from sonde_client.connection import MakeCarrier, Socket
+from sonde_client.connection import Socket
 from sonde_client.driver import Driver, OnPhase, OnWire
 from sonde_client.errors import ConnectFailed, failure
 from sonde_client.events import (

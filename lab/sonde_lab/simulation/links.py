@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from sonde_client.connection import CLOSE_LIMIT_S
+from sonde_client.carrier import CLOSE_LIMIT_S
 from sonde_lab.simulation.ways import Item, Sign, Way
 
 if TYPE_CHECKING:

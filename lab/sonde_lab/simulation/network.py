@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sonde_client.connection import SocketOwner
+from sonde_client.carrier import SocketOwner
 from sonde_lab.simulation.links import Host, Link
 from sonde_lab.simulation.loop import VirtualLoop
 from sonde_lab.simulation.sockets import VirtualSocket

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sonde_client.actions import DialFailure
-from sonde_client.connection import CLOSE_LIMIT_S, Carrier, SocketOwner
+from sonde_client.carrier import CLOSE_LIMIT_S, Carrier, SocketOwner
 from sonde_client.status import SocketEnd
 from sonde_lab.faults.effects import Do, Effect, Verdict
 from sonde_lab.faults.framing import encoded

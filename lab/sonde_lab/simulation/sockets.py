@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from sonde_client.actions import DialFailure
-from sonde_client.connection import CLOSE_LIMIT_S, SocketOwner
+from sonde_client.carrier import CLOSE_LIMIT_S, SocketOwner
 from sonde_client.status import SocketEnd
 from sonde_lab.simulation.links import Link, Refusal
 from sonde_lab.simulation.ways import Item, Sign
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class VirtualSocket:
-    """A client's carrier of messages (`sonde_client.connection.Carrier`)."""
+    """A client's carrier of messages (`sonde_client.carrier.Carrier`)."""
 
     def __init__(self, network: Network, client: str, dial: int, owner: SocketOwner) -> None:
         self.dial = dial
