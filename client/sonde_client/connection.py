@@ -354,6 +354,11 @@ class Socket(asyncio.Protocol):
         self._abort_soon()
         self._report_lost(ws)
 
+    @property
+    def is_broken(self) -> bool:
+        """It does not read on purpose, or nothing gets through; and it is still there."""
+        return self._mending is not None and not self._gone
+
     def vanish(self, seconds: float) -> None:
         """Neither side hears the other any more, while the socket stays; then it is reset."""
         self._is_mute = True

@@ -59,6 +59,7 @@ class Operating(Intercepting):
             return
         async with self._moving:
             self._act(Act.RESTART_GATEWAY, "restart the embedded gateway", injected=True)
+            self._at_gateway.clear()
             await self._populate(await self._hosting.start_gateway(again=True))
 
     async def put_proxy(self) -> None:

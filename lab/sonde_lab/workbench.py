@@ -189,6 +189,7 @@ class Workbench(Operating):
     def _on_hosting(self, cause: str, title: str, detail: str, advice: str) -> None:
         self._notice(cause, title, detail, advice)
         if cause == GATEWAY_DIED:  # what ended with it has its reason here
+            self._at_gateway.clear()
             self._say(Kind.NOTE, cause, f"{title}: {detail}", flags=Flag.ERROR)
 
     def _on_stall(self, _at: float, words: str) -> None:
@@ -205,6 +206,7 @@ class Workbench(Operating):
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
+        changes.injected = self._take_injected()
         changes.capture = self._capturing.take(self._now(), changes)
         self.decoders.take_rows()
         return changes
@@ -230,10 +232,9 @@ class Workbench(Operating):
                 read_only=self.read_only,
                 proxy=self._proxying.state,
                 rules=len(self.rules),
-                refused=len(self.refused),
                 held=len(self.held.rows),
                 holds=len(self.holds),
-                striking=self.striking,
+                striking=len(self.striking),
             ),
         )
 
