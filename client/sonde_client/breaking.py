@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from sonde_client.connection import Carrier
+from sonde_client.carrier import Carrier
 from sonde_client.errors import ConnectFailed, failure
 from sonde_protocol.frames import ClientPing, ClientPong, Frame
 

@@ -5,6 +5,7 @@ Owns tokens for them and the acts of an operator. Whatever they start ends with 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,7 +51,7 @@ class Home(Protocol):
         """What makes tokens that are accepted there; `None` where nobody can."""
 
 
-class _Operated:
+class _Operated(ABC):
     """What a gateway and a cluster have in common."""
 
     def __init__(self, stand: Stand, secret: str) -> None:
@@ -63,9 +64,9 @@ class _Operated:
         return self._stand.thread
 
     @property
+    @abstractmethod
     def urls(self) -> tuple[str, ...]:
         """Where clients go."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:
