@@ -1,12 +1,16 @@
 """TOML files that a person edits: read with a limit, and every complaint with the line that it is about.
 
-Owns reading, places and quoting. What the keys mean is whoever reads them; it writes nothing to disk.
+Owns reading, places and quoting. What the keys mean is whoever reads them; it writes nothing to disk. Refuses pipes and
+devices: whoever waits for one of them may wait for ever.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,9 @@ from typing import Any, Final
 from sonde_protocol.errors import excerpt
 
 MAX_FILE_BYTES: Final = 1 << 20
+_UNSEEN: Final = re.compile(  # what JSON leaves as it is, and a terminal may obey
+    "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,9 +48,10 @@ def read(path: Path) -> TomlFile:
         TomlUnreadable: it is no TOML, no UTF-8, too large, or cannot be read.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
+        data = bytes_of(path)
+        if len(data) > MAX_FILE_BYTES:
             raise TomlUnreadable("it is larger than 1 MiB, so it is no file of this kind")
-        text = path.read_bytes().decode("utf-8")
+        text = data.decode("utf-8")
         return TomlFile(text, parse(text))
     except FileNotFoundError:
         raise
@@ -51,6 +59,22 @@ def read(path: Path) -> TomlFile:
         raise TomlUnreadable(f"it cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
         raise TomlUnreadable("it is not UTF-8", error.object[: error.start].count(b"\n") + 1) from None
+
+
+def bytes_of(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """A plain file's bytes; of a larger one than `most`, one byte more than that.
+
+    Raises:
+        OSError: there is none, it cannot be read, or it is a pipe, a device or a folder.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file")
+        return file.read(most + 1)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -84,8 +108,9 @@ def line_of(text: str, array: str, index: int, key: str) -> int:
 
 
 def quoted(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A TOML basic string: JSON's escapes are TOML's. What nobody sees is escaped as well; half characters are none."""
+    whole = text.encode(errors="replace").decode()
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(whole, ensure_ascii=False))
 
 
 def _line_named(message: str, text: str) -> int:

@@ -61,7 +61,7 @@ def _done(
         sys.stderr.write(f"sonde {command}: {one_line(str(error), 600)}\n")
         return 1
     if said:
-        sys.stderr.write(f"{said}\n")
+        sys.stderr.write("".join(f"{one_line(line, 1_000)}\n" for line in said.split("\n")))
     return 0
 
 
