@@ -1,6 +1,7 @@
 """What became of one play, as a value that outlives it: what was played, how, what held, and what was measured.
 
-Owns the value and its file. What is read comes from a file and may be anything: it is checked, and refused in a sentence.
+Owns the value and its file, and that no secret is in it. What is read comes from a file and may be anything: it is checked,
+and refused in a sentence.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 from sonde_lab.scenario.figure import Figure
 from sonde_lab.wording import one_line
 from sonde_protocol.errors import SondeError, excerpt
+from sonde_protocol.redact import redact_text
 
 if TYPE_CHECKING:  # a window that shows outcomes needs nothing that plays
     from sonde_lab.scenario.judging import Verdict
@@ -123,8 +125,8 @@ def begun(path: Path, text: str, stage: str, seed: int, began: float) -> Outcome
     """A play that begins: nothing is known of it yet."""
     return Outcome(
         file=file_of(path),
-        text=text[:MAX_TEXT],
-        stage=stage[:MAX_WORDS],
+        text=redact_text(text)[:MAX_TEXT],
+        stage=redact_text(stage)[:MAX_WORDS],
         seed=seed,
         began=began,
         versions=versions_now(),
@@ -134,7 +136,9 @@ def begun(path: Path, text: str, stage: str, seed: int, began: float) -> Outcome
 def ended(play: Outcome, report: Report | None, took_s: float, problem: str = "") -> Outcome:
     """What it has shown; without a report, why there was none."""
     if report is None:
-        return replace(play, took_s=took_s, problem=one_line(problem, MAX_WORDS) or "it did not run")
+        return replace(
+            play, took_s=took_s, problem=one_line(redact_text(problem), MAX_WORDS) or "it did not run"
+        )
     return replace(
         play,
         scenario=report.scenario.name[:MAX_WORDS],
@@ -148,7 +152,7 @@ def ended(play: Outcome, report: Report | None, took_s: float, problem: str = ""
 
 
 def _check(verdict: Verdict) -> Check:
-    words, evidence = verdict.expectation.words, verdict.evidence[:MAX_WORDS]
+    words, evidence = redact_text(verdict.expectation.words), redact_text(verdict.evidence)[:MAX_WORDS]
     return Check(one_line(words, 400), verdict.expectation.line, verdict.is_met, evidence, rows_in(evidence))
 
 
