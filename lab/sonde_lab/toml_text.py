@@ -19,6 +19,8 @@ from typing import Any, Final
 from sonde_protocol.errors import excerpt
 
 MAX_FILE_BYTES: Final = 1 << 20
+MAX_LINE: Final = 20_000  # characters
+MAX_DOTS: Final = 100  # in a line that is no comment
 _UNSEEN: Final = re.compile(  # what JSON leaves as it is, and a terminal may obey
     "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
@@ -83,11 +85,21 @@ def parse(text: str) -> dict[str, Any]:
     Raises:
         TomlUnreadable: it is no TOML.
     """
+    _refuse_endless(text)
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a bare ValueError
         line = _line_named(str(error), text)
         raise TomlUnreadable(f"no valid TOML: {excerpt(str(error), 160)}", line) from None
+
+
+def _refuse_endless(text: str) -> None:
+    """The standard library's reader takes hours over a key of many parts."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if len(line) > MAX_LINE:
+            raise TomlUnreadable(f"the line is longer than {MAX_LINE:,} characters", number)
+        if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):
+            raise TomlUnreadable(f"the line has more than {MAX_DOTS} dots", number)
 
 
 def line_of(text: str, array: str, index: int, key: str) -> int:
@@ -105,6 +117,12 @@ def line_of(text: str, array: str, index: int, key: str) -> int:
         elif current == index and key and wanted.search(line):
             return number
     return header
+
+
+def headers_of(text: str, array: str) -> list[int]:
+    """The line of each `[[array]]`, in order."""
+    begins = re.compile(rf"\s*\[\[\s*{re.escape(array)}\s*\]\]")
+    return [number for number, line in enumerate(text.splitlines(), 1) if begins.match(line)]
 
 
 def quoted(text: str) -> str:

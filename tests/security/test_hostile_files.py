@@ -292,3 +292,38 @@ def test_a_folder_that_is_full_of_the_same_name_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotKept):
         keep(GOOD, "mine", tmp_path)
     assert not (tmp_path / "nowhere").exists()
+
+
+# ------------------------------------------------------------ texts that take for ever
+
+
+SLOW = {
+    "keys": lambda: "".join(f"k{number} = 1\n" for number in range(80_000)),
+    "keys of a step": lambda: GOOD + '[[steps]]\nat = "0s"\n' + "".join(f"k{n} = 1\n" for n in range(80_000)),
+    "keys of the gateway": lambda: GOOD + "[gateway]\n" + "".join(f"k{n} = 1\n" for n in range(80_000)),
+    "empty lines among steps": lambda: (
+        GOOD + '[[steps]]\nat = "0s"\nfault = "reset"\n' * 100 + "\n" * 200_000 + "[nobody]\n"
+    ),
+    "a long key": lambda: f"{'k' * 1_000_000} = 1\n",
+    "a long key of a client": lambda: GOOD.replace("channels", "k" * 1_000_000),
+    "a deep table": lambda: f"duration{'.a' * 400_000} = 1\n",
+    "a deep table behind a separator": lambda: f'"\u2028#"{".a" * 400_000} = 1\n',
+    "deep tables": lambda: "".join(f"k{n}{'.a' * 99} = 1\n" for n in range(500)),
+    "a table under a duration": lambda: f"duration{'.a' * 99} = 1\n",
+    "inline tables": lambda: f"x = [\n{('{a' + '.a' * 99 + '=1},' + chr(10)) * 400}]\n",
+    "a deep list": lambda: f"name = {'[' * 500_000}",
+    "a long line": lambda: f"# {'x' * 1_000_000}",
+    "a long number": lambda: f'name = "x"\nseed = {"9" * 1_000_000}\n',
+    "a long duration": lambda: GOOD.replace('"1s"', f'"{"9" * 900_000}s"'),
+    "many quotes": lambda: "\"'" * 500_000,
+}
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_no_text_takes_for_ever_to_be_refused_nor_is_its_refusal_long(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "slow.toml"
+    path.write_text(SLOW[what]())
+    with pytest.raises(ScenarioRefused) as refused:
+        load(path)
+    assert len(str(refused.value)) < 600
+    assert "\n" not in str(refused.value)
