@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from sonde_protocol.codec import JSON, MSGPACK
@@ -208,3 +210,25 @@ def test_faults_said_once_are_refused_behind_a_balancer_on_this_machine(
         load_settings(None, {"faults": "local"})
     assert load_settings(None, {"faults": "remote"}).gateway_config().faults_allowed
     assert load_settings(None, {}).gateway_config().faults_allowed is False
+
+
+@pytest.mark.parametrize("codec", [JSON, MSGPACK])
+@pytest.mark.parametrize(
+    "frame",
+    [{"op": []}, {"op": {}}, {"op": None, "id": 1}, {"op": "ping", "t": []}, {"id": 10**30}, {"id": True}, {"id": -1}, {"id": 1.5}, {"id": []}, {"op": "fault", "id": 10**18}, [], "x", 1, None],
+    ids=str,
+)  # fmt: skip
+def test_no_frame_of_a_session_with_faults_is_the_gateways_own_failure(
+    codec: Any, frame: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig(faults_allowed=True)
+    ada, root = rig.player("ada", codec=codec), rig.player("root;admin")
+    for kind in ("no_heartbeat", "rate_limit", "ghost", "clock_skew", "missing_reply"):
+        ask(root, ada, kind, **({"direction": "both"} if kind == "no_heartbeat" else {}))
+    try:
+        data = msgspec.msgpack.encode(frame) if codec.binary else json.dumps(frame).encode()
+    except OverflowError:
+        return  # MessagePack has no such number
+    ada.raw(data)
+    assert ada.wire.closed is None or ada.wire.closed[0] != 1011
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
