@@ -136,6 +136,12 @@ class Striking(Acting):
         return _sentence(why)
 
 
+async def closed(client: Client) -> None:
+    """Leave for good: a socket that is half open would keep whoever waits until its time is over."""
+    client.breaking.off()
+    await client.close()
+
+
 def _in_words(rule: Rule, name: str) -> str:
     """`half_open client:you 60 s`: as a verdict reads it."""
     words = f"{rule.kind.name} client:{name}"

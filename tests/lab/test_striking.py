@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sonde_lab.changes import Act, GatewayState
@@ -13,7 +15,7 @@ from sonde_lab.records import Flag, Record
 from sonde_lab.verdict import Cause, latest
 from sonde_protocol.frames import Fault
 from sonde_protocol.states import ConnectionState
-from support.open_workbench import Seen, live, opened
+from support.open_workbench import LIMIT_S, Seen, live, opened
 
 
 @pytest.mark.parametrize(
@@ -135,3 +137,12 @@ async def test_an_own_socket_that_was_reset_comes_back_and_the_verdict_knows_who
         )
         assert [record.payload.decode() for record in injected(seen)] == ["reset client:you"]
         assert latest(bench.ring, "you").cause is Cause.CUT_HERE
+
+
+async def test_a_socket_that_is_half_open_for_an_hour_keeps_nobody_from_leaving() -> None:
+    async with opened() as seen:
+        await live(seen)
+        bench = seen.workbench
+        assert await bench.break_socket("half_open for=1h") is None
+        await asyncio.wait_for(bench.close(), LIMIT_S)
+        assert bench.clients == {}
