@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from sonde_client.status import Closed
 from sonde_lab.changes import Changes, Document, HeldContent, HeldRow, HeldRows, RuleRow, SessionRow
 from sonde_lab.faults.limits import MAX_EDIT_BYTES
+from sonde_lab.injected import InjectedRow, Where
 from sonde_lab.records import Flag, Record
 from sonde_lab.scenario.outcomes import Check, Measured, Outcome, file_of
 from sonde_lab.scenario.own_folder import own_folder
@@ -28,6 +29,7 @@ from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.widgets.held_editor import HeldText
 from sonde_ui.desktop.widgets.identity import Identity
+from sonde_ui.desktop.widgets.injected_cards import InjectedCard
 from sonde_ui.desktop.widgets.strike_chips import StrikeChips
 from sonde_ui.desktop.windows.desk import Desk
 from support.layout import clipped, outside, overlapping, unnamed
@@ -278,9 +280,24 @@ def test_nothing_is_cut_covered_outside_or_nameless_among_hostile_scenarios(
     assert any("&lt;b&gt;" in tip for tip in tips)
 
 
-def test_what_went_wrong_with_a_fault_without_a_proxy_is_text(qtbot: QtBot, hostile: Desk) -> None:
+def test_what_a_gateway_tells_of_faults_without_a_proxy_is_text(
+    qtbot: QtBot, hostile: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
     hostile.commands.set_perspective("break")
     hostile.host.show_view("faults")
+    bench.pending.injected = tuple(
+        InjectedRow(f"gateway {name}", Where.GATEWAY, name[:40], NESTED[:200], name, time.monotonic() + 1e9)
+        for name in (LONG, HTML, RTL, NESTED)
+    )
+    bridge.drain()
+    cards = hostile.window.findChildren(InjectedCard)
+    assert len(cards) == 4
+    assert all(
+        label.textFormat() == Qt.TextFormat.PlainText
+        for card in cards
+        for label in card.findChildren(QLabel)
+        if label.text()
+    )
     for chips in hostile.window.findChildren(StrikeChips):
         chips._say(f"{HTML} {NESTED}", "bad")
         chips.check(f"{HTML} {RTL}")
