@@ -191,7 +191,8 @@ async def test_all_off_reaches_a_gateway_that_no_longer_hears_this_connection() 
         await live(seen)
         bench = seen.workbench
         assert await bench.inject("half_open for=60s") is None
-        assert [row[:2] for row in going_on(seen)] == [("gateway", "half_open")]
+        assert await bench.break_socket("half_open for=60s") is None
+        assert [row[:2] for row in going_on(seen)] == [("gateway", "half_open"), ("socket", "half_open")]
         assert await asyncio.wait_for(bench.faults_off(), LIMIT_S) is None
         assert going_on(seen) == []
         await seen.until(lambda: seen.state is ConnectionState.LIVE)
