@@ -156,5 +156,11 @@ class Striking(Acting):
         return _sentence(why)
 
 
+async def closed(client: Client) -> None:
+    """Leave for good: a socket that is half open would keep whoever waits until its time is over."""
+    client.breaking.off()
+    await client.close()
+
+
 def _sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}" + ("" if words.endswith((".", "?")) else ".")
