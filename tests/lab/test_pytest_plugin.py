@@ -161,7 +161,7 @@ def test_nothing_outlives_a_run_that_is_ended_from_outside(folder: Path, number:
     write(folder, HANGING)
     path = os.pathsep.join([installed(folder.parent), *sys.path])
     running = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder,
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xvfb"], cwd=folder,
         env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         preexec_fn=can_be_interrupted,
     )  # fmt: skip
