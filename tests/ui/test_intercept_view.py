@@ -280,9 +280,7 @@ def test_a_text_that_is_no_json_any_more_is_warned_of_and_sent(
 ) -> None:
     tell(row(1))
     view.editor.text.setPlainText('{"type": shot}')
-    assert view.editor.verdict.text() == (
-        "No JSON any more (1:10): Expecting value. It can be sent like this."
-    )
+    assert view.editor.verdict.text() == ("No longer JSON (1:10): Expecting value. You can still send it.")
     finish(window_loop, view, lambda: QTest.mouseClick(view.editor.send_edited, LEFT))
     assert bench.asked == [(Act.LET_GO, 1, {"text": '{"type": shot}'})]
 

@@ -115,7 +115,7 @@ class HoldStops(QWidget):
 
     def _fill(self) -> None:
         self.line.setAccessibleName("Which messages to hold")
-        self.line.setPlaceholderText("all messages; or op:move, number:2 …")
+        self.line.setPlaceholderText("op:move; empty: all")
         self.ways.setAccessibleName("Direction")
         self.ways.setFont(font_ui(12))
         self.ways.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
