@@ -22,6 +22,7 @@ from sonde_ui.desktop.theme import font_data, font_ui, themes
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.message_editor import SEND_KEYS, MessageEditor
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
+from sonde_ui.desktop.widgets.sentence import Sentence
 
 _SMALLEST: Final = 48
 
@@ -70,7 +71,7 @@ class HeldEditor(QWidget):
         self._verdict = Verdict()
         self.heading = ElidedLabel(font=font_ui(12, 500))
         self.text = HeldText()
-        self.verdict = text_label(tone="dim", wrap=True)
+        self.verdict = Sentence()
         self.send = push_button(
             "Send", kind="primary", name="Send it as it came", tip="Let it go as it came (Enter in the list)"
         )
