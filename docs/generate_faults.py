@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from marked_tables import rewrite
 from sonde_lab.faults.behaviour import BYTES_ORDER, LAST_OF_LAYER, ORDER
 from sonde_lab.faults.grammar import FIELDS, ONE_WAY
 from sonde_lab.faults.presets import presets
@@ -108,15 +109,5 @@ TABLES = {
 }  # fmt: skip
 
 
-def page_with_tables(text: str) -> str:
-    """The page, its tables written anew."""
-    for name, made in TABLES.items():
-        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->\n"
-        before, _, rest = text.partition(begin)
-        _, _, after = rest.partition(end)
-        text = before + begin + made() + end + after
-    return text
-
-
 if __name__ == "__main__":
-    PAGE.write_text(page_with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    rewrite(PAGE, TABLES)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
+from marked_tables import rewrite
 from sonde_lab.json_commands import COMMANDS, Key
 from sonde_lab.json_lines import EVENTS
 
@@ -31,7 +31,7 @@ def commands() -> str:
     for name, does in COMMANDS.items():
         keys = " · ".join(map(_key, does.keys)) or "–"
         lines.append(f"| `{name}` | {does.says} | {keys} | {does.answers or '–'} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
 def events() -> str:
@@ -39,16 +39,11 @@ def events() -> str:
     lines = ["| `event` | means | keys |", "|---|---|---|"]
     for name, (says, keys) in EVENTS.items():
         lines.append(f"| `{name}` | {says} | {' '.join(f'`{key}`' for key in keys.split())} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
-def written(text: str) -> str:
-    """The page with its tables as the code says them."""
-    for name, table in (("commands", commands()), ("events", events())):
-        block = f"<!-- {name} -->\n{table}\n<!-- end of {name} -->"
-        text = re.sub(rf"<!-- {name} -->.*?<!-- end of {name} -->", lambda _: block, text, flags=re.S)  # noqa: B023
-    return text
+TABLES = {"commands": commands, "events": events}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    rewrite(PAGE, TABLES)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from marked_tables import rewrite
 from sonde_server.settings import NamespaceSettings, Settings
 
 PAGE = Path(__file__).parent / "gateway.md"
-BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 
 def table() -> str:
@@ -38,12 +38,8 @@ def _default(name: str, field: Any) -> str:
     )
 
 
-def page_with(rows: str) -> str:
-    """The page with its table replaced."""
-    text = PAGE.read_text()
-    before, _, rest = text.partition(BEGIN)
-    return before + BEGIN + rows + END + rest.partition(END)[2]
+TABLES = {"settings": table}
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page_with(table()))
+    rewrite(PAGE, TABLES)

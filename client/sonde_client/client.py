@@ -9,7 +9,7 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
@@ -17,8 +17,9 @@ from typing import Any, Literal, Self, TypeVar
 import msgspec
 
 from sonde_client.breaking import Breaking
+from sonde_client.carrier import MakeCarrier
 from sonde_client.channel import Channel
-from sonde_client.connection import MakeCarrier, Socket
+from sonde_client.connection import Socket
 from sonde_client.driver import Driver, OnPhase, OnWire
 from sonde_client.errors import ConnectFailed, failure
 from sonde_client.events import (
@@ -38,6 +39,7 @@ from sonde_client.session import Session, SessionSettings
 from sonde_client.smoothing import ServerClock
 from sonde_client.status import ConnectionStatus
 from sonde_client.store import Store
+from sonde_client.token_source import TokenSource, token_getter
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.codec import CODECS
 from sonde_protocol.cursor import Cursor
@@ -46,7 +48,6 @@ from sonde_protocol.states import ConnectionState
 
 E = TypeVar("E")
 Status = Literal["online", "away", "busy", "invisible"]
-TokenSource = str | Callable[[], Awaitable[str]] | None
 
 
 class Client:
@@ -109,7 +110,7 @@ class Client:
         self.store = Store(self._session.membership)
         queue_file = None if queue_path is None else QueueFile(Path(queue_path), url)
         self._driver = Driver(
-            self._session, self.bus, self.store, clock, _token_getter(token), queue_file, tls, make_carrier
+            self._session, self.bus, self.store, clock, token_getter(token), queue_file, tls, make_carrier
         )
         self._queue_file = queue_file
         self._waiters: list[asyncio.Future[None]] = []
@@ -398,13 +399,3 @@ class Client:
         if socket is None:
             raise ConnectFailed(failure("closed", "There is no open connection.", self._driver.now()))
         return socket
-
-
-def _token_getter(token: TokenSource) -> Callable[[], Awaitable[str]] | None:
-    if token is None or callable(token):
-        return token
-
-    async def get_fixed() -> str:
-        return token
-
-    return get_fixed

@@ -10,73 +10,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import re
 import socket
 import ssl
 import struct
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidURI
 from websockets.frames import Frame, Opcode
 from websockets.http11 import USER_AGENT
 from websockets.protocol import State
 from websockets.typing import Subprotocol
-from websockets.uri import WebSocketURI, parse_uri
+from websockets.uri import WebSocketURI
 
 from sonde_client.actions import DialFailure
-from sonde_client.diagnosis import of_end, of_exception, of_handshake
-from sonde_client.reaching import connect, literal, look_up
-from sonde_client.status import SocketEnd
+from sonde_client.carrier import CLOSE_LIMIT_S, SocketOwner
+from sonde_client.diagnosis import manner, of_answer, of_early_end, of_exception, parting_words
+from sonde_client.reaching import connect, literal, look_up, parsed, without_password
 from sonde_protocol.errors import excerpt
-from sonde_protocol.redact import redact_text
+from sonde_protocol.websocket_text import fitting_reason, is_utf8
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
-MAX_HANDSHAKE_BYTES: Final = 128 * 1024
 MAX_FRAGMENTS: Final = 8_192
 MAX_UNSENT_BYTES: Final = 8 * 1024 * 1024
-CLOSE_LIMIT_S: Final = 2.0
-MAX_REASON_BYTES: Final = 123
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
 
-OnWire = Callable[[str, bytes, float, int], None]
 # The library logs headers and frames, and so tokens, at DEBUG: its voice stays fixed, whatever the root is set to.
 _websocket_log = logging.getLogger("sonde_client.websocket")
 _websocket_log.setLevel(logging.WARNING)
-
-
-class SocketOwner(Protocol):
-    """Who is told."""
-
-    def on_reached(self, dial: int, phase: str) -> None: ...
-    def on_open(self, dial: int) -> None: ...
-    def on_dial_failed(self, dial: int, failed: DialFailure) -> None: ...
-    def on_message(self, dial: int, data: bytes, binary: bool) -> None: ...
-    def on_control(self, dial: int) -> None: ...
-    def on_lost(self, dial: int, code: int | None, reason: str, by: str, how: SocketEnd) -> None: ...
-    def on_batch_end(self) -> None: ...
-    def on_gone(self, socket: Carrier) -> None: ...
-    def on_wire_bytes(self, direction: str, data: bytes, dial: int) -> None: ...
-
-
-class Carrier(Protocol):
-    """What carries a client's messages: a `Socket`, or whatever stands for one where there is no network."""
-
-    dial: int
-    under_way: str  # the step of the dial that is being made
-
-    @property
-    def is_let_go(self) -> bool: ...
-    def start(self, url: str, token: str | None, subprotocol: str, tls: ssl.SSLContext | None) -> None: ...
-    def send(self, data: bytes, binary: bool) -> None: ...
-    def send_ping(self, data: bytes, *, pong: bool = False) -> None: ...
-    def close(self, code: int, reason: str) -> None: ...
-    def let_go(self, code: int, reason: str) -> None: ...
-    def abort(self, why: str = "") -> None: ...
-
-
-MakeCarrier = Callable[[int, SocketOwner], Carrier]  # for the dial of this number
 
 
 class Socket(asyncio.Protocol):
@@ -120,9 +81,9 @@ class Socket(asyncio.Protocol):
 
     async def _connect(self, url: str, tls: ssl.SSLContext | None) -> None:
         try:
-            uri = _parse(url)
+            uri = parsed(url)
         except ValueError as error:
-            self._fail(DialFailure("bad_url", f"{excerpt(_without_password(url), 200)}: {error}."))
+            self._fail(DialFailure("bad_url", f"{excerpt(without_password(url), 200)}: {error}."))
             return
         self._where = f"{uri.host}:{uri.port}"
         self._ws = ClientProtocol(
@@ -223,13 +184,7 @@ class Socket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         ws = self._ws
         if not self._opened:
-            error = exc if exc is not None else EOFError()
-            if isinstance(error, OSError):
-                self._fail(of_exception(error, self._where))
-            else:
-                self._fail(
-                    DialFailure("dial_reset", f"{self._where} ended the connection before it answered.")
-                )
+            self._fail(of_early_end(exc, self._where))
         elif ws is not None:
             self._report_lost(ws, exc)
         self._transport = None
@@ -243,17 +198,10 @@ class Socket(asyncio.Protocol):
     def _handshake(self, ws: ClientProtocol, size: int) -> bool:
         """Look at the upgrade's answer. True once the WebSocket is open."""
         self._before_open += size
-        if ws.handshake_exc is not None:
-            self._fail(of_handshake(ws.handshake_exc, self._where))
-            return False
-        if ws.state is State.CONNECTING:
-            if self._before_open > MAX_HANDSHAKE_BYTES:
-                self._fail(DialFailure("not_websocket", f"{self._where} sent an endless answer."))
-            return False
-        if ws.subprotocol != self._subprotocol:
-            self._fail(
-                DialFailure("wrong_subprotocol", f"{self._where} did not agree to {self._subprotocol}.")
-            )
+        failed = of_answer(ws, self._before_open, self._subprotocol, self._where)
+        if failed is not None:
+            self._fail(failed)
+        if failed is not None or ws.state is State.CONNECTING:
             return False
         self._opened = True
         self._reached("upgraded")
@@ -289,7 +237,7 @@ class Socket(asyncio.Protocol):
 
     def _deliver(self, ws: ClientProtocol, data: bytes, binary: bool) -> None:
         """Hand a message on. A text that is no UTF-8 ends the connection instead (RFC 6455, section 8.1)."""
-        if binary or _is_utf8(data):
+        if binary or is_utf8(data):
             self._owner.on_message(self.dial, data, binary)
         else:
             self._break_off(ws, 1007, "a text message is no UTF-8")
@@ -303,28 +251,10 @@ class Socket(asyncio.Protocol):
     def _report_lost(self, ws: ClientProtocol, error: Exception | None = None) -> None:
         if self._reports:
             self._reports = False
-            self._owner.on_lost(self.dial, *self._ending(ws), self._how(ws, error))
+            said = parting_words(ws, self._closed_by_us)
+            how = manner(ws, error, is_aborted=self._closed_by_us is not None, saw_fin=self._saw_fin)
+            self._owner.on_lost(self.dial, *said, how)
             self._owner.on_batch_end()
-
-    def _ending(self, ws: ClientProtocol) -> tuple[int | None, str, str]:
-        """Code, reason and who: as far as close frames say so."""
-        if ws.close_rcvd is not None and ws.close_rcvd_then_sent is not False:
-            return ws.close_rcvd.code, ws.close_rcvd.reason, "server"
-        if self._closed_by_us is not None and ws.close_sent is None:
-            return None, self._closed_by_us, "client"
-        if ws.close_sent is not None:
-            return ws.close_sent.code, ws.close_sent.reason, "client"
-        return None, "", "network"
-
-    def _how(self, ws: ClientProtocol, error: Exception | None) -> SocketEnd:
-        """What the socket itself showed."""
-        if ws.close_rcvd is not None or ws.close_sent is not None:
-            return SocketEnd.GOODBYE
-        if self._closed_by_us is not None:
-            return SocketEnd.ABORTED
-        if error is not None:
-            return of_end(error)
-        return SocketEnd.FIN if self._saw_fin else SocketEnd.UNKNOWN
 
     # ------------------------------------------------------------ writing
 
@@ -369,7 +299,7 @@ class Socket(asyncio.Protocol):
         """Say goodbye, wait for the peer's close frame, abort when it does not come."""
         ws = self._ws
         if ws is not None and ws.state is State.OPEN:
-            ws.send_close(code, _cut(reason))
+            ws.send_close(code, fitting_reason(reason))
             self._flush()
         elif ws is None or ws.state is State.CONNECTING:
             self.abort(reason)
@@ -424,6 +354,11 @@ class Socket(asyncio.Protocol):
         self._abort_soon()
         self._report_lost(ws)
 
+    @property
+    def is_broken(self) -> bool:
+        """It does not read on purpose, or nothing gets through; and it is still there."""
+        return self._mending is not None and not self._gone
+
     def vanish(self, seconds: float) -> None:
         """Neither side hears the other any more, while the socket stays; then it is reset."""
         self._is_mute = True
@@ -465,31 +400,3 @@ class Socket(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
         self._owner.on_gone(self)
-
-
-def _parse(url: str) -> WebSocketURI:
-    try:
-        uri = parse_uri(url)
-    except InvalidURI as error:
-        raise ValueError(error.msg) from None
-    if uri.user_info is not None:
-        raise ValueError("a password does not belong into an address")
-    return uri
-
-
-def _without_password(url: str) -> str:
-    return redact_text(re.sub(r"//[^/]*@", "//…@", url))
-
-
-def _cut(reason: str) -> str:
-    return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

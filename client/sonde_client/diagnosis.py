@@ -1,4 +1,5 @@
-"""What a failed dial looked like, in words: DNS, TCP, TLS, HTTP, or something that is no WebSocket gateway.
+"""What a failed dial looked like, in words: DNS, TCP, TLS, HTTP, or something that is no WebSocket gateway; and how
+a socket that was open has ended.
 
 Owns the translation of the system's and the library's exceptions into `DialFailure`. Every exception that a
 dial can raise has one meaning here; peer text is cut and escaped.
@@ -9,15 +10,19 @@ from __future__ import annotations
 import errno
 import socket
 import ssl
+from typing import Final
 
 import msgspec
+from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidMessage, InvalidStatus, NegotiationError
 from websockets.http11 import Response
+from websockets.protocol import Protocol, State
 
 from sonde_client.actions import DialFailure
 from sonde_client.status import SocketEnd
 from sonde_protocol.errors import excerpt
 
+MAX_HANDSHAKE_BYTES: Final = 128 * 1024
 _REFUSED = f"[Errno {errno.ECONNREFUSED}]"
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL})
 
@@ -50,8 +55,30 @@ def of_exception(error: Exception, where: str) -> DialFailure:
     return DialFailure("dial_unreachable", f"{where}: {excerpt(str(error) or type(error).__name__, 200)}.")
 
 
-def of_end(error: Exception) -> SocketEnd:
-    """How a socket that was open came to its end. A broken pipe is a reset that a write found."""
+def parting_words(ws: Protocol, cut_why: str | None) -> tuple[int | None, str, str]:
+    """Code, reason and who, as far as close frames say so. `cut_why`: why we cut it, where we did."""
+    if ws.close_rcvd is not None and ws.close_rcvd_then_sent is not False:
+        return ws.close_rcvd.code, ws.close_rcvd.reason, "server"
+    if cut_why is not None and ws.close_sent is None:
+        return None, cut_why, "client"
+    if ws.close_sent is not None:
+        return ws.close_sent.code, ws.close_sent.reason, "client"
+    return None, "", "network"
+
+
+def manner(ws: Protocol, error: Exception | None, *, is_aborted: bool, saw_fin: bool) -> SocketEnd:
+    """How a socket that was open came to its end, as it showed itself."""
+    if ws.close_rcvd is not None or ws.close_sent is not None:
+        return SocketEnd.GOODBYE
+    if is_aborted:
+        return SocketEnd.ABORTED
+    if error is not None:
+        return _of_error(error)
+    return SocketEnd.FIN if saw_fin else SocketEnd.UNKNOWN
+
+
+def _of_error(error: Exception) -> SocketEnd:
+    """A broken pipe is a reset that a write found."""
     if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
         return SocketEnd.RESET
     if isinstance(error, TimeoutError):
@@ -61,12 +88,30 @@ def of_end(error: Exception) -> SocketEnd:
     return SocketEnd.UNKNOWN
 
 
-def of_handshake(error: Exception, where: str) -> DialFailure:
-    """Why an open TCP connection did not become a WebSocket."""
+def of_answer(ws: ClientProtocol, size_bytes: int, subprotocol: str, where: str) -> DialFailure | None:
+    """What is wrong with the answer to an upgrade, of which so much has come; `None` while nothing is."""
+    if ws.handshake_exc is not None:
+        return _of_handshake(ws.handshake_exc, where)
+    if ws.state is State.CONNECTING:
+        is_endless = size_bytes > MAX_HANDSHAKE_BYTES
+        return DialFailure("not_websocket", f"{where} sent an endless answer.") if is_endless else None
+    if ws.subprotocol != subprotocol:
+        return DialFailure("wrong_subprotocol", f"{where} did not agree to {subprotocol}.")
+    return None
+
+
+def of_early_end(error: Exception | None, where: str) -> DialFailure:
+    """What a socket that ended before it was a WebSocket says."""
+    if isinstance(error, OSError):
+        return of_exception(error, where)
+    return DialFailure("dial_reset", f"{where} ended the connection before it answered.")
+
+
+def _of_handshake(error: Exception, where: str) -> DialFailure:
     if isinstance(error, InvalidStatus):
         return _of_status(error.response, where)
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
-        return DialFailure("dial_reset", f"{where} ended the connection before it answered.")
+        return of_early_end(None, where)
     if isinstance(error, NegotiationError):
         return DialFailure("wrong_subprotocol", f"{where}: {excerpt(str(error), 200)}.")
     if isinstance(error, InvalidMessage):

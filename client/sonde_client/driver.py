@@ -23,7 +23,8 @@ from sonde_client.actions import (
     Send,
 )
 from sonde_client.breaking import Breaking
-from sonde_client.connection import Carrier, MakeCarrier, Socket
+from sonde_client.carrier import Carrier, MakeCarrier
+from sonde_client.connection import Socket
 from sonde_client.dialling import DialWatch
 from sonde_client.errors import failure
 from sonde_client.events import EventBus, Failed, FrameIn, SessionResumed

@@ -13,12 +13,13 @@ from sonde_client.commands import Commands
 from sonde_client.errors import Failure, failure
 from sonde_client.events import Failed, SessionLost, SessionResumed
 from sonde_client.identity import MAX_RESUME_REFUSALS
-from sonde_client.lifecycle import FINAL_CODES, Lifecycle, SessionSettings
+from sonde_client.lifecycle import FINAL_CODES, Lifecycle
 from sonde_client.links import Course, Link, LinkPhase
 from sonde_client.membership import Membership
 from sonde_client.metrics import Metrics
 from sonde_client.pinger import Pinger
 from sonde_client.queue import CommandQueue
+from sonde_client.session_settings import SessionSettings
 from sonde_client.smoothing import ServerClock
 from sonde_client.status import ResumeReport
 from sonde_protocol.codes import VERSION, ResumeCause

@@ -1,4 +1,4 @@
-"""The way to a host: its name looked up, then a TCP connection to one of its addresses.
+"""The way to a host: what its URL says, its name looked up, then a TCP connection to one of its addresses.
 
 Owns the order in which addresses are tried: the resolver's, one after the other, as `create_connection` does by
 itself. They are not raced (RFC 8305): uvloop offers no race, and the limit of a dial bounds an address that swallows
@@ -9,11 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 from typing import Any
 
+from websockets.exceptions import InvalidURI
+from websockets.uri import WebSocketURI, parse_uri
+
+from sonde_protocol.redact import redact_text
+
 # What `getaddrinfo` gives: family, kind, protocol, canonical name, socket address.
 Address = tuple[Any, Any, int, str, Any]
+
+
+def parsed(url: str) -> WebSocketURI:
+    """The parts of a gateway's address.
+
+    Raises:
+        ValueError: it is none, or holds a password.
+    """
+    try:
+        uri = parse_uri(url)
+    except InvalidURI as error:
+        raise ValueError(error.msg) from None
+    if uri.user_info is not None:
+        raise ValueError("a password does not belong into an address")
+    return uri
+
+
+def without_password(url: str) -> str:
+    """An address as it may be shown."""
+    return redact_text(re.sub(r"//[^/]*@", "//…@", url))
 
 
 def literal(host: str, port: int) -> list[Address]:

@@ -17,10 +17,10 @@ from sonde_client.commands import refused
 from sonde_client.errors import NotSent, failure
 from sonde_client.events import AnyEvent, Failed, FrameIn, RttMeasured
 from sonde_client.greeting import AUTH_INTERVAL_S, Greeting
-from sonde_client.lifecycle import SessionSettings
 from sonde_client.links import Course, Link, LinkPhase, hint_s
 from sonde_client.metrics import Metrics
 from sonde_client.queue import CommandQueue, Pending, Settle
+from sonde_client.session_settings import SessionSettings
 from sonde_client.status import ConnectionStatus
 from sonde_client.subscription import NEED_PRESENCE, NEED_STATE
 from sonde_protocol.cursor import Cursor

@@ -16,7 +16,16 @@ from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown, Refused
 from sonde_client.client import Status
 from sonde_lab.acts import ActLog, DoneAct
 from sonde_lab.changes import Act
-from sonde_lab.composing import Composed, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
+from sonde_lab.composing import (
+    Composed,
+    NotUnderstood,
+    SendClose,
+    SendCommand,
+    SendControl,
+    SendFault,
+    SendRaw,
+    compose,
+)
 from sonde_lab.endpoints import Endpoint
 from sonde_lab.notices import NoticeBoard
 from sonde_lab.possible import is_live_as
@@ -50,6 +59,10 @@ class Acting(abc.ABC):
     @abc.abstractmethod
     def can(self, act: Act, name: str = "") -> str | None:
         """Why an act is not possible now, in words; `None` when it is. `name`: another than the current client."""
+
+    @abc.abstractmethod
+    async def inject(self, line: str) -> str | None:
+        """Let the gateway do what a rule says to the current client's session; what went wrong, in words."""
 
     def set_current(self, name: str) -> None:
         """Let another client be the one that acts are done to and views are about."""
@@ -163,6 +176,8 @@ class Acting(abc.ABC):
         client = self.clients[self.current]
         try:
             composed = compose(text, self._codec.binary)
+            if isinstance(composed, SendFault):
+                return await self.inject(composed.line)
             await self._send(client, composed)
         except NotUnderstood as error:
             return str(error)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sonde_client import ConnectionStatus
+from sonde_lab.injected import InjectedRow
 from sonde_protocol.frames import Member
 
 
@@ -353,6 +354,7 @@ class Changes:
     proxied: tuple[ProxiedRow, ...] | None = None  # newest first; None: as before
     rules: tuple[RuleRow, ...] | None = None  # of the proxy's fault lab; None: as before
     held: HeldRows | None = None  # messages that wait in the proxy; None: as before
+    injected: tuple[InjectedRow, ...] | None = None  # everything that is injected now; None: as before
     capture: CaptureStatus | None = None  # None: as before
     sent_types: tuple[str, ...] | None = None  # event types seen or sent, for the composer; None: as before
     clients: tuple[str, ...] | None = None  # names of own clients in order; None: as before
@@ -387,6 +389,7 @@ class Changes:
             or self.proxied is not None
             or self.rules is not None
             or self.held is not None
+            or self.injected is not None
             or self.capture is not None
             or self.sent_types is not None
             or self.clients is not None

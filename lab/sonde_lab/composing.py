@@ -1,4 +1,4 @@
-"""What a person typed to be sent, understood: a command, a message as it is, a control frame, a goodbye.
+"""What a person typed to be sent, understood: a command, a message as it is, a control frame, a goodbye, a fault.
 
 Owns the composer's small language. A command without an `id` gets its number from the client and is waited for;
 whatever has an `id`, or begins with `!`, goes out as it stands, nonsense included.
@@ -59,7 +59,14 @@ class SendClose:
     reason: str
 
 
-Composed = SendCommand | SendRaw | SendControl | SendClose
+@dataclass(slots=True, frozen=True)
+class SendFault:
+    """Ask the gateway to do what a rule says to the session that sends."""
+
+    line: str
+
+
+Composed = SendCommand | SendRaw | SendControl | SendClose | SendFault
 
 
 def compose(text: str, binary: bool) -> Composed:
@@ -84,10 +91,14 @@ def _slash(text: str) -> Composed:
     word, _, rest = text.partition(" ")
     if word in ("/ping", "/pong"):
         return SendControl(word == "/pong", rest.encode()[:125])
+    if word == "/fault":
+        return SendFault(rest.strip())
     goodbye = _CLOSE.fullmatch(text)
     if goodbye:
         return SendClose(int(goodbye[1] or 1000), (goodbye[2] or "").strip())
-    raise NotUnderstood(f"'{excerpt(word)}' is unknown. There are /ping, /pong and /close CODE reason.")
+    raise NotUnderstood(
+        f"'{excerpt(word)}' is unknown. There are /ping, /pong, /close CODE reason and /fault RULE."
+    )
 
 
 def _json(text: str, binary: bool) -> Composed:

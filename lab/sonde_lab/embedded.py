@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from sonde_lab.changes import GatewayState
 from sonde_lab.child import Child
-from sonde_protocol.errors import SondeError
+from sonde_lab.child_life import ChildFailed, ChildLife, said
 
 START_LIMIT_S: Final = 15.0
 STOP_PATIENCE_S: Final = 3.0
@@ -25,42 +25,29 @@ NODE: Final = "embedded"
 _SECRET_BYTES: Final = 48
 
 
-class GatewayFailed(SondeError):
-    """The gateway did not come up. The message is a sentence; `log_tail` holds its last words."""
-
-    def __init__(self, message: str, log_tail: tuple[str, ...]) -> None:
-        super().__init__(message)
-        self.log_tail = log_tail
+class GatewayFailed(ChildFailed):
+    """The gateway did not come up."""
 
 
-class EmbeddedGateway:
+class EmbeddedGateway(ChildLife[GatewayState]):
     """Starts, watches and ends one gateway process at a time. `on_change` is called at each change of `state`.
 
     `settings`: more variables of its environment, such as `SONDE_HEARTBEAT_S`.
     """
 
     def __init__(self, on_change: Callable[[], None], settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(GatewayState.NONE, on_change, STOP_PATIENCE_S)
         self.secret = secrets.token_urlsafe(_SECRET_BYTES)
-        self.state = GatewayState.NONE
         self.url = ""
         self.admin = ""
-        self.exit_code: int | None = None
         self.starts = 0
-        self._on_change = on_change
         self._settings = dict(settings or {})
-        self._child: Child | None = None
         self._ready: asyncio.Future[dict[str, Any] | None] | None = None  # None: ended before it was ready
-        self._is_wanted = False  # an end while wanted is a death
 
     @property
     def pid(self) -> int | None:
         """The process, while there is one."""
         return self._child.pid if self._child is not None and self._child.is_running else None
-
-    @property
-    def log_tail(self) -> tuple[str, ...]:
-        """The last lines of its log; of the last run when none is running."""
-        return () if self._child is None else self._child.log_tail
 
     async def start(self, limit_s: float = START_LIMIT_S) -> str:
         """Start it, on the port of the last run if there was one; its WebSocket address.
@@ -70,9 +57,7 @@ class EmbeddedGateway:
         """
         port = urlsplit(self.url).port or 0 if self.url else 0
         self._ready = asyncio.get_running_loop().create_future()
-        self.exit_code = None
-        self._is_wanted = True
-        self._move(GatewayState.STARTING)
+        self._begin(GatewayState.STARTING)
         try:
             self._child = await Child.start(
                 "sonde_server",
@@ -114,11 +99,6 @@ class EmbeddedGateway:
         if self._child is not None:
             self._child.kill()
 
-    async def ended(self) -> None:
-        """Wait for the end of one that was killed."""
-        if self._child is not None:
-            await self._child.ended()
-
     async def drain(self, patience_s: float) -> None:
         """Ask it to end with all the time that it gives its clients, and wait so long at most."""
         self._is_wanted = False
@@ -127,32 +107,16 @@ class EmbeddedGateway:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.ended(), patience_s)
 
-    async def stop(self) -> None:
-        """Let it drain shortly, then end it."""
-        self._is_wanted = False
-        if self._child is not None:
-            await self._child.stop(STOP_PATIENCE_S)
-        self._move(GatewayState.NONE)
-
     async def _end_now(self) -> None:
         if self._child is not None:
             self._child.kill()
             await self._child.ended()
 
-    def _move(self, state: GatewayState) -> None:
-        if state is not self.state:
-            self.state = state
-            self._on_change()
-
     def _on_line(self, line: str) -> None:
-        try:
-            value = json.loads(line)
-        except ValueError:
+        value = said(line)
+        if value is None or value.get("event") != "ready" or not isinstance(value.get("url"), str):
             return
-        is_ready = (
-            isinstance(value, dict) and value.get("event") == "ready" and isinstance(value.get("url"), str)
-        )
-        if is_ready and self._ready is not None and not self._ready.done():
+        if self._ready is not None and not self._ready.done():
             self._ready.set_result(value)
 
     def _on_end(self, exit_code: int) -> None:

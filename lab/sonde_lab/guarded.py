@@ -9,15 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-import json
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sonde_lab import child_life
 from sonde_lab.child import Child
-from sonde_protocol.errors import SondeError
+from sonde_lab.child_life import ChildFailed, ChildLife
 
 START_LIMIT_S: Final = 20.0
 STOP_PATIENCE_S: Final = (
@@ -57,34 +57,27 @@ class PartStatus:
     log_tail: tuple[str, ...]
 
 
-class PartFailed(SondeError):
-    """A part did not come up. The message is a sentence; `log_tail` holds its last words."""
-
-    def __init__(self, message: str, log_tail: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
-        self.log_tail = log_tail
+class PartFailed(ChildFailed):
+    """A part did not come up."""
 
 
-class Guarded:
+class Guarded(ChildLife[PartState]):
     """At most one run of a program at a time. `on_change` is called at each change of `state`."""
 
     def __init__(self, name: str, kind: PartKind, on_change: Callable[[], None]) -> None:
+        super().__init__(PartState.NONE, on_change, STOP_PATIENCE_S)
         self.name = name
         self.kind = kind
-        self.state = PartState.NONE
         self.port = 0
         self.pid: int | None = None
-        self.exit_code: int | None = None
-        self._on_change = on_change
-        self._child: Child | None = None
         self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._is_wanted = False  # an end while wanted is a death
 
     @property
     def status(self) -> PartStatus:
         """What is known of it now."""
-        tail = () if self._child is None else self._child.log_tail
-        return PartStatus(self.name, self.kind, self.state, self.pid, self.port, self.exit_code, tail)
+        return PartStatus(
+            self.name, self.kind, self.state, self.pid, self.port, self.exit_code, self.log_tail
+        )
 
     async def start(
         self,
@@ -101,9 +94,7 @@ class Guarded:
             PartFailed: it cannot be started, ended at once, or was not ready in time.
         """
         self._said = asyncio.Queue()
-        self.exit_code = None
-        self._is_wanted = True
-        self._move(PartState.STARTING)
+        self._begin(PartState.STARTING)
         flags = [*(("--log",) if logs_on_stdout else ()), *(("--tidy", tidy) if tidy else ())]
         try:
             self._child = await Child.start(
@@ -116,9 +107,9 @@ class Guarded:
             )
             await self._until_ready(ready)
         except BaseException as error:
-            await self._give_up()
+            await self._end_politely(PartState.DEAD)
             if isinstance(error, OSError | TimeoutError):
-                raise PartFailed(f"{self.name} {_why(error)}.", self.status.log_tail) from None
+                raise PartFailed(f"{self.name} {_why(error)}.", self.log_tail) from None
             raise
         self._move(PartState.LIVE)
 
@@ -143,18 +134,6 @@ class Guarded:
         if self.state is PartState.PAUSED and self._signal(signal.SIGCONT):
             self._move(PartState.LIVE)
 
-    async def stop(self) -> None:
-        """End it politely; a paused program is continued first."""
-        self._is_wanted = False
-        if self._child is not None:
-            await self._child.stop(STOP_PATIENCE_S)
-        self._move(PartState.NONE)
-
-    async def ended(self) -> None:
-        """Wait for the end of a program that was killed."""
-        if self._child is not None:
-            await self._child.ended()
-
     async def _until_ready(self, ready: Callable[[Guarded], Awaitable[None]]) -> None:
         assert self._child is not None
         waiting = asyncio.ensure_future(ready(self))
@@ -162,7 +141,7 @@ class Guarded:
         try:
             await asyncio.wait((waiting, end), timeout=START_LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
             if end.done():
-                raise PartFailed(f"{self.name} ended at once.", self.status.log_tail)
+                raise PartFailed(f"{self.name} ended at once.", self.log_tail)
             if not waiting.done():
                 raise TimeoutError
             waiting.result()
@@ -170,12 +149,6 @@ class Guarded:
             for task in (waiting, end):
                 task.cancel()
             await asyncio.gather(waiting, end, return_exceptions=True)
-
-    async def _give_up(self) -> None:
-        self._is_wanted = False
-        if self._child is not None:
-            await self._child.stop(STOP_PATIENCE_S)
-        self._move(PartState.DEAD)
 
     def _signal(self, number: signal.Signals) -> bool:
         if self.pid is None:
@@ -185,17 +158,9 @@ class Guarded:
             return True
         return False
 
-    def _move(self, state: PartState) -> None:
-        if state is not self.state:
-            self.state = state
-            self._on_change()
-
     def _on_line(self, line: str) -> None:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(value, dict):
+        value = child_life.said(line)
+        if value is None:
             return
         if value.get("event") == "started" and self.pid is None:
             self.pid = int(value["pid"])

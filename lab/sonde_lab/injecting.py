@@ -12,6 +12,7 @@ from sonde_lab.changes import Act, RuleRow
 from sonde_lab.faults.grammar import parse_rule
 from sonde_lab.faults.presets import preset
 from sonde_lab.faults.rules import RuleRefused
+from sonde_lab.injected import InjectedRow, of_proxy
 from sonde_lab.proxy_options import ProxyFailed
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
@@ -25,6 +26,17 @@ class Injecting(Striking):
     """Acts on the fault lab of `_proxying`. Each answers with what went wrong, in words; `None` when nothing did."""
 
     _proxying: Proxying
+    _injected_told: tuple[InjectedRow, ...] = ()
+
+    @property
+    def injected(self) -> tuple[InjectedRow, ...]:
+        """Everything that is injected now, by whomever: in the proxy, at the gateway, on own clients."""
+        return (*of_proxy(self.rules, self._proxying.waiting.rows.rows), *self.striking)
+
+    def _take_injected(self) -> tuple[InjectedRow, ...] | None:
+        """The same, when it has changed."""
+        before, self._injected_told = self._injected_told, self.injected
+        return None if self._injected_told == before else self._injected_told
 
     @property
     def rules(self) -> tuple[RuleRow, ...]:
@@ -87,15 +99,15 @@ class Injecting(Striking):
             return reason
         self._act(Act.FAULTS_OFF, "all faults off")
         self._let_dials_through()
-        await self._strikes_off()
+        problem = await self._strikes_off()
         if not self.rules:
-            return None
+            return problem
         try:
             await self._proxying.arming.reset()
         except (RuleRefused, ProxyFailed) as error:
             self._proxying.kill()
-            return f"{sentence(str(error))} It was ended, so nothing is injected any more."
-        return None
+            return f"{sentence(str(error))} It was ended, so it injects nothing any more."
+        return problem
 
     def _not_armed(self, why: str) -> str:
         self._say(Kind.NOTE, "fault", f"not armed: {one_line(why, _LINE_CHARACTERS)}")

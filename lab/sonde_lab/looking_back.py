@@ -82,16 +82,6 @@ def is_state(ring: Ring, row_id: int) -> bool:
     return is_frame and ring.text("op", row_id) in ("delta", "snapshot")
 
 
-def states_around(ring: Ring, row_id: int) -> States:
-    """The state before and after a delta or snapshot: the snapshot above it and the deltas since, applied.
-
-    Raises:
-        KeyError: the row is not in the ring.
-    """
-    trail = gathered(ring, row_id)
-    return States(problem=trail) if isinstance(trail, str) else worked_out(trail)
-
-
 def gathered(ring: Ring, row_id: int) -> list[Entry] | str:
     """The entries from the nearest snapshot above a row up to the row itself; else why not, in words.
 

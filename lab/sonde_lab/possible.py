@@ -49,8 +49,7 @@ class Situation:
     read_only: bool = False  # a person only wants to look
     proxy: GatewayState = GatewayState.NONE  # the endpoint's, or the one in front of our own gateway
     rules: int = 0  # in its fault lab
-    refused: int = 0  # own clients whose dials are refused
-    striking: int = 0  # sessions and own sockets with a fault under way
+    striking: int = 0  # faults under way at the gateway and on own clients
     held: int = 0  # messages that wait in the proxy
     holds: int = 0  # of its rules, those that let messages wait
 
@@ -124,7 +123,7 @@ def _disarm(now: Situation) -> str | None:
 
 
 def _faults_off(now: Situation) -> str | None:
-    return None if now.rules or now.refused or now.striking else "Nothing is injected."
+    return None if now.rules or now.striking else "Nothing is injected."
 
 
 def _of_held(now: Situation) -> str | None:

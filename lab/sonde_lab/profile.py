@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from sonde_lab import endpoints, toml_text
+from sonde_lab import endpoint_file, toml_text
 from sonde_lab.colouring import COLOURS, MAX_RULES, ColourRule, why_wrong
 from sonde_lab.columns import MAX_COLUMNS, column_of
 from sonde_lab.endpoints import SAVED, Endpoint, EndpointInvalid
@@ -85,7 +85,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     fold: bool = True
     filter: Annotated[list[NamedFilter], Meta(max_length=MAX_FILTERS)] = []
     colour: Annotated[list[_Colour], Meta(max_length=MAX_RULES)] = []
-    endpoint: Annotated[list[dict[str, Any]], Meta(max_length=endpoints.MAX_ENDPOINTS)] = []
+    endpoint: Annotated[list[dict[str, Any]], Meta(max_length=endpoint_file.MAX_ENDPOINTS)] = []
 
 
 # ---------------------------------------------------------------- reading
@@ -193,7 +193,7 @@ def _endpoints(tables: list[dict[str, Any]]) -> tuple[Endpoint, ...]:
         if "token" in table:
             raise _Wrong("a profile holds no tokens: give yours when you connect", "endpoint", index, "token")
     try:
-        return tuple(endpoints.from_tables(tables))
+        return tuple(endpoint_file.from_tables(tables))
     except EndpointInvalid as error:
         raise _Wrong(str(error), "endpoint", error.index, error.key) from None
 
@@ -243,7 +243,7 @@ def _colour_text(rule: ColourRule) -> str:
 
 
 def _endpoint_text(endpoint: Endpoint) -> str:
-    lines = endpoints.table_text(endpoint).splitlines()
+    lines = endpoint_file.table_text(endpoint).splitlines()
     return "\n".join(line for line in lines if not line.startswith("token = ")) + "\n"
 
 

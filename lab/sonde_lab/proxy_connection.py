@@ -7,10 +7,9 @@ go over. Refuses to change them (but for the Host, when that is asked for), and 
 from __future__ import annotations
 
 import asyncio
-import enum
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -27,43 +26,13 @@ from sonde_lab.proxy_head import (
     joined,
     with_host,
 )
+from sonde_lab.proxy_phases import TRANSITIONS, Phase, Step
 from sonde_lab.proxy_side import FAULT, Side
 from sonde_lab.records import Direction
 from sonde_protocol.errors import excerpt
 
 HANDSHAKE_S: Final = 10.0
 LINGER_S: Final = 1.0  # a refused client has this long to read why
-
-
-class Phase(enum.Enum):
-    """Where a proxied connection is."""
-
-    HEAD = "reads the request's head"
-    DIALING = "dials the upstream"
-    PASSING = "passes bytes on"
-    ANSWERING = "says why not"
-    GONE = "gone"
-
-
-class Step(enum.Enum):
-    """What moves it on."""
-
-    HEAD_READ = "head read"
-    DIALED = "dialed"
-    REFUSED = "refused"
-    LOST = "lost"
-
-
-TRANSITIONS: Final[Mapping[tuple[Phase, Step], Phase]] = {
-    (Phase.HEAD, Step.HEAD_READ): Phase.DIALING,
-    (Phase.HEAD, Step.REFUSED): Phase.ANSWERING,
-    (Phase.HEAD, Step.LOST): Phase.GONE,
-    (Phase.DIALING, Step.DIALED): Phase.PASSING,
-    (Phase.DIALING, Step.REFUSED): Phase.ANSWERING,
-    (Phase.DIALING, Step.LOST): Phase.GONE,
-    (Phase.PASSING, Step.LOST): Phase.GONE,
-    (Phase.ANSWERING, Step.LOST): Phase.GONE,
-}
 
 
 class ProxyObserver(Protocol):

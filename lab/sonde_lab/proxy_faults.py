@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sonde_lab.faults.effects import Do, Effect, Verdict
 from sonde_lab.faults.lab import FaultLab
 from sonde_lab.faults.limits import MAX_EXTRA_LEGS
+from sonde_lab.faults.settling import Settling
 from sonde_lab.proxy_side import FAULT, Side
 from sonde_lab.records import Direction
 
@@ -35,11 +36,11 @@ class FaultLine:
         self._connection = connection
         self._lab = lab
         self._stream = lab.open(connection.number, peer)
+        self.settle = Settling(self._stream, self._carry_out, self._come_back)
         self._stream.wake = self.settle
         self._timer: asyncio.TimerHandle | None = None
         self._shadows: set[asyncio.Task[None]] = set()
         self.keeps_upstream = False
-        self.is_settling = False
 
     # ------------------------------------------------------------ what the connection tells
 
@@ -96,18 +97,8 @@ class FaultLine:
 
     # ------------------------------------------------------------ what the stream asks for
 
-    def settle(self) -> None:
-        """Carry out what is asked for, and come back in time."""
-        if self.is_settling:
-            return
-        self.is_settling = True
-        try:
-            while self._stream.effects:
-                effects, self._stream.effects = self._stream.effects, []
-                for effect in effects:
-                    self._carry_out(effect)
-        finally:
-            self.is_settling = False
+    def _come_back(self) -> None:
+        """All is done: close, or look again in time."""
         self._close_when_both_ended()
         self._stop_timer()
         at = self._stream.next_deadline()

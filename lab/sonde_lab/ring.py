@@ -1,6 +1,6 @@
 """The columnar store of records behind every table: bounded by rows and bytes, evicted in blocks.
 
-Owns numpy columns (one contiguous view per column, in row order) and blocks of payload bytes, the older of them on
+Owns columns of cells (one contiguous view per column, in row order) and blocks of payload bytes, the older of them on
 disk where there is a spool. A row's id is its number since the ring was made and is never used again. It refuses to
 know what rows mean: folding, filters and summaries sit on top.
 """
@@ -16,39 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonde_lab.blocks import SEPARATOR, Block, ReadyRows
+from sonde_lab.cells import NAMED, Cells, cells_of
 from sonde_lab.comments import Comments
 from sonde_lab.names import Names
 from sonde_lab.numbering import Numbering
-from sonde_lab.records import Direction, Flag, Kind, Record
+from sonde_lab.records import Direction, Kind, Record
 from sonde_lab.spool import Spool
 
 MAX_BLOCK_ROWS: Final = 4_096
 MAX_REMEMBERED_TOUCHES: Final = 4_096
 MAX_WORDS: Final = 20_000  # summaries by decoders; the oldest go
-
-NAMED: Final = frozenset({"conn", "op", "channel", "protocol"})
-_COLUMNS: Final[dict[str, Any]] = {
-    "at": np.float64,
-    "wall": np.float64,
-    "conn": np.int32,
-    "dial": np.int32,
-    "direction": np.int8,
-    "kind": np.int8,
-    "opcode": np.int8,
-    "op": np.int32,
-    "channel": np.int32,
-    "size": np.int64,
-    "code": np.int32,
-    "rtt_ms": np.float64,
-    "flags": np.int32,
-    "seq": np.int64,
-    "command": np.int64,
-    "offset": np.int64,  # of the kept payload in its block
-    "stored": np.int64,  # bytes of the payload that are kept
-    "protocol": np.int32,
-    "wire_bytes": np.int64,
-    "fragments": np.int32,
-}
 
 
 class Ring:
@@ -82,14 +59,8 @@ class Ring:
         self.block_rows = max(1, min(MAX_BLOCK_ROWS, capacity // 16))
         self.block_bytes = max(1, self._memory_bytes // 16)
         self.max_payload = max(1, self._memory_bytes // 4)
-        # Room beyond the capacity lets rows slide: they are moved to the front once per that many appends. The
-        # system gives memory to what is written only, so a ring that is not full costs what it holds.
-        spare = max(self.block_rows, capacity // 8)
-        self._room = capacity + spare
-        self._columns = {name: np.zeros(self._room, kind) for name, kind in _COLUMNS.items()}
-        # The id at the front of each column. They differ, so that no two columns are moved at the same time.
-        step = spare // len(_COLUMNS)
-        self._fronts = {name: -step * place for place, name in enumerate(_COLUMNS)}
+        self._cells = Cells(capacity, max(self.block_rows, capacity // 8))
+        self._columns, self._fronts = self._cells.by_name, self._cells.fronts
         self._blocks: deque[Block] = deque([Block(0)])
         self._touched: deque[int] = deque(maxlen=MAX_REMEMBERED_TOUCHES)
         self._numbering = Numbering()
@@ -140,7 +111,8 @@ class Ring:
         numbers = np.array([self.names.intern(text) for text in rows.texts], np.int32)
         for name, column in self._columns.items():
             cells = rows.columns.get(name, 0)
-            column[self._slot(name, count)] = numbers[cells] if name in NAMED else cells
+            slot = self._cells.slot(name, self.first_id, self.next_id, count)
+            column[slot] = numbers[cells] if name in NAMED else cells
         self.next_id += count
         self.stored_bytes += stored
         return range(self.next_id - count, self.next_id)
@@ -150,7 +122,12 @@ class Ring:
         block = self._open_block()
         count, payloads = self._fitting(records, begin, block.size, self.next_id - block.first_id)
         self._evict(count, sum(map(len, payloads)))
-        self._write(records[begin : begin + count], payloads, block.size)
+        self._cells.write(
+            cells_of(records[begin : begin + count], payloads, block.size, self.names.intern),
+            self.first_id,
+            self.next_id,
+            count,
+        )
         block.add(payloads)
         self.next_id += count
         self.stored_bytes += sum(map(len, payloads))
@@ -217,19 +194,6 @@ class Ring:
         self.comments.forget_before(self.first_id)
         return gone
 
-    def _slot(self, name: str, count: int) -> slice:
-        """The place for `count` more rows in a column."""
-        front, column, held = self._fronts[name], self._columns[name], len(self)
-        if self.next_id + count - front > self._room:
-            shift = self.first_id - front
-            for start in range(
-                0, held, shift
-            ):  # in pieces that do not overlap: numpy would copy the whole first
-                stop = min(held, start + shift)
-                column[start:stop] = column[start + shift : stop + shift]
-            front = self._fronts[name] = self.first_id
-        return slice(self.next_id - front, self.next_id - front + count)
-
     def number(self, row_id: int) -> int:
         """What a row is called where it comes from, from 0: its id, unless it came with a number."""
         return self._numbering.number(row_id)
@@ -263,38 +227,6 @@ class Ring:
             self.spool.close()
         while any(block.is_on_disk for block in self._blocks):
             self._drop_oldest()
-
-    def _write(self, batch: Sequence[Record], payloads: list[bytes], offset: int) -> None:
-        intern = self.names.intern
-        columns: dict[str, Any] = {}
-        columns["at"] = [r.at for r in batch]
-        columns["wall"] = [r.wall for r in batch]
-        columns["conn"] = [intern(r.conn) for r in batch]
-        columns["dial"] = [r.dial for r in batch]
-        columns["direction"] = [r.direction for r in batch]
-        columns["kind"] = [r.kind for r in batch]
-        columns["opcode"] = [r.opcode for r in batch]
-        columns["op"] = [intern(r.op) for r in batch]
-        columns["channel"] = [intern(r.channel) for r in batch]
-        columns["size"] = [r.size for r in batch]
-        columns["code"] = [r.code for r in batch]
-        columns["rtt_ms"] = [r.rtt_ms for r in batch]
-        columns["seq"] = [r.seq for r in batch]
-        columns["command"] = [r.command for r in batch]
-        columns["protocol"] = [intern(r.protocol) for r in batch]
-        columns["wire_bytes"] = [r.wire_bytes for r in batch]
-        columns["fragments"] = [r.fragments for r in batch]
-        cut = int(Flag.TRUNCATED)
-        columns["flags"] = [
-            r.flags if len(r.payload) == len(p) else r.flags | cut
-            for r, p in zip(batch, payloads, strict=True)
-        ]
-        stored = np.fromiter(map(len, payloads), np.int64, len(payloads))
-        columns["stored"] = stored
-        ends = np.cumsum(stored + len(SEPARATOR))
-        columns["offset"] = offset + ends - stored - len(SEPARATOR)
-        for name, cells in columns.items():
-            self._columns[name][self._slot(name, len(batch))] = cells
 
     def annotate(self, row_id: int, *, rtt_ms: float | None = None, flags: int = 0, without: int = 0) -> None:
         """Say more about a row that is here already; one that has gone is left in peace. `without`: flags taken off."""

@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sonde_lab import cluster_acts, tokens
+from sonde_lab import tokens
 from sonde_lab.capture.files import CaptureLimits
 from sonde_lab.capture.saving import Saved, Saving
 from sonde_lab.capturing import Capturing
 from sonde_lab.changes import Act, Changes, GatewayState
 from sonde_lab.collecting import Collector
 from sonde_lab.decoders.own.desk import OwnDecoders
-from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource, proxy
-from sonde_lab.guarded import PartFailed, PartStatus
+from sonde_lab.endpoints import NOT_OURS, Endpoint, EndpointKind, TokenKind, TokenSource
 from sonde_lab.hosting import DEFAULT_PLAYERS, GATEWAY_DIED, Home, Hosting
-from sonde_lab.intercepting import Intercepting
 from sonde_lab.joining import Joiner
 from sonde_lab.lag import LagWatch
 from sonde_lab.moments import Moment
+from sonde_lab.operating import Operating
 from sonde_lab.possible import Situation, why_not, why_not_tap
 from sonde_lab.proxying import Proxying
 from sonde_lab.records import Flag, Kind
@@ -38,7 +37,6 @@ from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.timeline import Timeline
 from sonde_lab.tokens import TokenCall
 from sonde_lab.viewing import Viewing
-from sonde_lab.wording import last_words
 from sonde_protocol.codes import Role
 from sonde_protocol.errors import SondeError
 
@@ -65,7 +63,7 @@ class WorkbenchConfig:
     players_seed: int = 1
 
 
-class Workbench(Intercepting):
+class Workbench(Operating):
     """What the window holds exactly one of; a script may do the same. All methods belong to one loop."""
 
     def __init__(
@@ -115,24 +113,9 @@ class Workbench(Intercepting):
         self._joined = 1  # clients that this endpoint has had: a name is never given twice
 
     @property
-    def players(self) -> int:
-        """Simulated players asked for; 0 when they are off."""
-        return self._hosting.players
-
-    @property
-    def players_on(self) -> bool:
-        """Whether simulated players are wanted."""
-        return self.players > 0
-
-    @property
     def data(self) -> Path | None:
         """Where scenarios and their runs are kept; `None`: in the person's own folder."""
         return self.config.data
-
-    @property
-    def parts(self) -> tuple[PartStatus, ...]:
-        """What our own cluster consists of; nothing where there is none."""
-        return self._cluster.parts
 
     # ------------------------------------------------------------ open and close
 
@@ -206,6 +189,7 @@ class Workbench(Intercepting):
     def _on_hosting(self, cause: str, title: str, detail: str, advice: str) -> None:
         self._notice(cause, title, detail, advice)
         if cause == GATEWAY_DIED:  # what ended with it has its reason here
+            self._at_gateway.clear()
             self._say(Kind.NOTE, cause, f"{title}: {detail}", flags=Flag.ERROR)
 
     def _on_stall(self, _at: float, words: str) -> None:
@@ -222,6 +206,7 @@ class Workbench(Intercepting):
             self._notice("spool_failed", "Older rows cannot be kept on disk", problem, advice)
         changes = self._collector.take(self._now(), self.current, self.players)
         changes.taps = self._tapping.take()
+        changes.injected = self._take_injected()
         changes.capture = self._capturing.take(self._now(), changes)
         self.decoders.take_rows()
         return changes
@@ -247,10 +232,9 @@ class Workbench(Intercepting):
                 read_only=self.read_only,
                 proxy=self._proxying.state,
                 rules=len(self.rules),
-                refused=len(self.refused),
                 held=len(self.held.rows),
                 holds=len(self.holds),
-                striking=self.striking,
+                striking=len(self.striking),
             ),
         )
 
@@ -340,82 +324,6 @@ class Workbench(Intercepting):
     async def _start_proxy_again(self, endpoint: Endpoint) -> None:
         async with self._moving:
             await self._proxying.start(endpoint)
-
-    async def restart_gateway(self) -> None:
-        """End the embedded gateway as a crash does and start it on the same port."""
-        if not self._may(Act.RESTART_GATEWAY):
-            return
-        async with self._moving:
-            self._act(Act.RESTART_GATEWAY, "restart the embedded gateway", injected=True)
-            await self._populate(await self._hosting.start_gateway(again=True))
-
-    async def put_proxy(self) -> None:
-        """Put a proxy in front of the embedded gateway, and let own clients come through it. Players do not."""
-        if not self._may(Act.PUT_PROXY):
-            return
-        async with self._moving:
-            self._act(Act.PUT_PROXY, "put a proxy in front of the embedded gateway")
-            await self._proxying.start(proxy(self._gateway.url, name="Proxy of the embedded gateway"))
-            if self._proxying.state is GatewayState.LIVE:
-                await self._lead_through(self._proxying.url)
-            else:
-                await self._proxying.stop()
-
-    async def take_proxy(self) -> None:
-        """Take the proxy in front of the embedded gateway away; own clients go straight to it again."""
-        if not self._may(Act.TAKE_PROXY):
-            return
-        async with self._moving:
-            self._act(Act.TAKE_PROXY, "take the proxy away from the embedded gateway")
-            await self._lead_through("")
-            await self._proxying.stop()
-
-    async def _lead_through(self, front: str) -> None:
-        """Let own clients come anew: through `front`, or straight where it is empty."""
-        self._hosting.front = front
-        home = self._hosting.home
-        for name, client in tuple(self.clients.items()):
-            await client.close()
-            if home is None or self.endpoint is None or self.clients.get(name) is not client:
-                continue
-            self._collector.unwatch(name)
-            self.clients[name] = self._joiner.join(name, home.urls, self._sources[name])
-        self._collector.gateway_changed()
-
-    def can_to(self, act: Act, node: str) -> str | None:
-        """Why an act on one node of the cluster is not possible now, in words; `None` when it is."""
-        is_on_cluster = self.endpoint is not None and self.endpoint.kind is EndpointKind.CLUSTER
-        if not is_on_cluster or self.read_only:
-            return self.can(act)
-        return cluster_acts.why_not(act, self._cluster.parts, "", node)
-
-    async def act_on_cluster(self, act: Act, node: str = "") -> None:
-        """Break or mend a part of the cluster: the named node, else the one that carries the current client."""
-        if not self._may(act):
-            return
-        client = self.clients.get(self.current)
-        carrier = "" if client is None else client.status.node or ""
-        restarts = act in (Act.RESTART_NATS, Act.RESTART_REDIS)
-        names = [] if restarts else cluster_acts.targets(act, self._cluster.parts, carrier, node)
-        if not names and not restarts:
-            return
-        mends = act in (Act.START_NODE, Act.CONTINUE_NODE)
-        self._act(act, cluster_acts.in_words(act, names), injected=not mends, detail=",".join(names))
-        try:
-            await self._cluster.do(act, names)
-        except (PartFailed, OSError) as error:
-            words = last_words(getattr(error, "log_tail", ()))
-            self._notice("part_failed", "A part of the cluster did not come up", str(error), words)
-
-    def set_players(self, on: bool) -> None:
-        """Start or end the simulated players."""
-        if self._may(Act.SET_PLAYERS) and on != self.players_on:
-            hosting = self._hosting
-            hosting.players = hosting.wanted_players if on else 0
-            words = f"{self.players} simulated players" if on else "no simulated players"
-            self._act(Act.SET_PLAYERS, words, detail=str(self.players))
-            self._collector.gateway_changed()
-            self._spawn(hosting.start_players() if on else hosting.stop_players(), "players")
 
     @property
     def is_capturing(self) -> bool:

@@ -14,6 +14,8 @@ from websockets.frames import Frame
 from websockets.protocol import State as LibraryState
 from websockets.server import ServerProtocol
 
+from sonde_protocol.websocket_text import is_utf8
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # a platform without the compiled part
@@ -59,17 +61,6 @@ class Framer:
             self._framed = frame_header(self._first, len(data)) + data
             self._source = data
         return self._framed
-
-
-def is_utf8(data: bytes) -> bool:
-    """Whether a text message may be one (RFC 6455 section 8.1)."""
-    if data.isascii():
-        return True
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def read_plain(data: bytes, limit_bytes: int, on_message: Callable[[bytes, bool], bool]) -> int:

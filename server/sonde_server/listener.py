@@ -20,7 +20,7 @@ from sonde_server.core.heartbeat import TimingWheel
 from sonde_server.core.ports import Wire
 from sonde_server.forwarding import Forwarding
 from sonde_server.framing import Framer
-from sonde_server.transport import Receiver, Socket
+from sonde_server.transport import Socket
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,22 @@ class EdgeCounters:
     bad_introductions: int = 0  # trusted balancers without a PROXY header, or with a wrong one
     refusals: Counter[int] = field(default_factory=Counter)
     violations: Counter[int] = field(default_factory=Counter)
+
+
+class Receiver(Protocol):
+    """The core's side of an open socket (`core.connection.Connection`). None of these raises."""
+
+    def on_message(self, data: bytes, binary: bool) -> None:
+        """A whole message came."""
+        ...
+
+    def on_lost(self, code: int | None, reason: str) -> None:
+        """The socket is gone, or as good as gone; `code` of the peer's close frame, `None` without one."""
+        ...
+
+    def on_writable(self) -> None:
+        """The write buffer was above `slow_bytes` and fell to half of it."""
+        ...
 
 
 class House(Protocol):

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import socket
 import struct
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close, Frame, Opcode
@@ -25,10 +22,11 @@ from websockets.protocol import State as LibraryState
 
 from sonde_protocol.codes import CloseCode
 from sonde_protocol.states import advance
+from sonde_protocol.websocket_text import fitting_reason, is_utf8
 from sonde_server.core.admission import HttpRefusal
 from sonde_server.core.limits import TokenBucket
 from sonde_server.forwarding import written
-from sonde_server.framing import Framer, Library, first_slice, is_utf8, read_plain
+from sonde_server.framing import Framer, Library, first_slice, read_plain
 from sonde_server.handshake import (
     HEADERS_TOO_LARGE,
     NOT_HTTP,
@@ -38,64 +36,14 @@ from sonde_server.handshake import (
     upgrade_request,
 )
 from sonde_server.proxy_protocol import SIGNATURE, NoProxyHeader, read_proxy_header
+from sonde_server.socket_phases import PHASES, Phase, Trigger
 
 if TYPE_CHECKING:
-    from sonde_server.listener import Listener
-
-
-class Receiver(Protocol):
-    """The core's side of an open socket (`core.connection.Connection`). None of these raises."""
-
-    def on_message(self, data: bytes, binary: bool) -> None:
-        """A whole message came."""
-        ...
-
-    def on_lost(self, code: int | None, reason: str) -> None:
-        """The socket is gone, or as good as gone; `code` of the peer's close frame, `None` without one."""
-        ...
-
-    def on_writable(self) -> None:
-        """The write buffer was above `slow_bytes` and fell to half of it."""
-        ...
+    from sonde_server.listener import Listener, Receiver
 
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)  # makes the kernel send RST in place of FIN
 _CLOSE_BYTE: Final = 0x80 | Opcode.CLOSE
-MAX_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame carries 125 bytes, two are the code
-
-
-class Phase(enum.Enum):
-    """Where a socket stands."""
-
-    NEW = "new"  # not yet connected
-    HANDSHAKE = "handshake"  # the request is being read
-    OPEN = "open"  # messages flow
-    CLOSING = "closing"  # our last bytes are written; waiting for the peer's, at most the closing time
-    GONE = "gone"  # nothing more can be sent or received
-
-
-class Trigger(enum.Enum):
-    """What moves a socket."""
-
-    CONNECTED = "connected"
-    ADMITTED = "admitted"
-    ENDED = "ended"  # refused, closed by either side, or a violation
-    LOST = "lost"  # the transport is gone, or is about to be
-
-
-_P, _T = Phase, Trigger
-PHASES: Final[Mapping[tuple[Phase, Trigger], Phase]] = MappingProxyType(
-    {
-        (_P.NEW, _T.CONNECTED): _P.HANDSHAKE,
-        (_P.HANDSHAKE, _T.ADMITTED): _P.OPEN,
-        (_P.HANDSHAKE, _T.ENDED): _P.CLOSING,
-        (_P.HANDSHAKE, _T.LOST): _P.GONE,
-        (_P.OPEN, _T.ENDED): _P.CLOSING,
-        (_P.OPEN, _T.LOST): _P.GONE,
-        (_P.CLOSING, _T.LOST): _P.GONE,
-        (_P.GONE, _T.LOST): _P.GONE,
-    }
-)
 
 
 class Socket(asyncio.Protocol):
@@ -444,14 +392,6 @@ class Socket(asyncio.Protocol):
 
     def _move(self, trigger: Trigger) -> None:
         self._phase = advance(PHASES, self._phase, trigger)
-
-
-def fitting_reason(reason: str) -> str:
-    """`reason` cut to what a close frame can carry, at a character's end."""
-    encoded = reason.encode("utf-8", "replace")
-    return (
-        reason if len(encoded) <= MAX_REASON_BYTES else encoded[:MAX_REASON_BYTES].decode("utf-8", "ignore")
-    )
 
 
 def _why(sent: Close | None) -> str:

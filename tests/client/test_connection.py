@@ -713,6 +713,31 @@ async def test_a_half_open_socket_stays_after_its_client_has_given_it_up() -> No
         await closing
 
 
+async def test_a_client_knows_what_is_still_broken_on_purpose() -> None:
+    async with breakable() as (gate, client):
+        assert client.breaking.under_way == ()
+        client.breaking.lose_heartbeats(times=2)
+        client.breaking.half_open(60.0)
+        client.breaking.stop_reading(5.0)  # of a half-open socket nobody reads in any case
+        assert [(what.kind, what.times) for what in client.breaking.under_way] == [
+            ("half_open", 0),
+            ("no_heartbeat", 2),
+        ]
+        closing = asyncio.create_task(client.close())
+        client.breaking.off()
+        assert client.breaking.under_way == ()
+        assert await asyncio.wait_for(gate.end, 5) == "RST"
+        await closing
+
+
+async def test_a_socket_that_is_gone_is_no_longer_broken() -> None:
+    async with breakable() as (gate, client):
+        client.breaking.stop_reading(60.0)
+        client.breaking.reset()
+        assert await asyncio.wait_for(gate.end, 5) == "RST"
+        assert client.breaking.under_way == ()
+
+
 async def test_a_client_that_does_not_read_answers_once_it_goes_on() -> None:
     async with breakable() as (gate, client):
         client.breaking.stop_reading(60.0)

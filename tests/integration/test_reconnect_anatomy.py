@@ -130,7 +130,8 @@ async def test_the_phases_of_a_real_reconnect_add_up_and_agree_with_a_stopwatch(
         await until(lambda: told(log) and told(log)[0].fresh_row is not None)
         (found,) = told(log)
     phases = {phase.name: phase for phase in found.phases}
-    assert list(phases)[:5] == ["detect", "wait", "TCP", "upgrade", "resume"]
+    # A busy machine may take long enough over the token for that to be a phase of its own.
+    assert [name for name in phases if name != "token"][:5] == ["detect", "wait", "TCP", "upgrade", "resume"]
     assert (found.ending, found.tries, found.lost) == (Ending.RESUMED, 1, 0)
     assert_whole(found)
     seen = relay.passed[1]  # the relay's own clock readings lie in the order that the phases claim

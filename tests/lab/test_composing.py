@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde_lab.composing import MAX_TEXT, NotUnderstood, SendClose, SendCommand, SendControl, SendRaw, compose
+from sonde_lab.composing import (
+    MAX_TEXT,
+    NotUnderstood,
+    SendClose,
+    SendCommand,
+    SendControl,
+    SendFault,
+    SendRaw,
+    compose,
+)
 from sonde_protocol.frames import Publish
 
 
@@ -32,6 +41,7 @@ def test_command_without_a_number_is_the_clients_to_number() -> None:
         ("/close", SendClose(1000, "")),
         ("/close 4000", SendClose(4000, "")),
         ("/close 1013 try later ", SendClose(1013, "try later")),
+        ('/fault  kick "enough" ', SendFault('kick "enough"')),
     ],
 )
 def test_text_is_understood(text: str, expected: object) -> None:

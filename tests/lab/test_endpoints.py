@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sonde_lab.endpoint_file import load, save
 from sonde_lab.endpoints import (
     EMBEDDED,
     OWN,
@@ -18,10 +19,8 @@ from sonde_lab.endpoints import (
     TokenKind,
     TokenSource,
     checked_url,
-    load,
     proxy,
     remote,
-    save,
 )
 
 

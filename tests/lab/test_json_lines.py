@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import generate_json_lines
+from marked_tables import with_tables
 from sonde_lab.json_commands import COMMANDS, MAX_LINE_BYTES, LineRefused, Order, read
 from sonde_lab.json_lines import EVENTS
 from sonde_lab.json_outlet import MAX_UNDER_WAY, MAX_WAITING_BYTES, Inlet, Outlet
@@ -186,15 +187,8 @@ def test_the_example_in_node_sees_every_goal_over_a_drop(gateway: GatewayProcess
 
 
 def test_the_tables_of_the_page_are_those_of_the_code() -> None:
-    spec = importlib.util.spec_from_file_location(
-        "generate_json_lines", PAGE.with_name("generate_json_lines.py")
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
     text = PAGE.read_text(encoding="utf-8")
-    assert made.written(text) == text, "run: python docs/generate_json_lines.py"
+    assert with_tables(text, generate_json_lines.TABLES) == text, "run: python docs/generate_json_lines.py"
     assert all(f"| `{name}` |" in text for name in (*COMMANDS, *EVENTS))
     for figure in (
         f"{MAX_LINE_BYTES:,} bytes",

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from sonde_lab.looking_back import previous_like, states_around
+from sonde_lab.looking_back import States, gathered, previous_like, worked_out
 from sonde_lab.records import Direction, Flag, Record
 from sonde_lab.ring import Ring
 from support.records import row
@@ -24,6 +24,11 @@ def ring_of(*records: Record, capacity: int = 1_000) -> Ring:
     ring = Ring(capacity)
     ring.extend(records)
     return ring
+
+
+def states_around(ring: Ring, row_id: int) -> States:
+    trail = gathered(ring, row_id)
+    return States(problem=trail) if isinstance(trail, str) else worked_out(trail)
 
 
 def test_the_row_before_is_of_the_same_connection_direction_type_and_channel() -> None:

@@ -40,6 +40,10 @@ POSSIBLE = {
     Act.FAULTS_OFF: set(ConnectionState),
     Act.PUT_PROXY: set(ConnectionState),
     Act.TAKE_PROXY: set(),
+    Act.HOLD: set(),
+    Act.CHANGE_HELD: set(ConnectionState),
+    Act.LET_GO: set(ConnectionState),
+    Act.HOLD_NOTHING: set(ConnectionState),
     **{act: set() for act in CLUSTER_ACTS},  # see test_cluster_acts.py
 }
 
@@ -56,6 +60,8 @@ def test_act_is_possible_exactly_in_its_states(act: Act, state: ConnectionState)
             has_monitor=True,
             taps=1,
             rules=1,
+            held=1,
+            holds=1,
         ),
     )
     assert (reason is None) == (state in POSSIBLE[act]), reason
@@ -127,7 +133,7 @@ def test_read_only_leaves_looking_and_leaving_and_locks_every_other_act_in_words
     left = {act for act in Act if why_not(act, now) != READ_ONLY}
     assert left == {
         Act.MARK, Act.CONNECT, Act.DISCONNECT, Act.RETRY_NOW, Act.NEXT_CLIENT, Act.TAP, Act.UNTAP,
-        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY,
+        Act.DISARM, Act.FAULTS_OFF, Act.TAKE_PROXY, Act.LET_GO, Act.HOLD_NOTHING,
     }  # fmt: skip
     assert why_not(Act.DISCONNECT, now) is None
     assert why_not(Act.KICK, dataclasses.replace(now, read_only=False)) is None

@@ -25,8 +25,8 @@ from websockets.frames import Frame, Opcode
 from sonde_client import Channel, Client
 from sonde_client.events import StatusChanged
 from sonde_lab.proxy import upstream_tls
-from sonde_lab.proxy_connection import TRANSITIONS, Phase
 from sonde_lab.proxy_head import Address, Upstream, foreign_host, parse_listen, parse_upstream, with_host
+from sonde_lab.proxy_phases import TRANSITIONS, Phase
 from sonde_lab.proxy_side import HIGH_WATER_BYTES
 from sonde_lab.records import Direction, Flag, Kind, Record
 from sonde_protocol.states import ChannelState, ConnectionState

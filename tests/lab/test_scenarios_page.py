@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import generate_scenarios
+from marked_tables import with_tables
 from sonde_lab.scenario.keys import ScenarioRefused
 from sonde_lab.scenario.playing import play_virtually
 from sonde_lab.scenario.reading import scenario_of
@@ -24,12 +25,7 @@ COMMANDS = [body.strip() for body in re.findall(r"^```sh\n(.*?)^```$", TEXT, re.
 
 
 def test_tables_of_the_page_are_those_of_the_code() -> None:
-    spec = importlib.util.spec_from_file_location("generate_scenarios", PAGE.parent / "generate_scenarios.py")
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert made.page_with_tables(TEXT) == TEXT, "run: python docs/generate_scenarios.py"
+    assert with_tables(TEXT, generate_scenarios.TABLES) == TEXT, "run: python docs/generate_scenarios.py"
     assert TEXT.count("| `") > 80
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sonde_lab.changes import Act, GatewayState
@@ -13,7 +15,7 @@ from sonde_lab.records import Flag, Record
 from sonde_lab.verdict import Cause, latest
 from sonde_protocol.frames import Fault
 from sonde_protocol.states import ConnectionState
-from support.open_workbench import Seen, live, opened
+from support.open_workbench import LIMIT_S, Seen, live, opened
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ async def test_the_embedded_gateway_kicks_the_own_session_and_says_that_it_was_i
         await live(seen)
         bench = seen.workbench
         assert await bench.inject("kik") == "There is no fault “kik”; the nearest is “kick”."
-        assert await bench.inject('kick "enough"') is None
+        assert await bench.send('/fault kick "enough"') is None
         await seen.until(lambda: seen.state is ConnectionState.STOPPED)
         closed = bench.clients["you"].status.last_close
         assert closed is not None
@@ -135,3 +137,53 @@ async def test_an_own_socket_that_was_reset_comes_back_and_the_verdict_knows_who
         )
         assert [record.payload.decode() for record in injected(seen)] == ["reset client:you"]
         assert latest(bench.ring, "you").cause is Cause.CUT_HERE
+
+
+def going_on(seen: Seen) -> list[tuple[str, str, str]]:
+    seen.take()
+    return [(row.where.value, row.kind, row.whom) for row in seen.workbench.injected]
+
+
+async def test_what_is_under_way_at_the_gateway_and_on_own_sockets_is_injected_until_all_off() -> None:
+    async with opened() as seen:
+        await live(seen)
+        bench = seen.workbench
+        assert await bench.inject("rate_limit for=60s") is None
+        assert await bench.break_socket("no_heartbeat for=60s") is None
+        bench.refuse(60.0)
+        assert going_on(seen) == [
+            ("gateway", "rate_limit", "you"),
+            ("socket", "no_heartbeat", "you"),
+            ("socket", "refuse", "you"),
+        ]
+        assert seen.all.injected == bench.injected
+        assert await bench.faults_off() is None
+        assert going_on(seen) == []
+        assert seen.all.injected == ()
+
+
+async def test_a_fault_that_another_admin_injects_is_injected_too_and_all_off_ends_it() -> None:
+    async with opened() as seen:
+        await live(seen)
+        bench = seen.workbench
+        you, other = bench.clients["you"], bench.add_client()
+        await bench.clients[other].wait_live(LIMIT_S)
+        assert await bench.inject("sequence_gap") is None  # from now on news of faults is heard
+        assert await bench.faults_off() is None
+        session = bench.clients[other].status.session
+        await you.command(Fault(id=0, session=session or "", kind="ghost"))
+        await seen.until(lambda: going_on(seen) == [("gateway", "ghost", f"{other}, by you")])
+        assert await bench.faults_off() is None
+        assert going_on(seen) == []
+
+
+async def test_all_off_reaches_a_gateway_that_no_longer_hears_this_connection() -> None:
+    async with opened() as seen:
+        await live(seen)
+        bench = seen.workbench
+        assert await bench.inject("half_open for=60s") is None
+        assert [row[:2] for row in going_on(seen)] == [("gateway", "half_open")]
+        assert await asyncio.wait_for(bench.faults_off(), LIMIT_S) is None
+        assert going_on(seen) == []
+        await seen.until(lambda: seen.state is ConnectionState.LIVE)
+        assert await bench.send('{"op":"publish","ch":"room:arena","type":"chat","d":"heard"}') is None

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 from sonde_protocol.codes import ResumeCause
 from sonde_server.settings import Settings
 from support.foreign_peer import bearer, dialled
-from support.processes import GatewayProcess
+from support.processes import GatewayProcess, running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "server" / "deploy"
@@ -40,27 +41,38 @@ def setting_names() -> set[str]:
     return {f"SONDE_{name.upper()}" for name in Settings.model_fields}
 
 
+@pytest.fixture
+def breakable() -> Iterator[GatewayProcess]:
+    """A gateway in which faults may be injected: their figures are on the dashboard, too."""
+    with running_gateway("--faults") as running:
+        yield running
+
+
 @pytest.mark.slow
 @pytest.mark.asyncio
-async def test_every_figure_of_dashboard_and_alerts_is_printed_by_a_gateway(gateway: GatewayProcess) -> None:
-    await use_everything_that_is_counted_by_label(gateway)
-    with urllib.request.urlopen(f"{gateway.admin}/metrics", timeout=5) as answer:
+async def test_every_figure_of_dashboard_and_alerts_is_printed_by_a_gateway(
+    breakable: GatewayProcess,
+) -> None:
+    await use_everything_that_is_counted_by_label(breakable)
+    with urllib.request.urlopen(f"{breakable.admin}/metrics", timeout=5) as answer:
         printed = answer.read().decode()
     series = {line.split(" ")[0].split("{")[0] for line in printed.splitlines() if line[:1] not in ("#", "")}
     used = {name for each in expressions() for name in re.findall(r"\b(?:sonde|process)_[a-z_]+", each)}
     assert len(used) > 30
     assert used - series == set()
     labels = {(name, label) for name, label in re.findall(r"^(\w+)\{(\w+)=", printed, re.M)}
-    by_label = [each for each in expressions() if re.match(r"sum by \((outcome|verdict|code|status)\)", each)]
-    assert len(by_label) >= 6
+    by_label = [
+        each for each in expressions() if re.match(r"sum by \((outcome|verdict|code|status|kind)\)", each)
+    ]
+    assert len(by_label) >= 7
     for each in by_label:
-        found = re.match(r"sum by \((\w+)\) \(rate\((\w+)", each)
+        found = re.match(r"sum by \((\w+)\) \((?:rate|increase)\((\w+)", each)
         assert found is not None, each
         assert (found[2], found[1]) in labels
 
 
 async def use_everything_that_is_counted_by_label(gateway: GatewayProcess) -> None:
-    """Labelled figures are printed from their first count on: a resume, an error, a close, a loss, a refusal."""
+    """Labelled figures are printed from their first count on: a resume, an error, a close, a loss, a refusal, a fault."""
     async with dialled(gateway.url, **bearer("ada")) as peer:
         ready = await peer.identify()
         await peer.command("subscribe", ch="room:arena", state=True)
@@ -72,6 +84,10 @@ async def use_everything_that_is_counted_by_label(gateway: GatewayProcess) -> No
     async with dialled(gateway.url) as peer:
         await peer.send("identify", client={"name": "foreign", "version": "1"}, token="no.token.atall")
         await peer.socket.receive(5)
+    async with dialled(gateway.url, **bearer("root", "admin")) as peer:
+        own = (await peer.identify())["session"]
+        await peer.command("fault", session=own, kind="kick")
+        await peer.until("bye")
     with pytest.raises(urllib.error.HTTPError):
         urllib.request.urlopen(gateway.url.replace("ws:", "http:").replace("/v1/ws", "/elsewhere"), timeout=5)
 

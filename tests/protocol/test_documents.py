@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
 import pytest
 import yaml
 
+import generate_asyncapi
+import generate_states
 from sonde_protocol.codec import JSON
 from sonde_protocol.codes import Cause, CloseCode, ErrorCode, LeaveReason, ResumeCause, Role, reaction
 from sonde_protocol.frames import Frame, op_of
@@ -21,18 +21,6 @@ from support.wire_values import CLIENT_FRAMES, SERVER_FRAMES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "protocol.md").read_text(encoding="utf-8")
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-asyncapi = script("generate_asyncapi")
 DIRECTIONS = [
     pytest.param("Gateway to client", SERVER_FRAMES, JSON.server_decoder(), id="server"),
     pytest.param("Client to gateway", CLIENT_FRAMES, JSON.client_decoder(), id="client"),
@@ -50,7 +38,7 @@ def ops(frames: tuple[type[Frame], ...]) -> list[str]:
 def test_every_frame_has_an_example_that_the_codec_reads(
     heading: str, frames: tuple[type[Frame], ...], decode: Any
 ) -> None:
-    found = list(asyncapi.examples(PAGE, heading))
+    found = list(generate_asyncapi.examples(PAGE, heading))
     assert [op for op, _, _ in found] == ops(frames)
     for op, _, text in found:
         frame = decode(text.encode())
@@ -62,7 +50,7 @@ def test_every_frame_has_an_example_that_the_codec_reads(
 def test_every_field_is_explained_and_marked_where_it_is_optional(
     heading: str, frames: tuple[type[Frame], ...], decode: Any
 ) -> None:
-    prose = {op: text for op, text, _ in asyncapi.examples(PAGE, heading)}
+    prose = {op: text for op, text, _ in generate_asyncapi.examples(PAGE, heading)}
     for frame in frames:
         text = prose[str(frame.__struct_config__.tag)]
         fields = msgspec.structs.fields(frame)
@@ -104,7 +92,7 @@ def document() -> Any:
 
 
 def test_the_asyncapi_file_is_current() -> None:
-    assert (DOCS / "asyncapi.yaml").read_text(encoding="utf-8") == asyncapi.render(), (
+    assert (DOCS / "asyncapi.yaml").read_text(encoding="utf-8") == generate_asyncapi.render(), (
         "run docs/generate_asyncapi.py"
     )
 
@@ -150,9 +138,8 @@ def test_every_reference_of_the_asyncapi_file_leads_somewhere(document: Any) -> 
 
 
 def test_the_state_diagrams_are_current_and_whole() -> None:
-    states = script("generate_states")
     page = (DOCS / "states.md").read_text(encoding="utf-8")
-    assert page == states.render(), "run docs/generate_states.py"
+    assert page == generate_states.render(), "run docs/generate_states.py"
     drawn = re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.MULTILINE)
     steps = [
         (before, trigger, after) for before, after, triggers in drawn for trigger in triggers.split(", ")

@@ -337,8 +337,27 @@ def test_monitors_hear_what_was_injected_by_whom_and_what_it_did() -> None:
         "kind": "kick",
         "by": "root",
         "node": "n1",
+        "until": told[0]["ts"],
         "says": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "seconds"),
+    [
+        ("kick", {"after_ms": 5_000}, 5),
+        ("cut", {"parameters": {"delay": 2}, "after_ms": 1_000}, 3),
+        ("half_open", {"for_ms": 30_000}, 30),
+        ("slow_consumer", {"parameters": {"hold": 4}}, 4),
+        ("sequence_gap", {"count": 7}, 600),
+        ("rate_limit", {}, 600),
+    ],
+)
+def test_monitors_hear_when_it_is_over_at_the_latest(kind: str, fields: dict[str, Any], seconds: int) -> None:
+    _rig, ada, root = with_admin()
+    root.subscribe("$faults")
+    armed = all_of(root.command("fault", session=ada.session, kind=kind, **fields), "event")[0]
+    assert armed["d"]["until"] == armed["ts"] + seconds * 1000
 
 
 def test_the_news_of_faults_is_kept_for_a_monitor_that_was_hit_itself() -> None:

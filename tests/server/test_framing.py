@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 
-from sonde_server.framing import Framer, Library, first_slice, frame_header, is_utf8, read_plain
+from sonde_server.framing import Framer, Library, first_slice, frame_header, read_plain
 from support.echo_house import frame
 
 TEXT, BINARY, PING = 1, 2, 9
@@ -67,16 +67,6 @@ def test_first_odd_frame_stops_the_inline_path_and_is_left_whole(odd: bytes) -> 
 def test_reader_stops_when_it_is_told_to() -> None:
     stream = frame(TEXT, b"1") + frame(TEXT, b"2")
     assert plain(stream, stop_after=1) == (len(stream) // 2, [(b"1", False)])
-
-
-@given(st.binary(max_size=40))
-def test_utf8_check_agrees_with_the_decoder(data: bytes) -> None:
-    try:
-        data.decode()
-        valid = True
-    except UnicodeDecodeError:
-        valid = False
-    assert is_utf8(data) is valid
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from sonde_protocol.states import advance
 from sonde_server.core.admission import AdmissionRules
 from sonde_server.framing import Library
 from sonde_server.listener import SocketLimits
-from sonde_server.transport import PHASES, Phase, Socket, Trigger, fitting_reason
+from sonde_server.socket_phases import PHASES, Phase, Trigger
+from sonde_server.transport import Socket
 from support.echo_house import REQUEST, RawPeer, echo_server, frame
 
 TEXT, BINARY, CLOSE, PING, PONG, CONT = 1, 2, 8, 9, 10, 0
@@ -407,10 +408,3 @@ def test_every_missing_pair_of_the_table_is_illegal() -> None:
             if (phase, trigger) not in PHASES:
                 with pytest.raises(IllegalTransition):
                     advance(PHASES, phase, trigger)
-
-
-@pytest.mark.parametrize(
-    ("reason", "fits"), [("", ""), ("a" * 123, "a" * 123), ("a" * 200, "a" * 123), ("ä" * 80, "ä" * 61)]
-)
-def test_reason_is_cut_at_a_characters_end(reason: str, fits: str) -> None:
-    assert fitting_reason(reason) == fits

@@ -35,7 +35,7 @@ class Seen:
             getattr(self.all, name).update(getattr(changes, name))
         self.all.rtt += changes.rtt
         self.all.notices += changes.notices
-        for name in ("throughput", "sessions", "sent_types", "clients", "taps"):
+        for name in ("throughput", "sessions", "sent_types", "clients", "taps", "injected"):
             if getattr(changes, name) is not None:
                 setattr(self.all, name, getattr(changes, name))
         self.all.promises, self.all.gateway = changes.promises, changes.gateway

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.endpoint_book import EndpointBook
+from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.settings import Settings
 from sonde_ui.desktop.tasks import Tasks
@@ -63,6 +65,18 @@ def bridge(dressed: QApplication, bench: ShellWorkbench) -> Iterator[Bridge]:
 def cursor(bridge: Bridge, bench: ShellWorkbench) -> TimeCursor:
     """The window's one cursor, where there is no window."""
     return TimeCursor(bench, bridge, bridge)
+
+
+@pytest.fixture
+def following(bridge: Bridge) -> Following:
+    """Who is followed, where there is no window."""
+    return Following(bridge, bridge)
+
+
+@pytest.fixture
+def began() -> float:
+    """When the hundred seconds of the arena began, so that they end now."""
+    return time.monotonic() - 100
 
 
 @pytest.fixture

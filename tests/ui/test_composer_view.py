@@ -58,6 +58,10 @@ def test_typed_letters_stay_text(qtbot: QtBot, view: ComposerView) -> None:
         ("/nothing", "Line 1, column 1: There is no command /nothing"),
         ("/close 99", "Line 1, column 8: 99 may not be sent"),
         ("/close abc", "Line 1, column 8: “abc” is no close code"),
+        ("/fault", "Line 1, column 8: A rule begins with what goes wrong"),
+        ("/fault kik", "Line 1, column 8: There is no fault “kik”; the nearest is “kick”."),
+        ("/fault latency 5s", "Line 1, column 8: “latency” is not made by a gateway"),
+        ("/fault close 99999", "Line 1, column 14: “code” is between 0 and 65535."),
         ("[" * 10_000, "Nested too deeply"),
     ],
 )
@@ -88,6 +92,7 @@ def test_the_place_of_a_mistake_is_underlined(view: ComposerView) -> None:
         ("/ping hello", "A protocol ping with “hello”."),
         ("/close 1013 try again later", "Closes with 1013 try again later."),
         ("/close", "Closes with 1000 normal."),
+        ("/fault reset", "The gateway does this to your session: reset · both ways · once."),
     ],
 )
 def test_what_will_be_sent_is_said_before(text: str, hint: str) -> None:

@@ -66,13 +66,6 @@ def test_durations_are_words(seconds: float, shown: str) -> None:
     assert figures.duration(seconds) == shown
 
 
-@pytest.mark.parametrize(
-    ("share", "shown"), [(1.0, "100 %"), (0.99989, "99.98 %"), (0.5, "50 %"), (math.nan, "–")]
-)
-def test_a_percentage_is_never_rounded_up(share: float, shown: str) -> None:
-    assert str(figures.percent(share)) == shown
-
-
 def test_wall_times_are_utc_to_the_millisecond() -> None:
     assert figures.wall_stamp(0.5) == "1970-01-01 00:00:00.500Z"
 

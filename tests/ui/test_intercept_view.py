@@ -197,7 +197,7 @@ def test_the_oldest_message_is_chosen_and_stays_so_while_others_come_and_go(
     view: InterceptView, window_loop: WindowLoop, tell: Callable[..., None]
 ) -> None:
     counted: list[int] = []
-    view.held_shown.connect(counted.append)
+    view.badge_changed.connect(counted.append)
     tell(row(1), row(2))
     assert view.editor.text.content() == SHOT
     assert view.editor.heading.text().startswith("▲ p1 · shot · 23 B · held 3.")
@@ -423,16 +423,6 @@ def test_an_edited_message_is_bounded_and_half_a_pair_is_pointed_at() -> None:
 
 
 # ------------------------------------------------------------ in the window
-
-
-def test_the_windows_edge_is_violet_while_a_message_waits(
-    desk: Desk, bench: ShellWorkbench, bridge: Bridge, window_loop: WindowLoop
-) -> None:
-    assert not desk.edge.isVisible()
-    for rows, is_violet in (((row(1),), True), ((), False)):
-        bench.pending.held = HeldRows(rows)
-        finish(window_loop, desk.views.intercept, bridge.drain)
-        assert desk.edge.isVisible() == is_violet
 
 
 @pytest.mark.parametrize("perspective", ["inspect", "break", "watch"])

@@ -24,6 +24,7 @@ from sonde_ui.desktop.models.places import FARTHEST, MOST, MOST_LOOKED_AT, place
 from sonde_ui.desktop.models.trails import SAMPLES, Trails
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.map_canvas import told_of
+from sonde_ui.desktop.widgets.map_dots import free_place
 from sonde_ui.desktop.widgets.map_view import MapView
 from support.scripted_workbench import ScriptedWorkbench, document
 from support.stately import Walk
@@ -37,16 +38,6 @@ def moving(dressed: QApplication) -> Iterator[None]:
     QApplication.setEffectEnabled(Qt.UIEffect.UI_General, True)
     yield
     QApplication.setEffectEnabled(Qt.UIEffect.UI_General, False)
-
-
-@pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge, bridge)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def following(bridge: Bridge) -> Following:
-    return Following(bridge, bridge)
 
 
 @pytest.fixture
@@ -264,16 +255,14 @@ def test_a_thing_tells_its_fields_bounded_and_on_lines_of_their_own() -> None:
     assert len(lines) == 15
 
 
-def test_names_of_close_things_stand_beside_one_another(
-    view: MapView, bench: ScriptedWorkbench, bridge: Bridge
-) -> None:
-    give(bench, bridge, document().state)
+def test_names_of_close_things_stand_beside_one_another() -> None:
+    area = QRect(0, 0, 700, 380)
     taken: list[QRect] = []
     for x in (100.0, 104.0, 108.0):
-        taken.append(view.canvas._free_place(QPointF(x, 90.0), 40, taken))
+        taken.append(free_place(QPointF(x, 90.0), 40, taken, area))
     assert not any(one.intersects(other) for one, other in combinations(taken, 2))
-    at_the_edge = view.canvas._free_place(QPointF(view.canvas.width() - 4.0, 90.0), 40, [])
-    assert view.canvas.rect().contains(at_the_edge)
+    at_the_edge = free_place(QPointF(area.width() - 4.0, 90.0), 40, [], area)
+    assert area.contains(at_the_edge)
 
 
 # ------------------------------------------------------------------ places

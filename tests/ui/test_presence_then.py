@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -22,21 +21,6 @@ from support.scripted_workbench import ScriptedWorkbench, member
 from support.shell import ShellWorkbench
 
 LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge)
-
-
-@pytest.fixture
-def following(bridge: Bridge) -> Following:
-    return Following(bridge)
-
-
-@pytest.fixture
-def began() -> float:
-    return time.monotonic() - 100
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from support.scripted_workbench import (
 
 ACCESSIBLE = int(Qt.ItemDataRole.AccessibleTextRole)
 TOOLTIP = int(Qt.ItemDataRole.ToolTipRole)
+ROOM = "room:arena"
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_the_model_keeps_qts_rules_while_people_come_move_and_go(qtmodeltester: 
     qtmodeltester.check(model)
     everyone = crowd(60)
     for step, members in enumerate((everyone, everyone[::2], everyone[10:50], room(), (), everyone[::-1])):
-        model.set_members(members, "s3", float(step))
+        model.set_rosters({ROOM: members}, "s3", float(step))
         model.set_grouping(list(Grouping)[step % 4])
         model.set_search("player" if step % 3 == 1 else "")
     assert model.total == 60
@@ -68,14 +69,14 @@ def test_oneself_stands_first_and_the_rest_by_name(
 def test_a_selected_person_stays_selected_while_others_come_and_statuses_move() -> None:
     model = PresenceModel()
     model.set_grouping(Grouping.STATUS)
-    model.set_members(room(), None, 0.0)
+    model.set_rosters({ROOM: room()}, None, 0.0)
     dalia = QPersistentModelIndex(model.index(names(model).index("dalia")))
     changed = [
         member("dalia", "reconnecting"),
         member("aaron"),
         *(each for each in room() if each.name != "dalia"),
     ]
-    model.set_members(changed, None, 1.0)
+    model.set_rosters({ROOM: changed}, None, 1.0)
     assert dalia.isValid()
     assert dalia.data() == "dalia"
     assert dalia.row() < 3, "those who reconnect stand first in the grouping"
@@ -83,17 +84,17 @@ def test_a_selected_person_stays_selected_while_others_come_and_statuses_move() 
 
 def test_reconnecting_counts_its_seconds_against_the_grace() -> None:
     model = PresenceModel()
-    model.set_members([member("chidi", "online")], None, 100.0)
-    model.set_members([member("chidi", "reconnecting")], None, 110.0)
+    model.set_rosters({ROOM: [member("chidi", "online")]}, None, 100.0)
+    model.set_rosters({ROOM: [member("chidi", "reconnecting")]}, None, 110.0)
     model.tick(112.14)
     assert model.item(0).second_line(model.now) == "reconnecting · 2.1 s of 15 s"
-    model.set_members([member("chidi", "reconnecting", rtt=3.0)], None, 113.0)
+    model.set_rosters({ROOM: [member("chidi", "reconnecting", rtt=3.0)]}, None, 113.0)
     assert model.item(0).second_line(114.0) == "reconnecting · 4.0 s of 15 s"
 
 
 def test_words_for_screen_readers_say_all_of_it() -> None:
     model = PresenceModel()
-    model.set_members([member("ada", rtt=12.2)], None, 0.0)
+    model.set_rosters({ROOM: [member("ada", rtt=12.2)]}, None, 0.0)
     assert model.data(model.index(0), ACCESSIBLE) == "ada, online · walking, round trip 12 ms"
 
 

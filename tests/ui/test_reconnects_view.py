@@ -37,11 +37,6 @@ def three() -> Teller:
 
 
 @pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge)
-
-
-@pytest.fixture
 def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> ReconnectsView:
     view = ReconnectsView(bench, bridge, cursor)
     qtbot.addWidget(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -14,6 +15,7 @@ from sonde_lab.changes import Act, RuleRow
 from sonde_lab.endpoints import EndpointKind
 from sonde_lab.faults.grammar import parse_rule
 from sonde_lab.faults.presets import presets
+from sonde_lab.injected import InjectedRow, Where
 from sonde_protocol.faults import KINDS
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.injections import INJECTIONS
@@ -21,6 +23,7 @@ from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.theme import ThemeChoice, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.faults_view import FaultsView
+from sonde_ui.desktop.widgets.injected_cards import MOST_SHOWN
 from sonde_ui.desktop.widgets.rule_form import RuleForm
 from sonde_ui.desktop.widgets.rules_panel import RulesPanel
 from sonde_ui.desktop.windows.desk import Desk
@@ -71,6 +74,23 @@ def done(loop: WindowLoop, panel: RulesPanel, act: object) -> None:
 
 def tell(bench: ShellWorkbench, bridge: Bridge, *rules: RuleRow) -> None:
     bench.pending.rules = rules
+    bridge.drain()
+
+
+def ghost(**more: object) -> InjectedRow:
+    told = {
+        "key": "gateway n1 s 1", "where": Where.GATEWAY, "kind": "ghost", "says": "ghost for 60 s",
+        "whom": "ada, by root", "until": time.monotonic() + 60,
+    }  # fmt: skip
+    return InjectedRow(**{**told, **more})  # type: ignore[arg-type]
+
+
+def half_open() -> InjectedRow:
+    return InjectedRow("socket you", Where.SOCKET, "half_open", "half_open", "you", math.inf)
+
+
+def inject(bench: ShellWorkbench, bridge: Bridge, *rows: InjectedRow) -> None:
+    bench.pending.injected = rows
     bridge.drain()
 
 
@@ -195,6 +215,59 @@ def test_with_the_embedded_gateway_a_button_puts_a_proxy_in_front_and_takes_it_a
     assert bench.asked == [(Act.PUT_PROXY,), (Act.TAKE_PROXY,)]
 
 
+# ------------------------------------------------------------ what is injected elsewhere
+
+
+@pytest.fixture
+def embedded(view: FaultsView, bench: ShellWorkbench) -> FaultsView:
+    """The panel on the embedded gateway, without a proxy."""
+    bench.endpoint.kind = EndpointKind.EMBEDDED
+    view.check()
+    return view
+
+
+def test_what_is_injected_at_the_gateway_and_on_sockets_says_what_to_whom_and_how_long(
+    embedded: FaultsView, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    assert not embedded.injected.isVisible()
+    now = time.monotonic()
+    inject(bench, bridge, ghost(until=now + 100), half_open())
+    assert embedded.injected.isVisible()
+    bridge.ticked.emit(now + 60)
+    assert [card.words for card in embedded.injected.cards.values()] == [
+        "at the gateway · ada, by root · over in 40 s",
+        "own client · you",
+    ]
+    inject(bench, bridge)
+    assert not embedded.injected.isVisible()
+
+
+def test_all_off_ends_what_is_injected_elsewhere(
+    embedded: FaultsView, bench: ShellWorkbench, bridge: Bridge, window_loop: WindowLoop
+) -> None:
+    inject(bench, bridge, half_open())
+    done(window_loop, embedded.rules, lambda: QTest.mouseClick(embedded.injected.all_off, LEFT))
+    assert bench.asked == [(Act.FAULTS_OFF,)]
+
+
+def test_rules_of_a_proxy_have_cards_of_their_own_and_one_button_ends_everything(
+    view: FaultsView, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    inject(bench, bridge, ghost(where=Where.PROXY))
+    assert not view.injected.isVisible()
+    inject(bench, bridge, ghost())
+    assert (view.injected.isVisible(), view.injected.all_off.isVisible()) == (True, False)
+
+
+def test_many_and_hostile_ones_find_room(embedded: FaultsView, bench: ShellWorkbench, bridge: Bridge) -> None:
+    worst = {"says": "<b>" + "y" * 197, "whom": "<i>" + "z" * 57 + ", by " + "w" * 60, "kind": "k" * 40}
+    inject(bench, bridge, *(ghost(key=f"{number}", **worst) for number in range(500)))
+    embedded.grab()
+    assert len(embedded.injected.cards) == MOST_SHOWN
+    assert embedded.injected._more.text() == "and 480 more"
+    assert embedded.injected.width() <= 312 - 2 * 12
+
+
 # ------------------------------------------------------------ the card
 
 
@@ -274,7 +347,7 @@ def test_the_top_bar_counts_and_the_edge_is_violet_without_moving_anything(
     button, window = desk.top_bar.faults, desk.window
     before = [piece.geometry() for piece in (button, desk.top_bar.acts, desk.host, desk.status_bar)]
     assert (button.text(), desk.edge.isVisible()) == ("Faults", False)
-    tell(bench, bridge, rule(1), rule(2), rule(3, "spent"))
+    inject(bench, bridge, ghost(), half_open())
     assert (button.text(), button.accessibleName()) == ("Faults 2 on", "Faults: 2 on")
     assert [piece.geometry() for piece in (button, desk.top_bar.acts, desk.host, desk.status_bar)] == before
     for theme in (ThemeChoice.DARK, ThemeChoice.LIGHT, ThemeChoice.CONTRAST):
@@ -290,20 +363,30 @@ def test_the_top_bar_counts_and_the_edge_is_violet_without_moving_anything(
         assert picture.pixelColor(8, 400) != injected
     window.resize(1_100, 700)
     assert desk.edge.size() == window.size()
-    tell(bench, bridge, rule(3, "spent"))
+    inject(bench, bridge)
     assert (button.text(), desk.edge.isVisible()) == ("Faults", False)
 
 
-def test_a_click_on_the_count_shows_the_panel(desk: Desk) -> None:
+def test_a_count_that_finds_no_room_is_cut(desk: Desk, bench: ShellWorkbench, bridge: Bridge) -> None:
+    inject(bench, bridge, *(ghost(key=f"{number}") for number in range(300)))
+    assert desk.top_bar.faults.text() == "Faults 99+ on"
+
+
+def test_a_click_on_the_count_shows_the_panel_and_what_is_injected(
+    qtbot: QtBot, desk: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
     assert not desk.views.faults.isVisible()
+    inject(bench, bridge, ghost())
     QTest.mouseClick(desk.top_bar.faults, LEFT)
     assert desk.views.faults.isVisible()
+    (card,) = desk.views.faults.injected.cards.values()
+    qtbot.waitUntil(lambda: not card.visibleRegion().isEmpty())
 
 
 def test_the_edge_takes_no_click_from_what_is_below(
     desk: Desk, bench: ShellWorkbench, bridge: Bridge
 ) -> None:
-    tell(bench, bridge, rule())
+    inject(bench, bridge, ghost())
     assert desk.edge.testAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     assert desk.edge.focusPolicy() == Qt.FocusPolicy.NoFocus
 

@@ -26,11 +26,6 @@ from support.stately import ARENA, Walk
 
 
 @pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge, bridge)  # type: ignore[arg-type]
-
-
-@pytest.fixture
 def view(qtbot: QtBot, bench: ScriptedWorkbench, bridge: Bridge, cursor: TimeCursor) -> StateView:
     view = StateView(bench, bridge, cursor)  # type: ignore[arg-type]
     qtbot.addWidget(view)

@@ -28,22 +28,6 @@ PLAIN, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 @pytest.fixture
-def cursor(bench: ScriptedWorkbench, bridge: Bridge) -> TimeCursor:
-    return TimeCursor(bench, bridge)
-
-
-@pytest.fixture
-def following(bridge: Bridge) -> Following:
-    return Following(bridge)
-
-
-@pytest.fixture
-def began() -> float:
-    """So that the hundred seconds of the arena end now."""
-    return time.monotonic() - 100
-
-
-@pytest.fixture
 def view(
     qtbot: QtBot,
     bench: ScriptedWorkbench,

@@ -5,17 +5,14 @@ No Qt is imported here, so that a gateway's container needs none; each command i
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from sonde_ui import cli_checks as checks
 from sonde_ui import cli_options as options
-
-if TYPE_CHECKING:
-    from sonde_lab.endpoints import Endpoint
 
 _WITHOUT_QT = (
     "The window needs Qt, which is not installed ({reason}).\n"
@@ -74,13 +71,13 @@ def ui(
 ) -> None:
     """Open the window: inspect traffic, presence, state and latency; drop connections and watch them heal."""
     if cluster and connect:
-        _refuse("--cluster and --connect: choose one of them")
+        checks.refuse("--cluster and --connect: choose one of them")
     if proxy and (cluster or connect):
-        _refuse("--proxy is an endpoint of its own: leave out --cluster and --connect")
+        checks.refuse("--proxy is an endpoint of its own: leave out --cluster and --connect")
     if listen and not proxy:
-        _refuse("--listen is the proxy's: name its server with --proxy")
+        checks.refuse("--listen is the proxy's: name its server with --proxy")
     if open_ is not None and (cluster or connect or proxy):
-        _refuse("--open shows a file: leave out --cluster, --connect and --proxy")
+        checks.refuse("--open shows a file: leave out --cluster, --connect and --proxy")
     open_window(
         file=open_,
         connect=connect,
@@ -98,8 +95,8 @@ def ui(
         capture=not no_capture,
         read_only=read_only,
         data_dir=data_dir,
-        decoders=_decoders(decoder),
-        profile=_profile(profile),
+        decoders=checks.decoders(decoder),
+        profile=checks.profile(profile),
     )
 
 
@@ -132,7 +129,7 @@ def cluster(
     from sonde_lab.cluster_console import run  # late: only this command needs it
 
     if port and no_proxy:
-        _refuse("--port is HAProxy's: leave out --no-proxy, or the port")
+        checks.refuse("--port is HAProxy's: leave out --no-proxy, or the port")
     raise typer.Exit(asyncio.run(run(nodes, port, proxy=not no_proxy, players=players)))
 
 
@@ -149,7 +146,7 @@ def client(
     from sonde_lab.json_lines import serve  # late: only this command needs it
 
     if not json:
-        _refuse("sonde client speaks JSON lines only so far: say --json")
+        checks.refuse("sonde client speaks JSON lines only so far: say --json")
     raise typer.Exit(serve(url, token, codec))
 
 
@@ -197,7 +194,7 @@ def proxy(
         listen, upstream, cert, key, insecure, rewrite_host,
         tuple(fault or ()), tuple(preset or ()), seed, control, control_token, control_anywhere,
     )  # fmt: skip
-    raise typer.Exit(run_loop(run(wanted, print_, capture, _decoders(decoder))))
+    raise typer.Exit(run_loop(run(wanted, print_, capture, checks.decoders(decoder))))
 
 
 @app.command("run")
@@ -357,14 +354,14 @@ def open_window(
     try:
         from sonde_ui.desktop.app import WindowOptions, run  # late: this is the door to Qt
     except ImportError as error:
-        _refuse(_WITHOUT_QT.format(reason=error))
+        checks.refuse(_WITHOUT_QT.format(reason=error))
     from sonde_ui.desktop.display import reason  # late: only the window asks for a screen
 
     why_not = reason()
     if why_not is not None:
-        _refuse(why_not)
+        checks.refuse(why_not)
     wanted = WindowOptions(
-        endpoint=_proxy(proxy, listen) if proxy else _endpoint(connect, token, cluster, file),
+        endpoint=checks.proxy(proxy, listen) if proxy else checks.endpoint(connect, token, cluster, file),
         perspective=perspective,
         panels=panels,
         theme=theme,
@@ -379,74 +376,6 @@ def open_window(
         profile=profile,
     )
     raise typer.Exit(run(wanted))
-
-
-def _decoders(files: list[Path] | None) -> tuple[Path, ...]:
-    """The named decoders; one that cannot be read is refused at once."""
-    from sonde_lab.decoders.own.sources import SourceUnreadable, named_file  # late: see above
-
-    for path in files or ():
-        try:
-            named_file(path)
-        except SourceUnreadable as error:
-            _refuse(f"--decoder: {error}")
-    return tuple(files or ())
-
-
-def _profile(path: Path | None) -> Path | None:
-    """The named profile; one that cannot be used is refused at once."""
-    if path is not None:
-        from sonde_lab.profile import ProfileInvalid, load  # late: see above
-
-        try:
-            load(path)
-        except ProfileInvalid as error:
-            _refuse(f"--profile: {error}")
-    return path
-
-
-def _endpoint(connect: str, token: str, cluster: bool, file: Path | None) -> Endpoint | None:
-    """The endpoint that was asked for; None for the one that is remembered, or the embedded gateway."""
-    if file is not None:
-        return _capture(file)
-    if cluster:
-        from sonde_lab.endpoints import CLUSTER  # late: see above
-
-        return CLUSTER
-    return _remote(connect, token) if connect else None
-
-
-def _remote(url: str, token: str) -> Endpoint:
-    from sonde_lab.endpoints import EndpointInvalid, TokenKind, TokenSource, remote  # late: see above
-
-    try:
-        return remote(url, TokenSource(TokenKind.PASTE, token))
-    except EndpointInvalid as error:
-        _refuse(f"--connect: {error}")
-
-
-def _capture(path: Path) -> Endpoint:
-    from sonde_lab import endpoints  # late: see above
-
-    try:
-        return endpoints.capture(path)
-    except endpoints.EndpointInvalid as error:
-        _refuse(f"--open: {error}")
-
-
-def _proxy(upstream: str, listen: str) -> Endpoint:
-    from sonde_lab import endpoints  # late: see above
-
-    try:
-        return endpoints.proxy(upstream, listen)
-    except endpoints.EndpointInvalid as error:
-        _refuse(f"{'--listen' if error.key == 'listen' else '--proxy'}: {error}")
-
-
-def _refuse(sentence: str) -> NoReturn:
-    """Say why on standard error and end with 2."""
-    sys.stderr.write(f"{sentence}\n")
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Owns one small class a kind. Each acts when its time has come, and names the nex
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +27,7 @@ _PINGS_AT_ONCE: Final = 50
 _LONG: Final = 126  # one more than a control frame may hold
 
 
-class _Once:
+class _Once(ABC):
     """Acts once, `delay` after its beginning where it has one."""
 
     def __init__(self, rule: Rule) -> None:
@@ -43,6 +44,7 @@ class _Once:
         self.act(stream, armed, directions, now)
         return None
 
+    @abstractmethod
     def act(self, stream: Stream, armed: Armed, directions: Directions, now: float) -> None:
         """What it does."""
 
@@ -130,9 +132,9 @@ class _Sending(_Once):
             lane = stream.lanes[direction]
             lane.insert(self.frame(lane, stream), now)
 
+    @abstractmethod
     def frame(self, lane: Lane, stream: Stream) -> bytes:
         """The bytes of it."""
-        raise NotImplementedError
 
 
 class BadFraming(_Sending):

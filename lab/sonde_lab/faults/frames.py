@@ -6,6 +6,7 @@ Owns one small class a kind. Each gets a whole message and changes the frames th
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from sonde_lab.faults.behaviour import Makers, Strike
@@ -23,7 +24,7 @@ _NO_UTF8: Final = (
 _A_MASK: Final = b"\x37\xfa\x21\x3d"  # the one of RFC 6455, section 5.7
 
 
-class _OnFrames(OnMessages):
+class _OnFrames(OnMessages, ABC):
     """Changes the first frame of a message."""
 
     says = ""
@@ -35,9 +36,9 @@ class _OnFrames(OnMessages):
         strike.note(self.says)
         return [whole.with_frames(frames)]
 
+    @abstractmethod
     def change(self, frame: Frame, strike: Strike) -> Frame:
         """The frame that goes out."""
-        raise NotImplementedError
 
 
 class ReservedBits(_OnFrames):

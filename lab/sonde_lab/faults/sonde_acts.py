@@ -7,6 +7,7 @@ Owns one small class a kind. They are made for Sonde's own protocol; those that 
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
 from sonde_lab.faults.behaviour import Makers, Strike
@@ -117,7 +118,7 @@ class ResumeRefused(_Answering):
         return self.answer(strike, said, f"a resume was answered with resume_failed {cause}")
 
 
-class _Editing(OnMessages):
+class _Editing(OnMessages, ABC):
     """Changes values of a message."""
 
     says = ""
@@ -131,9 +132,9 @@ class _Editing(OnMessages):
         strike.note(self.says)
         return [whole.with_plain(strike.subject.encode(value))]
 
+    @abstractmethod
     def edit(self, value: dict[str, Any]) -> bool:
         """Change it in place; whether anything was there."""
-        raise NotImplementedError
 
 
 class InvalidToken(_Editing):

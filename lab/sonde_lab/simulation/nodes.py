@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from sonde_lab.simulation.links import Refusal, Wire
 from sonde_lab.simulation.loop import VirtualLoop
-from sonde_lab.simulation.network import Network, Refusal, Wire
+from sonde_lab.simulation.network import Network
 from sonde_protocol.codec import CODECS, Codec
 from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import Refused

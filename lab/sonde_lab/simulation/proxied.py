@@ -14,14 +14,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sonde_client.actions import DialFailure
-from sonde_client.connection import CLOSE_LIMIT_S, Carrier, SocketOwner
+from sonde_client.carrier import CLOSE_LIMIT_S, Carrier, SocketOwner
 from sonde_client.status import SocketEnd
 from sonde_lab.faults.effects import Do, Effect, Verdict
 from sonde_lab.faults.framing import encoded
 from sonde_lab.faults.lab import FaultLab
+from sonde_lab.faults.settling import Settling
 from sonde_lab.records import Direction
 from sonde_lab.simulation.loop import VirtualLoop
-from sonde_lab.simulation.network import Network, VirtualSocket, Way
+from sonde_lab.simulation.network import Network
+from sonde_lab.simulation.sockets import VirtualSocket
+from sonde_lab.simulation.ways import Way
 from sonde_lab.wire import BINARY, CLOSE, TEXT, WireParser
 from sonde_lab.wire_items import CloseSeen, HandshakeSeen, Link, MessageSeen
 
@@ -71,6 +74,7 @@ class _ProxiedSocket:
         self._number = number
         self._owner = owner
         self._stream = proxy.lab.open(number, f"{proxy.client}:{number}")
+        self._settle = Settling(self._stream, self._carry_out, self._come_back)
         self._stream.wake = self._settle
         self._inner: VirtualSocket | None = None
         self._wanted: tuple[str, str | None, str, ssl.SSLContext | None] = ("", None, "", None)
@@ -82,7 +86,6 @@ class _ProxiedSocket:
         self._has_left_server = False
         self._closed_with: tuple[int, str] | None = None
         self._held: list[bytes] | None = None  # what the client sends while nobody reads it
-        self._is_settling = False
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._is_binary = False
 
@@ -252,18 +255,8 @@ class _ProxiedSocket:
         self._stream.receive(direction, data, self._loop.time())
         self._settle()
 
-    def _settle(self) -> None:
-        """Carry out what the engine asks for, and come back in time."""
-        if self._is_settling:
-            return
-        self._is_settling = True
-        try:
-            while self._stream.effects:
-                effects, self._stream.effects = self._stream.effects, []
-                for effect in effects:
-                    self._carry_out(effect)
-        finally:
-            self._is_settling = False
+    def _come_back(self) -> None:
+        """All is done: look again in time."""
         self._forget("tick")
         at = self._stream.next_deadline()
         if at is not None and not (self._is_over and self._has_left_server):

@@ -9,13 +9,16 @@ from sonde_lab.testing.expectations import (
     expect_no_duplicates,
     expect_no_lost_entries,
     expect_reconnected,
+    expect_verdict,
 )
+from sonde_lab.testing.held import HeldMessage
 from sonde_lab.testing.home import TestCluster, TestGateway
 from sonde_lab.testing.proxy import TestProxy
 from sonde_lab.testing.stand import NotStarted, Stand
 from sonde_lab.testing.thread import NotMet
 
 __all__ = [
+    "HeldMessage",
     "NotMet",
     "NotStarted",
     "Reconnected",
@@ -31,4 +34,5 @@ __all__ = [
     "expect_no_duplicates",
     "expect_no_lost_entries",
     "expect_reconnected",
+    "expect_verdict",
 ]

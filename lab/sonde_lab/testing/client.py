@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sonde_client import Channel, Client, Closed, ConnectionStatus
 from sonde_client.events import EntryArrived, StatusChanged
+from sonde_lab.faults.without_proxy import rule_for_socket
+from sonde_lab.own_socket import break_it, breaking_in_words
 from sonde_lab.testing.home import Home
 from sonde_lab.testing.recording import Happening, Story
 from sonde_lab.testing.thread import LoopThread, act
@@ -177,6 +179,23 @@ class TestClient:
         """Cut the socket without a word, as a network does. It comes back by itself."""
         self._stand.recording.say(f"cut the socket of {self.name}", injected=True, conn=self.name)
         self.engine.drop()
+
+    @act
+    async def break_socket(self, rule: str) -> None:
+        """Do to its own socket what a rule says: `reset`, `cut`, `half_open for=5s`, `slow_consumer 5s`, `no_heartbeat`.
+
+        Raises:
+            RuleRefused: it is none of these. ConnectFailed: there is no open socket.
+        """
+        what = rule_for_socket(rule)
+        words = breaking_in_words(what, self.name)
+        self._stand.recording.say(words, injected=True, conn=self.name)
+        break_it(self.engine, what)
+
+    @act
+    async def mend_socket(self) -> None:
+        """End what `break_socket` has begun; a half-open socket is reset."""
+        self.engine.breaking.off()
 
     @act
     async def refuse_dials_for(self, seconds: float) -> None:

@@ -6,24 +6,24 @@ when it is not; in an asynchronous test it is awaited.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, NamedTuple
 
 from sonde_lab.testing.client import Seen, TestClient
 from sonde_lab.testing.evidence import NO_VALUE, difference, not_met
 from sonde_lab.testing.proxy import TestProxy
 from sonde_lab.testing.recording import Happening
-from sonde_lab.testing.thread import NotMet
+from sonde_lab.testing.thread import NotMet, until
+from sonde_lab.verdict import Cause, Verdict
 from sonde_lab.wording import one_line
 from sonde_protocol.codes import close_name
 from sonde_protocol.cursor import Cursor
+from sonde_protocol.errors import excerpt
+from sonde_protocol.injecting import nearest
 from sonde_protocol.merge import state_hash
 
 WITHIN_S: Final = 10.0
-LOOK_EVERY_S: Final = 0.02
 SHOWN: Final = 5
 
 Where = TestClient | TestProxy
@@ -53,6 +53,15 @@ def expect_close(where: Where, code: int, within: float = WITHIN_S) -> Any:
     return _ask(where, _closed(where, code, within), "expect_close()")
 
 
+def expect_verdict(where: Where, cause: str, within: float = WITHIN_S) -> Any:
+    """A connection has ended since the last such call, and its verdict is this cause (see `docs/verdicts.md`).
+
+    Returns the `Verdict`. Of a proxy: one of its connections.
+    """
+    __tracebackhide__ = True
+    return _ask(where, _judged(where, _cause(cause), within), "expect_verdict()")
+
+
 def expect_no_lost_entries(*clients: TestClient, within: float = WITHIN_S) -> Any:
     """Nothing is missing between the first and the newest entry of each channel.
 
@@ -79,20 +88,12 @@ def _ask(where: Where, work: Coroutine[Any, Any, Any], what: str) -> Any:
     return where.thread.ask(work, what)
 
 
-async def _until(found: Callable[[], Any], within: float) -> Any:
-    """What `found` says once it is not None; None when it never does. It is asked once more at the end."""
-    ends_at = time.monotonic() + within
-    while (value := found()) is None and time.monotonic() < ends_at:  # noqa: ASYNC110 - rows and documents have no event
-        await asyncio.sleep(LOOK_EVERY_S)
-    return value
-
-
 # ---------------------------------------------------------------- connections
 
 
 async def _reconnected(where: Where, within: float, resumed: bool | None) -> Reconnected:
     mark = where.story.marks.get("reconnected", 0)
-    back = await _until(lambda: _back(where, mark), within)
+    back = await until(lambda: _back(where, mark), within)
     if back is None:
         raise not_met(
             where, f"{where.story.name} has not reconnected within {within:g} s: {_why_not_back(where, mark)}"
@@ -138,7 +139,7 @@ def _why_not_back(where: Where, mark: int) -> str:
 
 async def _closed(where: Where, code: int, within: float) -> None:
     mark = where.story.marks.get("closed", 0)
-    met = await _until(lambda: next((end for end, was in _closes(where, mark) if was == code), None), within)
+    met = await until(lambda: next((end for end, was in _closes(where, mark) if was == code), None), within)
     if met is None:
         came = (
             ", ".join(f"{was} {close_name(was)}" for _, was in _closes(where, mark)[-SHOWN:]) or "none at all"
@@ -155,13 +156,37 @@ def _closes(where: Where, mark: int) -> list[tuple[int, int]]:
     return [(end, each.code) for end, each in where.story.since(mark) if each.what == "closed"]
 
 
+def _cause(name: str) -> Cause:
+    try:
+        return Cause(name)
+    except ValueError:
+        raise ValueError(f"there is no cause “{excerpt(name, 40)}”{nearest(name, Cause)}") from None
+
+
+async def _judged(where: Where, cause: Cause, within: float) -> Verdict:
+    mark = where.story.marks.get("judged", 0)
+    met = await until(
+        lambda: next((each for each in _ends(where, mark) if each[1].cause is cause), None), within
+    )
+    if met is None:
+        came = ", ".join(f"{each.cause.value} ({each.title})" for _, each in _ends(where, mark))
+        wanted = f"{where.story.name} saw no end with the verdict {cause.value} within {within:g} s"
+        raise not_met(where, f"{wanted}; it saw {came or 'no end at all'}")
+    where.story.marks["judged"] = met[0] + 1
+    return met[1]
+
+
+def _ends(where: Where, mark: int) -> list[tuple[int, Verdict]]:
+    return where.stand.recording.verdicts(where.is_mine, mark)
+
+
 # ---------------------------------------------------------------- entries
 
 
 async def _no_lost_entries(clients: tuple[TestClient, ...], within: float) -> None:
     for client in clients:
         _refuse_overflow(client)
-        await _until(lambda client=client: True if not _behind(client) else None, within)  # type: ignore[misc]
+        await until(lambda client=client: True if not _behind(client) else None, within)  # type: ignore[misc]
         missing = _missing(client)
         if missing:
             total = sum(len(seqs) for seqs in missing.values())
@@ -239,7 +264,7 @@ def _numbers(seqs: list[int]) -> str:
 async def _converged(clients: tuple[TestClient, ...], ch: str, within: float) -> None:
     if len(clients) < 2:
         raise ValueError("expect_converged compares clients: name two or more")
-    await _until(lambda: True if _apart(clients, ch) is None else None, within)
+    await until(lambda: True if _apart(clients, ch) is None else None, within)
     apart = _apart(clients, ch)
     if apart is not None:
         raise not_met(clients[-1], f"not converged within {within:g} s: {apart}")
@@ -281,4 +306,5 @@ __all__ = [
     "expect_no_duplicates",
     "expect_no_lost_entries",
     "expect_reconnected",
+    "expect_verdict",
 ]

@@ -5,26 +5,37 @@ Owns tokens for them and the acts of an operator. Whatever they start ends with 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sonde_client import Client
 from sonde_lab import tokens
-from sonde_lab.changes import GatewayState
+from sonde_lab.changes import GatewayState, SessionRow
 from sonde_lab.cluster import Cluster
 from sonde_lab.embedded import EmbeddedGateway
+from sonde_lab.faults.without_proxy import command_of, rule_for_gateway
+from sonde_lab.faults.words import rule_in_words
 from sonde_lab.guarded import PartState
-from sonde_lab.testing.thread import LoopThread, act
+from sonde_lab.monitoring import SESSIONS, session_rows
+from sonde_lab.testing.thread import LoopThread, act, until
 from sonde_lab.tokens import TokenCall
-from sonde_lab.wording import identity
+from sonde_lab.wording import identity, one_line
 from sonde_protocol.codes import CloseCode, Role
-from sonde_protocol.frames import Kick
+from sonde_protocol.errors import SondeError
+from sonde_protocol.frames import Fault, Kick
+from sonde_protocol.injecting import OFF
 
 if TYPE_CHECKING:
     from sonde_lab.testing.stand import Stand
 
 PLAYER = (Role.PLAYER.value,)
+LISTED_S = 5.0  # until a new session is listed
 _OPERATOR = ("player", "monitor", "admin")
+
+
+class NotFound(SondeError):
+    """There is no such session. The message is a sentence."""
 
 
 class Home(Protocol):
@@ -40,7 +51,7 @@ class Home(Protocol):
         """What makes tokens that are accepted there; `None` where nobody can."""
 
 
-class _Operated:
+class _Operated(ABC):
     """What a gateway and a cluster have in common."""
 
     def __init__(self, stand: Stand, secret: str) -> None:
@@ -53,9 +64,9 @@ class _Operated:
         return self._stand.thread
 
     @property
+    @abstractmethod
     def urls(self) -> tuple[str, ...]:
         """Where clients go."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:
@@ -80,10 +91,11 @@ class _Operated:
         """
         wanted = session if isinstance(session, str) else session.session
         self._stand.recording.say(f"kick session {identity(wanted)}", injected=True)
-        async with Client(
-            list(self.urls), self.token_source("operator", _OPERATOR), name="operator"
-        ) as operator:
+        async with self._operator() as operator:
             await operator.command(Kick, session=wanted, code=code, cause="kicked by a test")
+
+    def _operator(self) -> Client:
+        return Client(list(self.urls), self.token_source("operator", _OPERATOR), name="operator")
 
 
 class TestGateway(_Operated):
@@ -122,6 +134,35 @@ class TestGateway(_Operated):
         await self._process.stop()
 
     @act
+    async def inject(self, rule: str, session: Any = "", *, user: str = "") -> int:
+        """Let the gateway do what a rule says to a `sonde_client`, to the session of that id, or to a user's newest one.
+
+        The rules are those of `docs/faults.md`, “Without a proxy”. The fault's number.
+
+        Raises:
+            RuleRefused: it is no rule, or not a gateway's. NotFound: the user has no session. Refused: the gateway says no.
+        """
+        what = rule_for_gateway(rule)
+        async with self._operator() as operator:
+            wanted = await _session(operator, session, user)
+            self._say(f"at the gateway: {rule_in_words(what)}", wanted)
+            told = await operator.command(command_of(what, wanted))
+        return int(told["number"])
+
+    @act
+    async def faults_off(self, session: Any = "", *, user: str = "") -> int:
+        """End what is under way there; how much it was. Raises as `inject`."""
+        async with self._operator() as operator:
+            wanted = await _session(operator, session, user)
+            told = await operator.command(Fault, session=wanted, kind=OFF)
+        return int(told["off"])
+
+    def _say(self, words: str, session: str) -> None:
+        """A row on the connection that it is about, where that is a client of this test."""
+        mine = (client.name for client in self._stand.clients if client.session == session)
+        self._stand.recording.say(words, injected=True, conn=next(mine, "test"))
+
+    @act
     async def restart(self) -> str:
         """End it as a crash does and start it on the same port; its address."""
         self._stand.recording.say("restart the embedded gateway", injected=True)
@@ -145,6 +186,23 @@ class TestGateway(_Operated):
         """After `kill` or `drain`: start it on the same port; its address."""
         await self.begin()
         return self.url
+
+
+async def _session(operator: Client, wanted: Any, user: str) -> str:
+    """The id of a session: as it is given, of a client, or the newest of a user that the gateway lists."""
+    if not user and not wanted:
+        raise NotFound("say whose session: a sonde_client, the id of a session, or user=")
+    if not user:
+        return str(wanted if isinstance(wanted, str) else wanted.session)
+    channel = await operator.subscribe(SESSIONS)
+    rows = await until(lambda: _of_user(channel.state, user) or None, LISTED_S)
+    if rows is None:
+        raise NotFound(f"the gateway lists no session of “{one_line(user, 60)}”")
+    return rows[-1].session
+
+
+def _of_user(document: Any, user: str) -> list[SessionRow]:
+    return [row for row in session_rows(document, ()) if row.user == user]
 
 
 class TestCluster(_Operated):

@@ -16,15 +16,18 @@ from sonde_lab.faults.lab import FaultLab
 from sonde_lab.faults.presets import preset, presets
 from sonde_lab.faults.rules import Armed
 from sonde_lab.faults.telling import act_told
+from sonde_lab.intercepting import hold_line
 from sonde_lab.proxy import Proxy
 from sonde_lab.proxy_head import Address, parse_upstream
 from sonde_lab.proxy_options import started
 from sonde_lab.proxy_recorder import ProxyRecorder
 from sonde_lab.records import Direction
+from sonde_lab.testing.held import HeldMessage
 from sonde_lab.testing.home import PLAYER, Home
 from sonde_lab.testing.recording import Happening, Story
-from sonde_lab.testing.thread import LoopThread, act
+from sonde_lab.testing.thread import LoopThread, NotMet, act, until
 from sonde_lab.tokens import TokenCall
+from sonde_lab.wording import one_line
 from sonde_protocol.codes import CloseCode
 from sonde_protocol.errors import SondeError
 
@@ -109,6 +112,11 @@ class TestProxy(ProxyRecorder):
         """What the rules did so far: `rule`, `kind`, `connection`, `says` and more, as the control interface tells it."""
         return [act_told(each) for each in self.lab.ledger.after(0, _MAX_ACTS)]
 
+    @property
+    def held(self) -> tuple[HeldMessage, ...]:
+        """Messages that wait, oldest first."""
+        return tuple(HeldMessage(self, each) for each in self.lab.holding.all)
+
     def token_source(self, user: str, roles: Sequence[str] = PLAYER) -> TokenCall | None:
         """What makes tokens for the gateway behind it; `None` where that is not ours."""
         return None if self._home is None else self._home.token_source(user, roles)
@@ -167,6 +175,33 @@ class TestProxy(ProxyRecorder):
     async def handover(self, outage: float = 2.0) -> int:
         """Move every open connection to another network, with an outage between; how many there were."""
         return self._strike(f"handover outage={_ms(outage)}", outage + 1.0)
+
+    @act
+    async def hold(self, target: str = "", direction: str = "both") -> int:
+        """Let messages wait that a filter names, `up`, `down` or both ways. The rule's number."""
+        return self._arm(hold_line(target, direction))[0].number
+
+    @act
+    async def wait_held(self, type: str = "", within: float = 10.0) -> HeldMessage:
+        """The oldest message that is held, or that of a type; it is waited for.
+
+        Raises:
+            NotMet: none came; it says what is held.
+        """
+        found = await until(
+            lambda: next((each for each in self.held if type in ("", each.type)), None), within
+        )
+        if found is None:
+            there = ", ".join(each.type for each in self.held) or "nothing"
+            raise NotMet(
+                f"no {type or 'message'} was held within {within:g} s; held is {one_line(there, 200)}"
+            )
+        return found
+
+    @act
+    async def release_all(self) -> int:
+        """Let everything go that is held, as it came; how much it was. The rules stay."""
+        return self.lab.holding.let_all_go()
 
     def _arm(self, text: str) -> list[Armed]:
         """The one place where faults are armed."""

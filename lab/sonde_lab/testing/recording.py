@@ -28,6 +28,7 @@ from sonde_lab.wording import one_line
 RING_ROWS: Final = 50_000
 RING_BYTES: Final = 64 << 20
 SHOWN_ROWS: Final = 40
+SHOWN_VERDICTS: Final = 5
 MAX_HAPPENINGS: Final = 10_000
 _BATCH: Final = 1_000
 _WRITE_S: Final = 30.0
@@ -112,6 +113,15 @@ class Recording:
             if is_mine(ring.text("conn", row_id)):
                 return _in_words(one_line(ring.text("conn", row_id), 24), why(ring, row_id))
         return []
+
+    def verdicts(self, is_mine: IsMine, after_id: int) -> list[tuple[int, Verdict]]:
+        """Row and verdict of the last ends from row `after_id` on, of the connections that are meant."""
+        self.log.flush()
+        ring = self.log.ring
+        ids = range(max(after_id, ring.first_id), ring.next_id)
+        found = (np.flatnonzero(ring.column("kind", ids) == Kind.CLOSE) + ids.start).tolist()
+        mine = [each for each in found if is_mine(ring.text("conn", each))]
+        return [(each, why(ring, each)) for each in mine[-SHOWN_VERDICTS:]]
 
     def close_codes(self, is_mine: IsMine, after_id: int) -> list[tuple[int, int]]:
         """Row and code of each close frame from row `after_id` on, of the connections that are meant."""

@@ -10,6 +10,7 @@ import asyncio
 import concurrent.futures
 import functools
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Concatenate, Final, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -18,6 +19,7 @@ from sonde_protocol.errors import SondeError
 
 STOP_S: Final = 30.0
 ACT_S: Final = 60.0  # longer than anything that may be waited for in one act
+LOOK_EVERY_S: Final = 0.02
 MAX_REMEMBERED: Final = 1_000
 
 T = TypeVar("T")
@@ -135,6 +137,14 @@ async def _end_everybody() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def until(found: Callable[[], T | None], within: float) -> T | None:
+    """What `found` says once it is not None; None when it never does. It is asked once more at the end."""
+    ends_at = time.monotonic() + within
+    while (value := found()) is None and time.monotonic() < ends_at:  # noqa: ASYNC110 - rows and documents have no event
+        await asyncio.sleep(LOOK_EVERY_S)
+    return value
 
 
 class _OnThread(Protocol):

@@ -31,6 +31,7 @@ LOOK_ROWS: Final = 20_000  # after the end, and for other connections before it
 STALL_LATE_S: Final = 2.0  # a stall is told by a timer, perhaps a moment after what it brought about
 MAX_PEEKED_BYTES: Final = 1 << 20
 CLOSE_FRAME: Final = 8
+AT_GATEWAY: Final = "at the gateway: "  # how the words of such an act begin, before the rule
 _HOUR_MS: Final = 3_600_000
 _SAID: Final = 120
 
@@ -277,7 +278,7 @@ class Case:
         return [row for row in found.tolist() if self.session and self.peek(row).session == self.session]
 
     def faults(self, within_s: float) -> list[tuple[int, str]]:
-        """What a gateway was asked to do wrong to this session, and what it told of that, newest first: row and kind."""
+        """What a gateway was asked to do wrong to this session, from here too, and what it told of that, newest first."""
         asked = [(row, self.peek(row).kind) for row in self.commands("fault", within_s)]
         ids = self.before
         told = (self.pick("direction", ids) == Direction.IN) & self.op_is("event", ids=ids)
@@ -286,6 +287,9 @@ class Case:
             news = self.peek(row).d
             if isinstance(news, dict) and self.session and news.get("session") == self.session:
                 asked.append((row, news.get("kind")))
+        for row, text in self.acts(within_s):
+            if self.is_mine(row) and text.startswith(AT_GATEWAY):
+                asked.append((row, text.removeprefix(AT_GATEWAY).partition(" ")[0]))
         return sorted(((row, str(kind)) for row, kind in asked), reverse=True)
 
     @cached_property

@@ -1,47 +1,41 @@
 """The way to NATS: one connection that is watched, comes back by itself, and knows what it listened to.
 
-Owns the connection. nats-py speaks the protocol; what it leaves to chance is done here, found by reading and
-trying 2.16:
-- A reconnect of its own may hang for ever on a server that stopped reading (it waits for its buffer to leave),
-  and some refusals end it for good. So each connection is a client of its own, given up at the first sign of
-  trouble, and the next one is opened here, for ever.
-- Its `flush` sends PING past commands that still wait in its buffer, so an answer proves nothing about them.
-  `settle` waits until they have left.
-- A subscription with a callback costs a task and may drop messages unseen at its limits. One with a future is
-  handed messages inside the read loop: no task, no queue, and back-pressure is the socket's. A consumer that
-  is too slow is disconnected by the server, and that is seen.
-- With `pending_size=0` and an unbounded flusher queue, publishing and subscribing never wait, and nothing is
-  kept for later while there is no connection. The bound on what waits to leave is kept here.
+Owns the connection, and the next one: each is a client of its own (`nats_client`), given up at the first sign of
+trouble, and another is opened here, for ever. The bound on what waits to leave is kept here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
 from nats import errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from sonde_server.adapters.nats_address import NatsAddress, parse_nats_address
+from sonde_server.adapters.nats_address import parse_nats_address
+from sonde_server.adapters.nats_client import (
+    CLOSE_WITHIN_S,
+    CONNECT_WITHIN_S,
+    Receive,
+    Unusable,
+    at_once,
+    discard,
+    open_client,
+    reason_of,
+    round_trip,
+    subscribe,
+)
 from sonde_server.core.records import StoreUnavailable
 
 log: Final = logging.getLogger("sonde.nats")
 
 PING_EVERY_S: Final = 1.0
-PONG_WITHIN_S: Final = 2.0
-CONNECT_WITHIN_S: Final = 1.0
 RECONNECT_WAITS_S: Final = (0.0, 0.05, 0.1, 0.2, 0.5)  # then the last, for ever
-CLOSE_WITHIN_S: Final = 0.5
 MAX_PENDING_BYTES: Final = 8 * 1024 * 1024
-_NO_OWN_PINGS_S: Final = 1 << 30
-
-Receive = Callable[[bytes, str], None]  # (data, subject to answer to or "")
-T = TypeVar("T")
 
 
 class _Listening(NamedTuple):
@@ -49,20 +43,6 @@ class _Listening(NamedTuple):
 
     receive: Receive
     queue: str
-
-
-class _Inbox(asyncio.Future[Msg]):
-    """A future that never ends: nats-py hands every message of its subscription to `set_result` at once."""
-
-    def __init__(self, receive: Receive) -> None:
-        super().__init__()
-        self._receive = receive
-
-    def set_result(self, result: Msg, /) -> None:
-        try:
-            self._receive(result.data, result.reply)
-        except Exception:  # one message must not end the read loop, which all others depend on
-            log.exception("a message from NATS could not be handled")
 
 
 class NatsLink:
@@ -111,7 +91,7 @@ class NatsLink:
         for server in self._address.servers:
             try:
                 await self._connect(server)
-            except _Unusable as unusable:
+            except Unusable as unusable:
                 reason = str(unusable)
             else:
                 self._on_change = on_change
@@ -133,7 +113,7 @@ class NatsLink:
         if client is not None:
             with suppress(Exception):
                 await asyncio.wait_for(client.close(), CLOSE_WITHIN_S)  # what was published still leaves
-            await _discard(client)
+            await discard(client)
 
     def on_beat(self, beat: Callable[[bool], None]) -> None:
         """Call `beat` whenever the server has answered a ping, about once a second: with True for the first time
@@ -150,7 +130,7 @@ class NatsLink:
             self.dropped_total += 1
             return False
         try:
-            _at_once(client.publish(subject, data, reply))
+            at_once(client.publish(subject, data, reply))
         except (errors.Error, OSError, RuntimeError):
             self.dropped_total += 1
             return False
@@ -164,7 +144,7 @@ class NatsLink:
         client = self._client
         if client is not None:
             with suppress(errors.Error, OSError):  # the connection is going: the next one asks again
-                self._subscriptions[subject] = _at_once(_subscribe(client, subject, receive, queue))
+                self._subscriptions[subject] = at_once(subscribe(client, subject, receive, queue))
 
     def silence(self, subject: str) -> None:
         """Listen to `subject` no more."""
@@ -172,7 +152,7 @@ class NatsLink:
         subscription = self._subscriptions.pop(subject, None)
         if subscription is not None:
             with suppress(errors.Error, OSError):
-                _at_once(subscription.unsubscribe())
+                at_once(subscription.unsubscribe())
 
     async def settle(self) -> None:
         """Return once the server has done everything that was asked of it before. Callers share round trips.
@@ -202,7 +182,7 @@ class NatsLink:
         if client is None:
             return False
         try:
-            await _round_trip(client)
+            await round_trip(client)
         except (errors.Error, OSError, TimeoutError):
             lost.set()
             return False
@@ -232,19 +212,19 @@ class NatsLink:
 
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                await _open(client, server, self._address, lose)
+                await open_client(client, server, self._address, lose)
                 lost.clear()
                 subscriptions = {
-                    subject: await _subscribe(client, subject, wanted.receive, wanted.queue)
+                    subject: await subscribe(client, subject, wanted.receive, wanted.queue)
                     for subject, wanted in self._listening.items()
                 }
-                await _round_trip(client)
+                await round_trip(client)
         except BaseException as error:
-            await _discard(client)
-            if isinstance(error, _Unusable):
+            await discard(client)
+            if isinstance(error, Unusable):
                 raise
             if isinstance(error, errors.Error | OSError | TimeoutError | ValueError):
-                raise _Unusable(_reason(error)) from None
+                raise Unusable(reason_of(error)) from None
             raise
         self._client, self._subscriptions = client, subscriptions
         self._make_up(subscriptions)
@@ -266,7 +246,7 @@ class NatsLink:
             log.info("%s is away", self.name)
             self._tell(False)
             if client is not None:
-                await _discard(client)
+                await discard(client)
             await self._come_back()
             self.reconnects_total += 1
             log.info("%s is back", self.name)
@@ -293,7 +273,7 @@ class NatsLink:
             server = self._address.servers[tries % len(self._address.servers)]
             try:
                 await self._connect(server)
-            except _Unusable as unusable:
+            except Unusable as unusable:
                 log.debug("%s: %s", self.name, unusable)
                 tries += 1
             else:
@@ -312,116 +292,3 @@ class NatsLink:
             tell(fact)
         except Exception:  # the link outlives whoever listens to it
             log.exception("a listener of the NATS link failed")
-
-
-class _Unusable(Exception):
-    """A server that cannot be used; says why, for people."""
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there; start nats-server, or correct the address"
-    if isinstance(error, TimeoutError):
-        return "it does not answer like NATS in time"
-    if isinstance(error, errors.Error) and "authorization" in str(error).lower():
-        return "it refuses the user and password, or wants some; correct the address"
-    if isinstance(error, OSError):
-        return f"it cannot be reached ({error.strerror or type(error).__name__})"
-    return f"it does not speak as NATS does ({type(error).__name__})"
-
-
-async def _open(client: Client, server: str, address: NatsAddress, lose: Callable[[], None]) -> None:
-    """Open a client that neither reconnects nor pings by itself, and calls `lose` at its first error."""
-    last: list[Exception] = []
-
-    async def on_error(error: Exception) -> None:
-        last[:] = [error]
-        if "permissions violation" not in str(error).lower():  # of one subject; the connection stays
-            lose()
-
-    async def on_end() -> None:
-        lose()
-
-    try:
-        await client.connect(
-            [server],
-            error_cb=on_error,
-            closed_cb=on_end,
-            disconnected_cb=on_end,
-            name="sonde gateway",
-            allow_reconnect=False,
-            max_reconnect_attempts=1,
-            reconnect_time_wait=0.05,  # type: ignore[arg-type]
-            connect_timeout=CONNECT_WITHIN_S,  # type: ignore[arg-type]
-            ping_interval=_NO_OWN_PINGS_S,
-            no_echo=True,
-            pending_size=0,
-            flusher_queue_size=0,
-            user=_guarded_by_tls(client, address, address.user),
-            password=_guarded_by_tls(client, address, address.password),
-            token=_guarded_by_tls(client, address, address.token),
-        )
-    except errors.NoServersError:
-        raise (last[0] if last else OSError("no server")) from None
-    if address.is_tls and not _is_encrypted(client):
-        raise _Unusable("it offers no TLS, though the address says tls://")
-
-
-def _guarded_by_tls(client: Client, address: NatsAddress, secret: str | None) -> Callable[[], str] | None:
-    """Hand a credential out only over TLS when the address asks for it: nats-py itself would not mind."""
-    if secret is None:
-        return None
-
-    def hand_out() -> str:
-        if address.is_tls and not _is_encrypted(client):
-            raise _Unusable("it offers no TLS, though the address says tls://")
-        return secret
-
-    return hand_out
-
-
-async def _subscribe(client: Client, subject: str, receive: Receive, queue: str) -> Subscription:
-    return await client.subscribe(subject, queue=queue, future=_Inbox(receive), pending_msgs_limit=1)
-
-
-async def _round_trip(client: Client) -> None:
-    """Ask the server for an answer after everything that is still to leave has left."""
-    async with asyncio.timeout(PONG_WITHIN_S):
-        wait_s = 0.0
-        while client.pending_data_size:
-            await asyncio.sleep(wait_s)
-            wait_s = 0.005
-        await client.flush(timeout=_NO_OWN_PINGS_S)  # its own time-out would break its read loop
-
-
-async def _discard(client: Client) -> None:
-    """End a connection that is no good, at once."""
-    transport = _socket_transport(client)
-    if transport is not None:
-        transport.abort()
-    with suppress(Exception):
-        await asyncio.wait_for(client.close(), CLOSE_WITHIN_S)
-
-
-def _at_once(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine of nats-py that does not wait, as it is set up here."""
-    try:
-        work.send(None)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-    work.close()
-    raise RuntimeError("nats-py had to wait")
-
-
-# ------------------------------------------------------------ what nats-py does not offer; tests hold it to that
-
-
-def _socket_transport(client: Client) -> asyncio.Transport | None:
-    """The socket below a client: closing it politely waits for a peer that may have stopped reading."""
-    writer = getattr(getattr(client, "_transport", None), "_io_writer", None)
-    return None if writer is None else writer.transport
-
-
-def _is_encrypted(client: Client) -> bool:
-    transport = _socket_transport(client)
-    return transport is not None and transport.get_extra_info("ssl_object") is not None

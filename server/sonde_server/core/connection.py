@@ -7,11 +7,8 @@ its connection, bounded and in order.
 
 from __future__ import annotations
 
-import enum
 import logging
 from collections import deque
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from sonde_protocol.codes import CloseCode, ErrorCode, LeaveReason, Reaction, reaction
@@ -34,8 +31,9 @@ from sonde_protocol.frames import (
     op_of,
 )
 from sonde_protocol.states import advance
+from sonde_server.core.connection_phases import PHASES, Phase, PhaseTrigger
 from sonde_server.core.intake import Intake
-from sonde_server.core.metrics import count
+from sonde_server.core.metrics import close_label, count
 from sonde_server.core.outbox import Outbox
 from sonde_server.core.records import Entry
 
@@ -54,31 +52,6 @@ log: Final = logging.getLogger("sonde.gateway")
 
 _RETRY_AFTER_LIMIT_MS: Final = 5_000
 _RTT_NOISE_MS: Final = 1.0  # on loopback 0.4 and 0.6 ms are the same; telling everybody would be noise
-_KNOWN_CODES: Final = frozenset(code.value for code in CloseCode)
-
-
-class Phase(enum.Enum):
-    """Where a connection stands."""
-
-    OPEN = "open"  # upgraded; nobody has identified or resumed
-    LIVE = "live"  # carries a session
-    CLOSED = "closed"  # bye was said, or the socket is gone
-
-
-class PhaseTrigger(enum.Enum):
-    """What moves a connection."""
-
-    SEATED = "seated"
-    CLOSED = "closed"
-
-
-PHASES: Final[Mapping[tuple[Phase, PhaseTrigger], Phase]] = MappingProxyType(
-    {
-        (Phase.OPEN, PhaseTrigger.SEATED): Phase.LIVE,
-        (Phase.OPEN, PhaseTrigger.CLOSED): Phase.CLOSED,
-        (Phase.LIVE, PhaseTrigger.CLOSED): Phase.CLOSED,
-    }
-)
 
 
 class Connection:
@@ -357,7 +330,7 @@ class Connection:
         """Say `bye` and close. The session may be resumed where the code allows it, else it ends."""
         if self.phase is Phase.CLOSED:
             return
-        count(self.hub.metrics.closes_total, _label(code))
+        count(self.hub.metrics.closes_total, close_label(code))
         resumable = reaction(code) in (Reaction.RESUME, Reaction.WAIT)
         bye = self.codec.encode(Bye(code=code, cause=cause, resume=resumable, retry_ms=retry_ms))
         self.write(bye)
@@ -378,7 +351,7 @@ class Connection:
         self.hub.metrics.connections = len(self.hub.connections)
         if self.phase is Phase.CLOSED:
             return
-        count(self.hub.metrics.lost_total, _label(code))
+        count(self.hub.metrics.lost_total, close_label(code))
         session = self._retire()
         if session is None:
             return
@@ -418,10 +391,3 @@ class Connection:
             self._intake = None
             if self.session is not None:
                 self.hub.user_buckets.pop(self.session.user, None)
-
-
-def _label(code: int | None) -> str:
-    """A bounded label for a close code that somebody else chose."""
-    if code is None:
-        return "none"
-    return str(code) if code in _KNOWN_CODES else "other"

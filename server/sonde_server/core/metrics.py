@@ -9,6 +9,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 
+from sonde_protocol.codes import CloseCode
+
+_KNOWN_CODES: Final = frozenset(code.value for code in CloseCode)
+
 
 class Sample(NamedTuple):
     """One figure: `labels` are (name, value) pairs of bounded values."""
@@ -133,3 +137,10 @@ class Metrics:
 def count(family: dict[str, int], key: str) -> None:
     """One more of `key` in a labelled figure."""
     family[key] = family.get(key, 0) + 1
+
+
+def close_label(code: int | None) -> str:
+    """A bounded label for a close code that somebody else chose."""
+    if code is None:
+        return "none"
+    return str(code) if code in _KNOWN_CODES else "other"

@@ -149,7 +149,7 @@ _ACTS = (
     Action("act.kick", "Acts", "Kick session", "kick", icon="kick", act=Act.KICK, danger=True, tip="Have the gateway end this session (admin role)"),
     Action("act.restart_gateway", "Acts", "Restart gateway", "restart_gateway", icon="restart", act=Act.RESTART_GATEWAY, danger=True, tip="Kill the embedded gateway and start it again on the same port"),
     Action("act.refuse", "Acts", "Refuse dials for 10 s", "refuse", icon="refuse", act=Act.REFUSE, danger=True, tip="Let your own dials fail as refused for ten seconds"),
-    Action("faults.off", "Acts", "All faults off", "faults.all_off", keys=("Ctrl+Shift+0", "Ctrl+Alt+0"), icon="close", act=Act.FAULTS_OFF, tip="Take every rule away, and let refused dials through", starts_group=True),
+    Action("faults.off", "Acts", "All faults off", "faults.all_off", keys=("Ctrl+Shift+0", "Ctrl+Alt+0"), icon="close", act=Act.FAULTS_OFF, tip="End everything that is injected, and let refused dials through", starts_group=True),
     Action("faults.add", "Acts", "Add a fault rule…", "faults.add_rule", icon="act", act=Act.ARM, tip="Choose a fault for the proxy, its parameters, whom, when and how often"),
     Action("faults.network", "Acts", "Choose a network…", "faults.choose_network", icon="act", act=Act.ARM, tip="Chrome 3G, satellite and others by name, in the Faults panel"),
     *(

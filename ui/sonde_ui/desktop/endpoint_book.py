@@ -10,8 +10,9 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
-from sonde_lab import endpoints as store
-from sonde_lab.endpoints import SAVED, Endpoint, EndpointFileError, EndpointKind
+from sonde_lab import endpoint_file as store
+from sonde_lab.endpoint_file import EndpointFileError
+from sonde_lab.endpoints import SAVED, Endpoint, EndpointKind
 
 MAX_CAPTURES: Final = 5  # listed at the same time
 

@@ -44,6 +44,19 @@ class Order:
         """A parameter that is a text or a word."""
         return str(self.values[name])
 
+    @property
+    def wait_s(self) -> float:
+        """Until it begins."""
+        return self.at_s + (self.number("delay") if self.kind.name in ("reset", "cut") else 0.0)
+
+    @property
+    def over_s(self) -> float:
+        """Until it is over at the latest."""
+        if self.kind.name in AT_ONCE:
+            return self.wait_s
+        holds = self.number("hold") if self.kind.name in HOLDING else self.lasts_s or OFF_AFTER_S
+        return self.wait_s + holds
+
     def goes(self, way: str) -> bool:
         """Whether it is about this way: up, from the client, or down."""
         return self.direction in (way, "both")
@@ -51,13 +64,14 @@ class Order:
 
 @dataclass(slots=True, eq=False)
 class Armed:
-    """An order under way, on one session. `user` is the session's, `by` the admin."""
+    """An order under way, on one session. `user` is the session's, `by` the admin, `until_ms` by the wall."""
 
     number: int
     order: Order
     session: str
     user: str
     by: str
+    until_ms: int
     strikes: int = 0
     is_over: bool = False
     end: Appointment | None = None

@@ -54,7 +54,8 @@ class Faults:
         """
         self._require(order, session)
         self._numbers += 1
-        return Armed(self._numbers, order, session.id, session.user, by)
+        until_ms = self._hub.wall_ms() + round(order.over_s * 1000)
+        return Armed(self._numbers, order, session.id, session.user, by, until_ms)
 
     def _require(self, order: Order, session: Session) -> None:
         if sum(map(len, self._armed.values())) >= MAX_ARMED:
@@ -76,10 +77,8 @@ class Faults:
             extra={"kind": armed.order.kind.name, "session": armed.session, "by": armed.by},
         )
         self._tell("armed", armed, _in_words(armed.order))
-        order = armed.order
-        wait_s = order.at_s + (order.number("delay") if order.kind.name in ("reset", "cut") else 0.0)
-        if wait_s:
-            armed.end = self._later(wait_s, partial(self._start, armed))
+        if armed.order.wait_s:
+            armed.end = self._later(armed.order.wait_s, partial(self._start, armed))
         else:
             self._start(armed)
 
@@ -225,6 +224,7 @@ class Faults:
             "kind": armed.order.kind.name,
             "by": armed.by,
             "node": self._hub.node,
+            "until": armed.until_ms,
             "says": says,
         }
         self._hub.run(self._append(what, facts), "news of a fault")

@@ -10,6 +10,9 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sonde_lab.faults.rules import RuleRefused
+from sonde_lab.faults.without_proxy import rule_for_gateway
+from sonde_lab.faults.words import rule_in_words
 from sonde_protocol.codes import close_name
 from sonde_ui.desktop.models.plain import one_line
 
@@ -76,7 +79,19 @@ def _check_command(text: str) -> Check:
         return Check(hint=f"A protocol {word[1:]}" + (f" with “{one_line(rest, 40)}”." if rest else "."))
     if word == "/close":
         return _check_close(rest.strip())
-    return Check(f"There is no command {one_line(word, 40)}: use /ping, /pong or /close CODE reason.", 1, 1)
+    if word == "/fault":
+        return _check_fault(rest)
+    known = "/ping, /pong, /close CODE reason or /fault RULE"
+    return Check(f"There is no command {one_line(word, 40)}: use {known}.", 1, 1)
+
+
+def _check_fault(rest: str) -> Check:
+    try:
+        rule = rule_for_gateway(rest)
+    except RuleRefused as refused:
+        said = f"{refused.message[:1].upper()}{refused.message[1:]}."
+        return Check(said, 1, len("/fault ") + 1 + (refused.position or 0))
+    return Check(hint=f"The gateway does this to your session: {rule_in_words(rule)}.")
 
 
 def _check_close(rest: str) -> Check:
@@ -118,6 +133,7 @@ def templates(user: str, room: str, event_types: tuple[str, ...]) -> list[Templa
         ("Protocol ping", "/ping"),
         ("Protocol pong", "/pong"),
         ("Close: try again later", "/close 1013 try again later"),
+        ("Fault: rate limit", "/fault rate_limit for=30s"),
     ]
     return made + [Template(name, text) for name, text in commands]
 

@@ -126,11 +126,3 @@ def wall_stamp(unix_s: float) -> str:
 def count(number: int) -> str:
     """8,214."""
     return f"{number:,}"
-
-
-def percent(share: float) -> Figure:
-    """100 %, 99.98 %: never rounded up to a promise that was not kept."""
-    if math.isnan(share):
-        return Figure(NOTHING, "")
-    floored = math.floor(share * 10_000 + 1e-9) / 100
-    return Figure(f"{floored:.2f}".rstrip("0").rstrip("."), "%")

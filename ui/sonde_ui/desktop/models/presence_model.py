@@ -125,16 +125,10 @@ class PresenceModel(KeyedListModel[Person | Heading]):
         item = self.item(row)
         return item if isinstance(item, Person) else None
 
-    def set_members(
-        self, members: Iterable[Member], own_session: str | None, now: float, channel: str = ""
-    ) -> None:
-        """Take over a whole roster; people who stayed keep their row where their place allows it."""
-        self.set_rosters({channel: members}, own_session, now)
-
     def set_rosters(
         self, rosters: Mapping[str, Iterable[Member]], own_session: str | None, now: float
     ) -> None:
-        """Take over whole rosters by channel."""
+        """Take over whole rosters by channel; people who stayed keep their row where their place allows it."""
         self.now = now
         incoming = {
             f"{channel}\0{member.session}": (channel, member)

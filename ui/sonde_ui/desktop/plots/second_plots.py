@@ -6,6 +6,7 @@ Owns which figure goes into which plot, and the words where a source does not te
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, Final
 
@@ -24,7 +25,7 @@ CLOCK_MARGIN: Final = 1.5
 GATEWAY_QUEUE: Final = "the gateway tells no queue of a session"
 
 
-class SecondPlot:
+class SecondPlot(ABC):
     """One plot of `measured`. `reading` tells in words what it shows at a moment; empty for nothing."""
 
     name: ClassVar[str]
@@ -34,13 +35,13 @@ class SecondPlot:
         self.measured = measured
         self.canvas = canvas
 
+    @abstractmethod
     def draw(self, since: float, until: float) -> None:
         """Draw a stretch; the plot's window is set already."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reading(self, at: float) -> str:
         """What it shows at a moment."""
-        raise NotImplementedError
 
     def _say(self, *words: Word) -> None:
         self.canvas.caption.say(words)
@@ -151,8 +152,9 @@ class GaugePlot(LinePlot):
     def _band(self, _cells: Floats) -> tuple[Floats, Floats] | None:
         return None
 
+    @abstractmethod
     def _words(self, gauges: Floats) -> tuple[Word, ...]:
-        raise NotImplementedError
+        """What the newest figures say."""
 
     def reading(self, at: float) -> str:
         """The figures that were gauged last."""

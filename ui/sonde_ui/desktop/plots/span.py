@@ -27,11 +27,6 @@ class Span:
         """Whether the right edge is what is newest."""
         return self._until is None
 
-    @property
-    def is_zoomed(self) -> bool:
-        """Whether the stretch is another one than was chosen."""
-        return self._zoomed_s is not None
-
     def choose(self, stretch_s: float) -> None:
         """Show so many seconds; infinity for all."""
         self._chosen_s, self._zoomed_s = stretch_s, None

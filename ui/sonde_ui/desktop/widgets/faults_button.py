@@ -5,9 +5,13 @@ As wide with many as with none, so that nothing beside it moves.
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from sonde_ui.desktop.theme import font_ui, icon, themes
+
+_MOST: Final = 99  # that are counted
 
 
 class FaultsButton(QPushButton):
@@ -22,10 +26,10 @@ class FaultsButton(QPushButton):
         self._say()
         themes.changed.connect(self._dress)
         self._dress()
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("Faults 64 on") + 52)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance(f"Faults {_MOST}+ on") + 52)
 
     def show_count(self, on: int) -> None:
-        """Say how many rules may strike."""
+        """Say how many things are injected."""
         if on == self.on:
             return
         was_on, self.on = self.on > 0, on
@@ -37,8 +41,9 @@ class FaultsButton(QPushButton):
             self._dress()
 
     def _say(self) -> None:
-        self.setText(f"Faults {self.on} on" if self.on else "Faults")
-        self.setAccessibleName(f"Faults: {self.on} on" if self.on else "Faults: none on")
+        count = f"{_MOST}+" if self.on > _MOST else f"{self.on}"
+        self.setText(f"Faults {count} on" if self.on else "Faults")
+        self.setAccessibleName(f"Faults: {count} on" if self.on else "Faults: none on")
 
     def _dress(self, _theme: object = None) -> None:
         self.setIcon(icon("act", "injected" if self.on else "dim"))

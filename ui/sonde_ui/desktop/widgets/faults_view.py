@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from sonde_lab.changes import Act, Changes
 from sonde_lab.cluster_acts import CLUSTER_ACTS
 from sonde_lab.endpoints import EndpointKind
+from sonde_lab.injected import InjectedRow
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.icons import tinted_pixmap
@@ -24,6 +25,7 @@ from sonde_ui.desktop.tasks import Tasks
 from sonde_ui.desktop.theme import Theme, font_ui, themes
 from sonde_ui.desktop.time_cursor import TimeCursor
 from sonde_ui.desktop.widgets.acts_now import ActsNow
+from sonde_ui.desktop.widgets.injected_cards import InjectedCards
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 from sonde_ui.desktop.widgets.rules_panel import RulesPanel
 from sonde_ui.desktop.widgets.strike_chips import StrikeChips
@@ -155,7 +157,7 @@ class FaultsView(QWidget):
         self.proxy = ProxyCard()
         self.at_gateway = StrikeChips("At the gateway", AT_GATEWAY, workbench.inject, self._tasks)
         self.on_socket = StrikeChips("On your own socket", ON_SOCKET, workbench.break_socket, self._tasks)
-        self.all_off = push_button("All off", kind="act", name="All injected faults off")
+        self.injected = InjectedCards()
         self._said = text_label(tone="bad", wrap=True)
         self._said.hide()
         self._tasks.failed.connect(self._say)
@@ -168,8 +170,7 @@ class FaultsView(QWidget):
         self.proxy.take.clicked.connect(
             lambda: self._tasks.start("take the proxy away", workbench.take_proxy())
         )
-        self.all_off.clicked.connect(lambda: self._tasks.start("all off", self._end_all()))
-        self.rules.rules_shown.connect(self._tell_count)
+        self.injected.all_off.clicked.connect(lambda: self._tasks.start("all off", self._end_all()))
         bridge.changed.connect(self._on_changes)
         bridge.ticked.connect(self._on_tick)
         self.check()
@@ -183,13 +184,13 @@ class FaultsView(QWidget):
         column.addWidget(self.rules)
         column.addWidget(self.at_gateway)
         column.addWidget(self.on_socket)
-        column.addWidget(self.all_off)
+        column.addWidget(self.injected)
         column.addWidget(self.proxy)
         for card in self.cards.values():
             column.addWidget(card)
         column.addWidget(self._said)
         column.addStretch(1)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -234,7 +235,7 @@ class FaultsView(QWidget):
         self.at_gateway.check(self._workbench.can(Act.INJECT))
         self.on_socket.setVisible(kind in _WITH_SOCKETS)
         self.on_socket.check(self._workbench.can(Act.BREAK_SOCKET))
-        self.all_off.setVisible(not has_proxy and self._workbench.can(Act.FAULTS_OFF) is None)
+        self.injected.all_off.setVisible(not has_proxy)  # else it stands above the rules
 
     async def _end_all(self) -> None:
         problem = await self._workbench.faults_off()
@@ -242,8 +243,17 @@ class FaultsView(QWidget):
             self._say(problem)
         self.check()
 
-    def _tell_count(self, on: int) -> None:
-        self.figures_changed.emit(f"{on} on" if on else "")
+    def look_at_injected(self) -> None:
+        """Scroll to what is injected now without a rule, as far as there is anything."""
+        if not self.injected.isHidden():  # a panel that is shown just now finds its places first
+            QTimer.singleShot(0, self, self._scroll_to_injected)
+
+    def _scroll_to_injected(self) -> None:
+        self._area.verticalScrollBar().setValue(self.injected.y() - 8)
+
+    def _show_injected(self, rows: tuple[InjectedRow, ...]) -> None:
+        self.injected.show_rows(rows)
+        self.figures_changed.emit(f"{len(rows):,} on" if rows else "")
 
     def _say(self, sentence: str) -> None:
         self._said.setText(sentence)
@@ -252,11 +262,14 @@ class FaultsView(QWidget):
     def _on_changes(self, changes: Changes) -> None:
         if changes.rules is not None:
             self.rules.show_rules(changes.rules)
+        if changes.injected is not None:
+            self._show_injected(changes.injected)
         if changes.statuses or changes.gateway_changed or changes.endpoint_changed:
             self.check()
 
     def _on_tick(self, now: float) -> None:
         self._ticks += 1
         self.rules.tick(now)
+        self.injected.tick(now)
         if self.isVisible() and self._ticks % CHECK_EVERY_TICKS == 0:
             self.check()

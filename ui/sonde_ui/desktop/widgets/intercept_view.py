@@ -69,12 +69,11 @@ class HeldList(QListView):
 
 
 class InterceptView(QWidget):
-    """`held_shown` carries how many messages wait."""
+    """`badge_changed` carries how many messages wait."""
 
     title = "Intercept"
     figures_changed = Signal(str)
     badge_changed = Signal(int)
-    held_shown = Signal(int)
     proxy_asked = Signal()
 
     def __init__(
@@ -321,7 +320,6 @@ class InterceptView(QWidget):
         self.figures_changed.emit(" · ".join(filter(None, (f"{count:,} held" if count else "", passed))))
         self.badge = count
         self.badge_changed.emit(count)
-        self.held_shown.emit(count)
 
     def _hand_keyboard_over(self) -> None:
         """The queue is empty: whoever worked through it has the keyboard back with the next message. Until then it does nothing."""

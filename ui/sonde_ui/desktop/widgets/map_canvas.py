@@ -20,7 +20,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QPixmap,
     QResizeEvent,
     QWheelEvent,
 )
@@ -30,23 +29,17 @@ from sonde_ui.desktop.models.camera import Bounds, Camera
 from sonde_ui.desktop.models.movement import Thing, Things
 from sonde_ui.desktop.models.places import Path
 from sonde_ui.desktop.models.plain import one_line, tool_tip
-from sonde_ui.desktop.models.presence_model import hue_of
 from sonde_ui.desktop.models.value_tree import value_text
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, mix, themes
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.map_dots import MapDots, PointedOut
 from sonde_ui.desktop.widgets.motion import motion_allowed
-from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, identity_color
+from sonde_ui.desktop.widgets.shapes import RIGHT, Pen
 from sonde_ui.desktop.widgets.trail_layer import FADES, FARTHEST_PX, Seen, TrailLayer
 
 FRAME_MS: Final = 33
 MARGIN: Final = 28
-DOT: Final = 4.5
-MOST_SPRITES: Final = 1_000
-SPRITE: Final = 14  # pixels of a dot's picture
-SPRITE_CENTER: Final = QPointF(SPRITE / 2, SPRITE / 2)
 REACH: Final = 12.0  # pixels around a dot in which the mouse means it
-MOST_NAMED: Final = 60
-NAME_ROOM: Final = 120
 MOST_COLOURED: Final = 24  # things whose trails have their own colours
 FIELDS_SHOWN: Final = 12
 ZOOM_STEP: Final = 1.25
@@ -76,7 +69,7 @@ class MapCanvas(QWidget):
         self.chosen: Path | None = None
         self.camera = Camera()
         self._layer = TrailLayer()
-        self._sprites: dict[str, QPixmap] = {}  # by the thing's name
+        self._dots = MapDots(themes.current())
         self.is_fitted = True
         self._bounds: Bounds | None = None
         self._grip: QPointF | None = None
@@ -92,8 +85,7 @@ class MapCanvas(QWidget):
 
     def _dress(self, theme: Theme) -> None:
         self._theme = theme
-        self._sprites = {}
-        self._names, self._own_names = Pen(font_ui(11)), Pen(font_ui(11, 600))
+        self._dots.dress(theme)
         self._scale_pen = Pen(font_data(10), is_fixed=True)
         self.update()
 
@@ -120,8 +112,7 @@ class MapCanvas(QWidget):
 
     def set_own_name(self, name: str) -> None:
         """The name of the current client, whose dot has the accent's colour."""
-        if name != self.own_name:
-            self.own_name, self._sprites = name, {}
+        self.own_name = name
 
     def clear(self) -> None:
         """Another document: forget places and size."""
@@ -161,9 +152,10 @@ class MapCanvas(QWidget):
         if len(self.things):
             self._grid(painter)
             spots = self.spots()
+            self._dots.point_out(PointedOut(self.own_name, self.chosen, self.followed))
             self._trails(painter, spots)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
-            self._dots(painter, spots)
+            self._dots.draw(painter, spots, self.rect(), self.devicePixelRatioF())
         if self.hasFocus():
             painter.setBrush(shapes.NO_BRUSH)
             painter.setPen(QPen(self._theme.accent))
@@ -235,77 +227,10 @@ class MapCanvas(QWidget):
     def _seen(self, spots: dict[Path, tuple[Thing, QPointF]]) -> Seen:
         """Few ways are told apart by their colours, many share one."""
         few = len(spots) <= MOST_COLOURED
-        colors = tuple((path, self._color(thing).rgb()) for path, (thing, _) in spots.items()) if few else ()
+        colors = (
+            tuple((path, self._dots.color(thing).rgb()) for path, (thing, _) in spots.items()) if few else ()
+        )
         return Seen(self.things.trails, self.camera, self.size(), self.devicePixelRatioF(), colors)
-
-    def _color(self, thing: Thing) -> QColor:
-        if self.own_name and thing.name == self.own_name:
-            return self._theme.accent
-        return identity_color(hue_of(thing.name), self._theme.is_dark)
-
-    def _dots(self, painter: QPainter, spots: dict[Path, tuple[Thing, QPointF]]) -> None:
-        named = len(spots) <= MOST_NAMED
-        taken: list[QRect] = []
-        right, bottom = self.width() + SPRITE, self.height() + SPRITE
-        for path, (thing, center) in spots.items():
-            if not (-SPRITE < center.x() < right and -SPRITE < center.y() < bottom):
-                continue
-            painter.drawPixmap(center - SPRITE_CENTER, self._sprite(thing))
-            if self.followed and thing.name == self.followed:
-                shapes.ring(painter, center, DOT + 6, self._theme.accent, 2.0)
-            if path == self.chosen:
-                shapes.ring(painter, center, DOT + 3.5, self._theme.text, 1.2)
-            is_pointed_out = self._is_pointed_out(thing)
-            if named or is_pointed_out:
-                taken.append(self._name(painter, center, thing.name, is_pointed_out, taken))
-
-    def _sprite(self, thing: Thing) -> QPixmap:
-        """A dot, painted once a name."""
-        known = self._sprites.get(thing.name)
-        if known is None:
-            if len(self._sprites) >= MOST_SPRITES:
-                self._sprites = {}
-            known = self._sprites[thing.name] = self._dot(self._color(thing))
-        return known
-
-    def _dot(self, color: QColor) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        made = QPixmap(QSize(SPRITE, SPRITE) * ratio)
-        made.setDevicePixelRatio(ratio)
-        made.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(made)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
-        shapes.dot(painter, SPRITE_CENTER, DOT + 1.5, self._theme.bg)
-        shapes.dot(painter, SPRITE_CENTER, DOT, color)
-        painter.end()
-        return made
-
-    def _is_pointed_out(self, thing: Thing) -> bool:
-        own = bool(self.own_name) and thing.name == self.own_name
-        return own or thing.path == self.chosen or (bool(self.followed) and thing.name == self.followed)
-
-    def _name(
-        self, painter: QPainter, center: QPointF, name: str, is_strong: bool, taken: list[QRect]
-    ) -> QRect:
-        """Write a name beside its dot; where it stands."""
-        pen = self._own_names if is_strong else self._names
-        place = self._free_place(center, min(NAME_ROOM, pen.advance(name) + 2), taken)
-        pen.draw(painter, place, name, self._theme.text, LEFT)
-        return place
-
-    def _free_place(self, center: QPointF, width: int, taken: list[QRect]) -> QRect:
-        """Right, left, above or below of a dot: the first inside the map where nothing is `taken`."""
-        x, y = round(center.x()), round(center.y())
-        beside, above = round(DOT + 5), round(DOT + 3)
-        places = [
-            QRect(x + beside, y - 8, width, 16),
-            QRect(x - beside - width, y - 8, width, 16),
-            QRect(x - width // 2, y - above - 16, width, 16),
-            QRect(x - width // 2, y + above, width, 16),
-        ]
-        inside = [place for place in places if self.rect().contains(place)] or places[:1]
-        free = (place for place in inside if not any(place.intersects(other) for other in taken))
-        return next(free, inside[0])
 
     # -------------------------------------------------------------- mouse and keys
 

@@ -22,7 +22,7 @@ class MessageEditor(QPlainTextEdit):
         super().__init__(parent)
         self.setAccessibleName("Message to send")
         self.setPlaceholderText(
-            '{"op": "publish", "ch": "room:arena", "type": "chat", "d": {"text": "hello"}}\nor /ping, /pong, /close 1013 reason'
+            '{"op": "publish", "ch": "room:arena", "type": "chat", "d": {"text": "hello"}}\nor /ping, /pong, /close 1013 reason, /fault kick'
         )
         self.setTabChangesFocus(True)
         self.setUndoRedoEnabled(True)

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -42,9 +42,7 @@ _NO_RULE: Final = "None armed"
 
 
 class RulesPanel(QWidget):
-    """`rules_shown` carries how many rules may still strike."""
-
-    rules_shown = Signal(int)
+    """Its rules are those of one proxy."""
 
     def __init__(self, workbench: Workbench, tasks: Tasks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -141,7 +139,6 @@ class RulesPanel(QWidget):
         self.cards.show_rules(rules, time.monotonic())
         on = sum(rule.is_on for rule in rules)
         self._count.setText(f"{on} armed" if on else _NO_RULE)
-        self.rules_shown.emit(on)
         self.check()
 
     def check(self) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from sonde_lab.changes import Changes
 from sonde_lab.endpoints import EndpointKind
 from sonde_lab.filter.completion import completions
+from sonde_lab.injected import InjectedRow
 from sonde_lab.workbench import Workbench
 from sonde_ui.desktop.action_set import ActionSet
 from sonde_ui.desktop.bridge import Bridge
@@ -99,7 +100,7 @@ class Desk(QObject):
         self.actions_table.fill(window.menuBar())
         window.furnish(self._page())
         self.edge = InjectedEdge(window)
-        self._connect_faults()
+        self.top_bar.faults.clicked.connect(self._look_at_faults)
         self.ring = FocusRing(window)
         window.walked.connect(self.ring.follow_keys)
         self.commands.focus.take_hold_of((self.top_bar, self.filter_bar), self.host, self.ring)
@@ -188,21 +189,13 @@ class Desk(QObject):
         self.views.latest.filter_suggested.connect(self._filter_traffic)
         self.views.latest.figures_changed.connect(self._show_kinds)
 
-    def _connect_faults(self) -> None:
-        rules = self.views.faults.rules
-        rules.rules_shown.connect(self.top_bar.faults.show_count)
-        self._rules_on = 0
-        rules.rules_shown.connect(self._on_rules)
-        self.views.intercept.held_shown.connect(lambda _held: self._show_edge())
-        self.top_bar.faults.clicked.connect(self.commands.faults.show)
+    def _show_injected(self, rows: tuple[InjectedRow, ...]) -> None:
+        self.top_bar.faults.show_count(len(rows))
+        self.edge.show_injected(bool(rows))
 
-    def _on_rules(self, on: int) -> None:
-        self._rules_on = on
-        self._show_edge()
-
-    def _show_edge(self) -> None:
-        """Violet while a rule may strike, and while a message waits although its rule is over."""
-        self.edge.show_injected(self._rules_on > 0 or self.views.intercept.badge > 0)
+    def _look_at_faults(self) -> None:
+        self.commands.faults.show()
+        self.views.faults.look_at_injected()
 
     def _show_reconnect(self, number: int) -> None:
         """Show the panel, and one reconnect in it where a number is given."""
@@ -264,7 +257,9 @@ class Desk(QObject):
             if self._workbench.endpoint.kind is EndpointKind.CLUSTER:
                 self.host.show_view("nodes")  # what one opens a cluster for
         clients_changed = changes.clients is not None
-        is_changed = clients_changed or changes.rules is not None
+        if changes.injected is not None:
+            self._show_injected(changes.injected)
+        is_changed = clients_changed or changes.rules is not None or changes.injected is not None
         if changes.statuses or changes.gateway_changed or changes.endpoint_changed or is_changed:
             self._refresh_actions()
 
