@@ -211,6 +211,21 @@ def test_as_many_rows_of_labels_are_shown_as_fit_whole(
     assert max(ends) <= height
 
 
+def test_long_words_beside_the_left_edge_are_not_cut(
+    view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    now = time.monotonic()
+    bench.pending.rtt = samples(10, now)
+    bridge.drain()
+    view.draw(now)
+    plot = view.latency_plot
+    view.resize(260, 260)
+    view.layout().activate()
+    plot.show_marks([Mark(now - 30, "an act with a good many words in it", "injected", now - 30)], now)
+    (item,) = plot._mark_items
+    assert plot.plot.mapFromScene(item.label.sceneBoundingRect().topLeft()).x() >= 0
+
+
 def test_a_band_is_filled_stretch_by_stretch_and_a_lone_point_moves_nothing() -> None:
     from sonde_ui.desktop.plots.canvas import Band, pg  # late: as in the program, see above
 

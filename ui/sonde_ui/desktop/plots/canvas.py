@@ -196,6 +196,11 @@ class Canvas(QWidget):
         return self._edge + max(-self._window_s, min(0.0, relative))
 
     @property
+    def window_s(self) -> float:
+        """How far back the plot reaches."""
+        return self._window_s
+
+    @property
     def label_room_taken_px(self) -> int:
         """Pixels from the right, in the first row of labels, that are something else's."""
         return 0
@@ -303,7 +308,8 @@ class _MarkItem:
             self._item.setRegion((start, min(0.0, (mark.until or now) - now)))
         pixel_s, pixel = (float(size) for size in self._canvas.plot.getViewBox().viewPixelSize())
         width = self.label.boundingRect().width() * pixel_s
-        left = start if start + width <= 0 else start - width  # words end before the edge does
+        left = start if start + width <= 0 else start - width  # words end before the right edge does,
+        left = max(left, -self._canvas.window_s)  # and begin behind the left one
         row = _free_row(taken, left, left + width)
         self.label.setVisible(row is not None)
         if row is not None:
