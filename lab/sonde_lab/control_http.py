@@ -106,7 +106,7 @@ def _length(request: ControlRequest) -> int:
 
 def response(status: int, said: Any, headers: tuple[tuple[str, str], ...] = ()) -> bytes:
     """An answer in JSON, after which the connection ends."""
-    body = json.dumps(said, ensure_ascii=False).encode() + b"\n"
+    body = json.dumps(said, ensure_ascii=False).encode(errors="replace") + b"\n"
     more = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json; charset=utf-8\r\n"

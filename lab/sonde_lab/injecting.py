@@ -18,6 +18,7 @@ from sonde_lab.proxying import Proxying
 from sonde_lab.records import Kind
 from sonde_lab.striking import Striking
 from sonde_lab.wording import one_line
+from sonde_protocol.codes import Role
 
 _LINE_CHARACTERS: Final = 200
 
@@ -98,16 +99,21 @@ class Injecting(Striking):
         if reason is not None:
             return reason
         self._act(Act.FAULTS_OFF, "all faults off")
+        admin = self._live_as(Role.ADMIN)  # before its socket is mended: it comes back
         self._let_dials_through()
-        problem = await self._strikes_off()
+        self._mend_sockets()
+        problems = [await self._rules_off(), await self._strikes_off(admin)]  # a rule may be in the way
+        return " ".join(problem for problem in problems if problem) or None
+
+    async def _rules_off(self) -> str | None:
         if not self.rules:
-            return problem
+            return None
         try:
             await self._proxying.arming.reset()
         except (RuleRefused, ProxyFailed) as error:
             self._proxying.kill()
             return f"{sentence(str(error))} It was ended, so it injects nothing any more."
-        return problem
+        return None
 
     def _not_armed(self, why: str) -> str:
         self._say(Kind.NOTE, "fault", f"not armed: {one_line(why, _LINE_CHARACTERS)}")

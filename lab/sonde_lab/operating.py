@@ -18,6 +18,7 @@ from sonde_lab.guarded import PartFailed, PartStatus
 from sonde_lab.hosting import Home, Hosting
 from sonde_lab.intercepting import Intercepting
 from sonde_lab.joining import Joiner
+from sonde_lab.striking import closed
 from sonde_lab.tokens import TokenCall
 from sonde_lab.wording import last_words
 
@@ -88,7 +89,7 @@ class Operating(Intercepting):
         self._hosting.front = front
         home = self._hosting.home
         for name, client in tuple(self.clients.items()):
-            await client.close()
+            await closed(client)
             if home is None or self.endpoint is None or self.clients.get(name) is not client:
                 continue
             self._collector.unwatch(name)

@@ -135,6 +135,8 @@ class ControlPages:
 
     def _arm(self, request: ControlRequest) -> Any:
         asked = _json(request.body)
+        if not _is_whole(asked):
+            raise BadRequest(400, "half of a surrogate pair stands in it: a rule is text")
         if isinstance(asked, dict) and isinstance(asked.get("preset"), str):
             return {
                 "rules": [self._told(armed) for armed in self._lab.arm_all(preset(asked["preset"]).rules())]
@@ -154,7 +156,10 @@ class ControlPages:
         return {"disarmed": self._lab.reset()}
 
     def _acts(self, request: ControlRequest) -> Any:
-        asked = dict(parse_qsl(request.path.partition("?")[2], max_num_fields=8))
+        try:
+            asked = dict(parse_qsl(request.path.partition("?")[2], max_num_fields=8))
+        except ValueError:
+            raise BadRequest(400, "the only field of a query is after") from None
         after = asked.get("after", "0")
         if not (after.isascii() and after.isdecimal() and len(after) < 16):
             raise BadRequest(400, "after is the number of an act")
@@ -170,6 +175,15 @@ def _json(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise BadRequest(400, "the body is no JSON") from None
+
+
+def _is_whole(value: Any) -> bool:
+    """Whether it can be written as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _LINE_CHARACTERS: Final = 200
 _OUT_OF_REACH: Final = (
     "What the gateway does goes on until its time is over: no own client is live there with the role admin."
 )
+_UNANSWERED: Final = "The gateway has not answered: what it does may go on until its time is over."
 
 
 class Striking(Acting):
@@ -93,11 +94,13 @@ class Striking(Acting):
             return str(error.failure)
         return None
 
-    async def _strikes_off(self) -> str | None:
-        """End what is under way, as far as it can be reached; what goes on, in words."""
+    def _mend_sockets(self) -> None:
         for client in self.clients.values():
             client.breaking.off()
-        sessions, admin = self._at_gateway.sessions(self._now()), self._live_as(Role.ADMIN)
+
+    async def _strikes_off(self, admin: Client | None) -> str | None:
+        """End what is under way at the gateway, as far as it can be reached; what goes on, in words."""
+        sessions = self._at_gateway.sessions(self._now())
         if sessions and admin is None:
             return _OUT_OF_REACH
         problems = [await self._off(admin, session) for session in sessions if admin is not None]
@@ -106,10 +109,14 @@ class Striking(Acting):
     async def _off(self, admin: Client, session: str) -> str | None:
         if admin.status.session == session and self._at_gateway.is_deaf(session):
             admin.drop()  # nothing is heard on this connection; the next one is
-        problem = await self._ask(admin, Fault(id=0, session=session, kind=OFF))
-        if problem is None:
-            self._at_gateway.end_of(session)
-        return problem
+        try:
+            await admin.command(Fault(id=0, session=session, kind=OFF))
+        except Refused as refused:
+            return self._not_done(refused.message)
+        except (OutcomeUnknown, NotSent, ConnectFailed):
+            return _UNANSWERED
+        self._at_gateway.end_of(session)
+        return None
 
     # ------------------------------------------------------------ small things
 
@@ -147,6 +154,12 @@ class Striking(Acting):
     def _not_done(self, why: str) -> str:
         self._say(Kind.NOTE, "fault", f"not done: {one_line(why, _LINE_CHARACTERS)}")
         return _sentence(why)
+
+
+async def closed(client: Client) -> None:
+    """Leave for good: a socket that is half open would keep whoever waits until its time is over."""
+    client.breaking.off()
+    await client.close()
 
 
 def _sentence(words: str) -> str:

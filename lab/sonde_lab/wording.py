@@ -6,8 +6,8 @@ import re
 from typing import Any, Final
 
 _CONTROLS: Final = re.compile(
-    # C0, C1, line and paragraph separators, and the marks that reorder text around them
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+    # C0, C1, line and paragraph separators, the marks that reorder text around them, and half characters
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _SHOWN_KEYS: Final = 4
 _SHOWN_ITEMS: Final = 4

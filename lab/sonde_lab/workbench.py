@@ -33,6 +33,7 @@ from sonde_lab.ring import Ring
 from sonde_lab.rowlog import RowLog
 from sonde_lab.spool import Spool
 from sonde_lab.stalls import STALL, StallWatch
+from sonde_lab.striking import closed
 from sonde_lab.tapping import Tapping, tapping_in_words
 from sonde_lab.timeline import Timeline
 from sonde_lab.tokens import TokenCall
@@ -161,7 +162,7 @@ class Workbench(Operating):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._hosting.stop_players()
-        await asyncio.gather(*(client.close() for client in self.clients.values()))
+        await asyncio.gather(*(closed(client) for client in self.clients.values()))
         self._collector.end()
         self._tapping.clear()
         self.decoders.leave()
@@ -276,7 +277,7 @@ class Workbench(Operating):
         if not self._may(Act.REMOVE_CLIENT, name) or client is None:
             return
         self._act(Act.REMOVE_CLIENT, f"remove the client {name}", conn=name)
-        await client.close()
+        await closed(client)
         if self.clients.get(name) is client:  # else another endpoint was opened meanwhile
             del self.clients[name]
             self._collector.unwatch(name)

@@ -224,7 +224,7 @@ class Settings(BaseSettings):
     tap_bytes_per_s: Rate = Field(_DEFAULTS.tap_bytes_per_s, description="bytes of one tap, sustained")
     faults: Literal["off", "local", "remote"] = Field(
         "off",
-        description="whether an admin may inject faults: `local` on a loopback `host` only, `remote` on any",
+        description="whether an admin may inject faults: `local` on a loopback `host` that nothing stands in front of, `remote` on any",
     )
     drain_window_s: Seconds = Field(_DEFAULTS.drain_window_s, description="time for clients to go elsewhere")
     drain_batch_s: Seconds = Field(_DEFAULTS.drain_batch_s, description="time between batches of a drain")
@@ -256,10 +256,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{self.host} can be reached from outside: set SONDE_JWT_SECRET or SONDE_JWT_JWKS first"
             )
-        if self.faults == "local" and not self.is_loopback:
+        if self.faults == "local" and (not self.is_loopback or self.is_fronted):
+            behind = ", by trusted_proxies or allowed_hosts," if self.is_loopback else ""
             raise ValueError(
-                f"{self.host} can be reached from outside, where whoever has an admin's token could break everybody's "
-                "sessions: say --faults twice (or SONDE_FAULTS=remote) if that is meant, else leave it out"
+                f"{self.host} can{behind} be reached from outside, where whoever has an admin's token could break "
+                "everybody's sessions: say --faults twice (or SONDE_FAULTS=remote) if that is meant, else leave it out"
             )
         if (self.redis is None) is not (self.nats is None):
             missing = "nats" if self.nats is None else "redis"
@@ -278,6 +279,11 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the WebSocket listener."""
         return is_loopback_address(self.host)
+
+    @property
+    def is_fronted(self) -> bool:
+        """Whether a balancer or a reverse proxy was told of, by which others may come in whatever `host` is."""
+        return bool(self.trusted_proxies or self.allowed_hosts)
 
     @property
     def is_shared(self) -> bool:

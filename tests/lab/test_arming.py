@@ -150,7 +150,7 @@ async def test_a_proxy_that_does_not_answer_is_ended_by_all_off() -> None:
         workbench._proxying.arming._send, workbench._proxying.arming._patience_s = lose, 0.05
         said = await workbench.faults_off()
         assert said is not None
-        assert said.endswith("It was ended, so nothing is injected any more.")
+        assert said.endswith("It was ended, so it injects nothing any more.")
         with pytest.raises(ConnectionClosed):
             await client.recv()
         await until(lambda: workbench.rules == ())

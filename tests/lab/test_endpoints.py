@@ -113,7 +113,8 @@ def test_hostile_files_are_refused_in_words(tmp_path: Path) -> None:
     for name, content, words in (
         ("large", b"#" * (2 << 20), "larger"),
         ("latin", b'\n\nname = "\xe9"', "line 3: it is not UTF-8"),
-        ("deep", b"a = " + b"[" * 100_000, "TOML"),
+        ("long", b"a = " + b"[" * 100_000, "line 1: the line is longer than"),
+        ("deep", b"a = " + b"[\n" * 100_000, "TOML"),
     ):
         path = tmp_path / name
         path.write_bytes(content)

@@ -139,6 +139,15 @@ async def test_an_own_socket_that_was_reset_comes_back_and_the_verdict_knows_who
         assert latest(bench.ring, "you").cause is Cause.CUT_HERE
 
 
+async def test_a_socket_that_is_half_open_for_an_hour_keeps_nobody_from_leaving() -> None:
+    async with opened() as seen:
+        await live(seen)
+        bench = seen.workbench
+        assert await bench.break_socket("half_open for=1h") is None
+        await asyncio.wait_for(bench.close(), LIMIT_S)
+        assert bench.clients == {}
+
+
 def going_on(seen: Seen) -> list[tuple[str, str, str]]:
     seen.take()
     return [(row.where.value, row.kind, row.whom) for row in seen.workbench.injected]
@@ -182,7 +191,8 @@ async def test_all_off_reaches_a_gateway_that_no_longer_hears_this_connection() 
         await live(seen)
         bench = seen.workbench
         assert await bench.inject("half_open for=60s") is None
-        assert [row[:2] for row in going_on(seen)] == [("gateway", "half_open")]
+        assert await bench.break_socket("half_open for=60s") is None
+        assert [row[:2] for row in going_on(seen)] == [("gateway", "half_open"), ("socket", "half_open")]
         assert await asyncio.wait_for(bench.faults_off(), LIMIT_S) is None
         assert going_on(seen) == []
         await seen.until(lambda: seen.state is ConnectionState.LIVE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -14,14 +15,22 @@ from pytestqt.qtbot import QtBot
 
 from sonde_client.status import Closed
 from sonde_lab.changes import Changes, Document, HeldContent, HeldRow, HeldRows, RuleRow, SessionRow
+from sonde_lab.faults.limits import MAX_EDIT_BYTES
+from sonde_lab.injected import InjectedRow, Where
 from sonde_lab.records import Flag, Record
+from sonde_lab.scenario.outcomes import Check, Measured, Outcome, file_of
+from sonde_lab.scenario.own_folder import own_folder
+from sonde_lab.scenario.run_store import RunStore
 from sonde_protocol.frames import Member
 from sonde_ui.desktop.actions import PERSPECTIVES
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.loop import WindowLoop
 from sonde_ui.desktop.models.traffic_cells import Column
 from sonde_ui.desktop.theme import ThemeChoice, themes
+from sonde_ui.desktop.widgets.held_editor import HeldText
 from sonde_ui.desktop.widgets.identity import Identity
+from sonde_ui.desktop.widgets.injected_cards import InjectedCard
+from sonde_ui.desktop.widgets.strike_chips import StrikeChips
 from sonde_ui.desktop.windows.desk import Desk
 from support.layout import clipped, outside, overlapping, unnamed
 from support.scripted_workbench import (
@@ -43,6 +52,14 @@ from support.shell import ShellWorkbench
 HTML = "<b>bold</b><img src=x onerror=alert(1)>"
 RTL = "مرحبا يا صديقي العزيز"
 LONG = "a" * 64
+NESTED = "<table><tr><td>" * 20
+SCENARIO = """name = "NAME"
+duration = "1s"
+[[clients]]
+name = "p1"
+[[expect]]
+that = "never_dropped"
+"""
 PAYLOAD_BYTES = 1 << 20
 
 
@@ -221,6 +238,86 @@ def test_markup_stays_the_text_that_it_is(hostile: Desk) -> None:
     model = hostile.views.traffic.model
     summaries = [model.cells(row).text(Column.SUMMARY) for row in range(model.rowCount())]
     assert any(HTML in summary for summary in summaries)
+
+
+# ------------------------------------------------------------ scenarios, and faults without a proxy
+
+
+def worst_scenarios() -> None:
+    """Files that another program has put among one's own, and what it says became of them."""
+    folder = own_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    names = (LONG, HTML, RTL, "\\u001b[31m", "\\u202e" * 40, NESTED)
+    for number, name in enumerate(names):
+        path = folder / f"{number}<b>bold<br>.toml"
+        path.write_text(SCENARIO.replace("NAME", name.replace('"', "'")), encoding="utf-8")
+        told = Outcome(
+            file=file_of(path), scenario=name, stage=f"ws://x/{HTML}", began=1e9 + number, took_s=1e9, seed=10**300,
+            checks=(Check(HTML * 20, 2**31 - 1, False, (HTML + LONG + RTL) * 9, (2**31 - 1,)), Check(NESTED, 1, True, NESTED)),
+            figures=(Measured(HTML, 1e308, "ms"),), versions={HTML: HTML},
+        )  # fmt: skip
+        RunStore().add(told)
+    (folder / "broken.toml").write_text(f'"{HTML * 100}" = 1\n', encoding="utf-8")
+
+
+def test_nothing_is_cut_covered_outside_or_nameless_among_hostile_scenarios(
+    qtbot: QtBot, hostile: Desk, window_loop: WindowLoop
+) -> None:
+    worst_scenarios()
+    hostile.commands.set_perspective("break")
+    hostile.host.show_view("scenarios")
+    view = hostile.views.scenarios
+    while view.model.rowCount() < 7:
+        window_loop.run_until_complete(asyncio.sleep(0.02))
+    own = [view.model.index(row) for row in range(view.model.rowCount())][:7]
+    for index in own:
+        view.list.setCurrentIndex(index)
+        await_right(qtbot, hostile)
+        labels = [label for label in view.findChildren(QLabel) if label.isVisible()]
+        assert all(label.textFormat() == Qt.TextFormat.PlainText for label in labels)
+    tips = [index.data(Qt.ItemDataRole.ToolTipRole) for index in own]
+    assert [tip for tip in tips if "<b>" in tip or "<img" in tip or "<table" in tip] == []
+    assert any("&lt;b&gt;" in tip for tip in tips)
+
+
+def test_what_a_gateway_tells_of_faults_without_a_proxy_is_text(
+    qtbot: QtBot, hostile: Desk, bench: ShellWorkbench, bridge: Bridge
+) -> None:
+    hostile.commands.set_perspective("break")
+    hostile.host.show_view("faults")
+    bench.pending.injected = tuple(
+        InjectedRow(f"gateway {name}", Where.GATEWAY, name[:40], NESTED[:200], name, time.monotonic() + 1e9)
+        for name in (LONG, HTML, RTL, NESTED)
+    )
+    bridge.drain()
+    cards = hostile.window.findChildren(InjectedCard)
+    assert len(cards) == 4
+    assert all(
+        label.textFormat() == Qt.TextFormat.PlainText
+        for card in cards
+        for label in card.findChildren(QLabel)
+        if label.text()
+    )
+    for chips in hostile.window.findChildren(StrikeChips):
+        chips._say(f"{HTML} {NESTED}", "bad")
+        chips.check(f"{HTML} {RTL}")
+        labels = chips.findChildren(QLabel)
+        assert all(label.textFormat() == Qt.TextFormat.PlainText for label in labels)
+    await_right(qtbot, hostile)
+
+
+@pytest.mark.parametrize("sign", ["x", "\u0645", "\U0001f480", "[", "a b "])
+def test_a_held_message_of_one_long_line_is_shown_without_a_freeze(qtbot: QtBot, sign: str) -> None:
+    editor = HeldText()
+    qtbot.addWidget(editor)
+    editor.resize(600, 300)
+    with qtbot.waitExposed(editor):
+        editor.show()
+    began = time.thread_time()
+    editor.setPlainText(sign * (MAX_EDIT_BYTES // len(sign.encode())))
+    QApplication.processEvents()
+    assert time.thread_time() - began < 2.0  # it takes a tenth of that; wrapped it took twelve seconds
+    assert len(editor.content()) == MAX_EDIT_BYTES // len(sign.encode()) * len(sign)
 
 
 def test_no_tool_tip_is_read_as_markup(hostile: Desk) -> None:

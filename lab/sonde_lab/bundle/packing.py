@@ -159,7 +159,7 @@ def _members(
         verdict=contents.verdict, row=contents.row, rows=rows, masked=masker.masked, replaced=masker.replaced,
     )  # fmt: skip
     members = {
-        README: readme_of(manifest, contents.report).encode(),
+        README: readme_of(manifest, report.split("\n")).encode(),
         SCENARIO: scenario.encode(),
         REPORT: report.encode(),
         REDACTION: redaction_of(manifest, where).encode(),

@@ -18,6 +18,7 @@ from sonde_lab.deriving.deriving import Derived, NothingToDerive, Wanted, derive
 from sonde_lab.export.files import ExportFailed, write_text
 from sonde_lab.ring import Ring
 from sonde_lab.wording import one_line
+from sonde_protocol.redact import redact_text
 
 Rows = tuple[int, int] | None
 
@@ -61,7 +62,7 @@ def _done(
         sys.stderr.write(f"sonde {command}: {one_line(str(error), 600)}\n")
         return 1
     if said:
-        sys.stderr.write(f"{said}\n")
+        sys.stderr.write("".join(f"{one_line(line, 1_000)}\n" for line in redact_text(said).split("\n")))
     return 0
 
 

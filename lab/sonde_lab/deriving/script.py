@@ -1,7 +1,7 @@
 """The text of a derived scenario: tables in the order of the page, a comment above each with the rows it is from.
 
-Owns the layout and the quoting. What peers wrote stands in it as quoted text or as a comment of one line, never as
-TOML of their own.
+Owns the layout, the quoting and the masking: such a file is handed on. What peers wrote stands in it as quoted text or as a
+comment of one line, never as TOML of their own, and without its secrets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from sonde_lab.toml_text import quoted
 from sonde_lab.wording import one_line
+from sonde_protocol.redact import redact_text
 
 Value = str | int | Sequence[str]
 _WIDTH: Final = 110
@@ -49,7 +50,7 @@ class Script:
 def _comment(sentences: Iterable[str]) -> Iterable[str]:
     for sentence in sentences:
         yield from textwrap.wrap(
-            one_line(sentence, 400),
+            one_line(redact_text(sentence), 400),
             _WIDTH,
             initial_indent="# ",
             subsequent_indent="#   ",
@@ -67,7 +68,7 @@ def _table(table: Table) -> Iterable[str]:
 
 def _value(value: Value) -> str:
     if isinstance(value, str):
-        return quoted(value)
+        return quoted(redact_text(value))
     if isinstance(value, int):
         return str(value)
-    return f"[{', '.join(quoted(each) for each in value)}]"
+    return f"[{', '.join(quoted(redact_text(each)) for each in value)}]"

@@ -17,6 +17,7 @@ from sonde_lab.faults.gates import Gate
 from sonde_lab.faults.rules import Armed, Rule
 from sonde_lab.records import Direction
 from sonde_lab.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
+from sonde_protocol.websocket_text import fitting_reason
 
 if TYPE_CHECKING:
     from sonde_lab.faults.lane import Lane
@@ -106,7 +107,7 @@ class Close(_Once):
     def act(self, stream: Stream, armed: Armed, directions: Directions, now: float) -> None:
         """See the class."""
         code = self.code or int(float(self.rule.values["code"]))
-        reason = self.rule.word("reason").encode()[:123]
+        reason = fitting_reason(self.rule.word("reason")).encode()
         payload = code.to_bytes(2) + reason if code else b""
         for direction in directions:
             stream.note(armed, direction, 0, f"a close frame with {code or 'no code'} was sent")

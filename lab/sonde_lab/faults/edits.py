@@ -79,13 +79,20 @@ def _content_of(asked: Mapping[str, Any]) -> bytes | None:
         raise EditRefused(f"a message has one content: {' or '.join(said)}")
     way, value = said[0], asked[said[0]]
     if way == "json":
-        way, value = "text", json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        way, value = "text", _json_text(value)
     if not isinstance(value, str):
         raise EditRefused(f"“{way}” is a text")
     content = bytes_of_text(value) if way == "text" else bytes_of_hex(value)
     if len(content) > MAX_EDIT_BYTES:
         raise EditRefused(f"an edited message has at most {MAX_EDIT_BYTES >> 10} KiB")
     return content
+
+
+def _json_text(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise EditRefused("“json” is nested too deep: send it as “text”") from None
 
 
 def bytes_of_text(text: str) -> bytes:

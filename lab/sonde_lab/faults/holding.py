@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sonde_lab.faults.edits import Going, edit_in_words
+from sonde_lab.faults.edits import EditRefused, Going, edit_in_words
 from sonde_lab.faults.framing import Whole
-from sonde_lab.faults.limits import MAX_WAITING, MAX_WAITING_BYTES
+from sonde_lab.faults.limits import MAX_LATER, MAX_OUTPUT_BYTES, MAX_WAITING, MAX_WAITING_BYTES
 from sonde_lab.faults.rules import Armed
 from sonde_protocol.errors import SondeError
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _FULL: Final = (
     f"{MAX_WAITING} messages or {MAX_WAITING_BYTES >> 20} MiB are held already, so what came passed"
+)
+
+
+_TOO_MUCH: Final = (
+    f"with what is on its way already, that would be more than {MAX_LATER:,} messages or {MAX_OUTPUT_BYTES >> 20} MiB: let it go "
+    "fewer times, or at once"
 )
 
 
@@ -103,12 +109,15 @@ class Holding:
 
         Raises:
             NotHeld: it is not held any more, or cannot be changed.
+            EditRefused: it would be more than a direction holds back. As it came, and at once, it may always go.
         """
         held, now, how = self.one(number), self._now(), how or Going()
         plain = how.plain if how.plain != held.whole.plain else None
         if plain is not None and held.whole.plain is None:
             raise NotHeld("this message does not inflate, so it goes as it is or not at all")
         whole = held.whole if plain is None else held.whole.with_plain(plain)
+        if (how.copies > 1 or how.delay_s > 0) and not held.lane.has_room(whole, how.copies):
+            raise EditRefused(_TOO_MUCH)
         words = ["sent as it was" if plain is None else edit_in_words(held.whole, whole)]
         words += [f"{how.copies} times"] * (how.copies > 1)
         words += [f"{how.delay_s * 1000:,.0f} ms later"] * (how.delay_s > 0)

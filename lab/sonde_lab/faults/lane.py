@@ -18,6 +18,7 @@ from sonde_lab.faults.limits import (
     MAX_EXPANDED_BYTES,
     MAX_LATER,
     MAX_LATER_BYTES,
+    MAX_OUTPUT_BYTES,
     MAX_QUEUED_BYTES,
 )
 from sonde_lab.faults.pipe import Pipe
@@ -246,6 +247,12 @@ class Lane(Pipe):
     def _release(self, later: _Later, now: float) -> None:
         self.held_back_bytes -= len(later.whole.plain or b"")
         self._run(self.stream.subject(self.direction, later.whole, now), later.order, now)
+
+    def has_room(self, whole: Whole, times: int) -> bool:
+        """Whether a person may let a message go so often, or later."""
+        size = max(len(whole.plain or b""), sum(len(frame.payload) for frame in whole.frames))
+        is_bounded = self.held_back_bytes + size * times <= MAX_OUTPUT_BYTES
+        return is_bounded and len(self._later) + times <= MAX_LATER
 
     def send_on(self, whole: Whole, at: float) -> None:
         """Let a message go that was held; what rules about messages say of it has been asked before."""

@@ -27,6 +27,7 @@ from sonde_lab.wording import one_line
 MET: Final = 0
 NOT_MET: Final = 1
 NOT_RUN: Final = 2
+_MAX_LINE: Final = 20_000
 
 
 @dataclass(slots=True, frozen=True)
@@ -60,17 +61,17 @@ def run_files(files: Sequence[Path], options: RunOptions, say: Tell | None = Non
     say = say or _print
     wrong = _wrong_options(files, options)
     if wrong:
-        sys.stderr.write(f"sonde run: {wrong}\n")
+        _complain(wrong)
         return NOT_RUN
     runs: list[Run] = []
     try:
         for path in files:
             _play_file(path, options, runs, say)
     except (BundleRefused, ExportFailed, ScenarioRefused) as error:
-        sys.stderr.write(f"sonde run: {one_line(str(error), 600)}\n")
+        _complain(str(error))
         return NOT_RUN
     except KeyboardInterrupt:
-        sys.stderr.write("sonde run: stopped; what was started has ended.\n")
+        _complain("stopped; what was started has ended.")
         return NOT_RUN
     finally:
         written = _write_junit(options.junit, runs)
@@ -128,7 +129,7 @@ def _play_file(path: Path, options: RunOptions, runs: list[Run], say: Tell) -> N
     if len(mine) > 1 or options.until_fails:
         say(f"{path}: {rate_of(mine)}")
     if plays.problem:
-        sys.stderr.write(f"sonde run: {plays.problem}\n")
+        _complain(plays.problem)
 
 
 def _compared(played: Played, options: RunOptions) -> list[str]:
@@ -147,7 +148,7 @@ def _write_junit(path: Path | None, runs: list[Run]) -> int:
     try:
         write_junit(path, runs)
     except OSError as error:
-        sys.stderr.write(f"sonde run: --junit: {path} cannot be written: {error.strerror or error}\n")
+        _complain(f"--junit: {path} cannot be written: {error.strerror or error}")
         return NOT_RUN
     return MET
 
@@ -163,4 +164,8 @@ def _progress(options: RunOptions, say: Tell) -> Tell:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)  # noqa: T201
+    print(one_line(line, _MAX_LINE), flush=True)  # noqa: T201
+
+
+def _complain(why: str) -> None:
+    sys.stderr.write(f"sonde run: {one_line(why, 600)}\n")

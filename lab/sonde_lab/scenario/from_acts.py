@@ -22,6 +22,7 @@ from sonde_lab.toml_text import quoted
 from sonde_lab.wording import one_line
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.errors import Refused
+from sonde_protocol.redact import redact_text
 
 LEAD_S: Final = 2.0  # everybody is there and acts before anything goes wrong
 TAIL_S: Final = 12.0
@@ -168,7 +169,7 @@ def _head(name: str, scene: Scene, duration_s: float, steps: Steps, has_acts: bo
     if not has_acts:
         lines.append("# Nothing had been done yet: write [[steps]] below the clients.")
     values = {
-        "name": quoted(one_line(name, 200).strip() or "What I just did"),
+        "name": quoted(one_line(redact_text(name), 200).strip() or "What I just did"),
         "seed": "1",
         "duration": seconds_text(duration_s),
         "settle": seconds_text(SETTLE_S),
@@ -198,5 +199,5 @@ def _told(steps: Steps, duration_s: float) -> Iterator[str]:
 
 
 def _comment(words: str) -> str:
-    """TOML allows no control characters in comments."""
-    return re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", one_line(words, 300))
+    """TOML allows no control characters in comments, and a file that is handed on no secrets."""
+    return one_line(redact_text(words), 300)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 import enum
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from sonde_lab.wording import one_line
 from sonde_protocol.errors import SondeError, excerpt
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|min|m|h)")
@@ -26,6 +27,7 @@ _SECONDS: Final[Mapping[str, float]] = {
 }
 MAX_LIST: Final = 100
 MAX_TEXT: Final = 4_000
+MAX_KEY: Final = 80  # characters of one that is shown
 
 
 class ScenarioRefused(SondeError):
@@ -68,22 +70,24 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table of a file: how complaints call it, and the lines of its keys."""
+    """A table of a file: how complaints call it, and where it is.
+
+    `line_of` finds the line of a key, 0 where it is none; it is asked of the key that is complained about, and of no other.
+    """
 
     name: str
-    lines: Mapping[str, int]
+    line_of: Callable[[str], int]
     line: int = 0
 
     def refuse(self, key: str, why: str) -> ScenarioRefused:
         """A complaint about a key, or about the whole table."""
-        return ScenarioRefused(
-            why, self.lines.get(key, self.line), f"{self.name}.{key}" if key else self.name
-        )
+        named = f"{self.name}.{one_line(key, MAX_KEY)}" if key else self.name
+        return ScenarioRefused(why, (self.line_of(key) if key else 0) or self.line, named)
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """`"; the nearest is “handover”"`, or nothing."""
-    near = difflib.get_close_matches(name.lower(), known, 1)
+    near = difflib.get_close_matches(name[:MAX_KEY].lower(), known, 1)
     return f"; the nearest is “{near[0]}”" if near else ""
 
 
@@ -158,4 +162,4 @@ def _texts(key: Key, value: Any, place: Place) -> tuple[str, ...]:
 
 
 def _shown(value: Any) -> str:
-    return f"“{excerpt(str(value), 40)}”"
+    return f"“{excerpt(value, 40)}”" if isinstance(value, str) else "what stands there"

@@ -1,11 +1,13 @@
 """What became of one play, as a value that outlives it: what was played, how, what held, and what was measured.
 
-Owns the value and its file. What is read comes from a file and may be anything: it is checked, and refused in a sentence.
+Owns the value and its file, and that no secret is in it. What is read comes from a file and may be anything: it is checked,
+and refused in a sentence.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +21,7 @@ from msgspec.structs import replace
 from sonde_lab.scenario.figure import Figure
 from sonde_lab.wording import one_line
 from sonde_protocol.errors import SondeError, excerpt
+from sonde_protocol.redact import redact_text
 
 if TYPE_CHECKING:  # a window that shows outcomes needs nothing that plays
     from sonde_lab.scenario.judging import Verdict
@@ -31,7 +34,9 @@ _ROWS: Final = re.compile(r"\brows? (\d+(?:, \d+)*)")
 _TO: Final = re.compile(r"\bto (?:row )?(\d+)\)")
 
 Words = Annotated[str, Meta(max_length=MAX_WORDS)]
-Count = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Moment = Annotated[float, Meta(ge=0, le=253_402_300_000)]  # unix s, until the year 9999
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 
 class OutcomeUnreadable(SondeError):
@@ -71,9 +76,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     stage: Words = "real"
     versions: Annotated[dict[Words, Words], Meta(max_length=20)] = {}
-    began: float = 0.0  # unix s
-    took_s: float = 0.0  # of real time
-    lasted_s: float = 0.0  # on the stage's clock
+    began: Moment = 0.0
+    took_s: Seconds = 0.0  # of real time
+    lasted_s: Seconds = 0.0  # on the stage's clock
     rows: Count = 0
     checks: Annotated[tuple[Check, ...], Meta(max_length=1_000)] = ()
     figures: Annotated[tuple[Measured, ...], Meta(max_length=200)] = ()
@@ -111,12 +116,17 @@ def versions_now() -> dict[str, str]:
     }
 
 
+def file_of(path: Path) -> str:
+    """What `Outcome.file` says of a file: where it is, in characters that every file can hold."""
+    return os.fsencode(os.path.realpath(path)).decode(errors="backslashreplace")[:MAX_WORDS]
+
+
 def begun(path: Path, text: str, stage: str, seed: int, began: float) -> Outcome:
     """A play that begins: nothing is known of it yet."""
     return Outcome(
-        file=str(path)[:MAX_WORDS],
-        text=text[:MAX_TEXT],
-        stage=stage[:MAX_WORDS],
+        file=file_of(path),
+        text=redact_text(text)[:MAX_TEXT],
+        stage=redact_text(stage)[:MAX_WORDS],
         seed=seed,
         began=began,
         versions=versions_now(),
@@ -126,7 +136,9 @@ def begun(path: Path, text: str, stage: str, seed: int, began: float) -> Outcome
 def ended(play: Outcome, report: Report | None, took_s: float, problem: str = "") -> Outcome:
     """What it has shown; without a report, why there was none."""
     if report is None:
-        return replace(play, took_s=took_s, problem=problem[:MAX_WORDS] or "it did not run")
+        return replace(
+            play, took_s=took_s, problem=one_line(redact_text(problem), MAX_WORDS) or "it did not run"
+        )
     return replace(
         play,
         scenario=report.scenario.name[:MAX_WORDS],
@@ -140,7 +152,7 @@ def ended(play: Outcome, report: Report | None, took_s: float, problem: str = ""
 
 
 def _check(verdict: Verdict) -> Check:
-    words, evidence = verdict.expectation.words, verdict.evidence[:MAX_WORDS]
+    words, evidence = redact_text(verdict.expectation.words), redact_text(verdict.evidence)[:MAX_WORDS]
     return Check(one_line(words, 400), verdict.expectation.line, verdict.is_met, evidence, rows_in(evidence))
 
 
@@ -148,7 +160,7 @@ def rows_in(evidence: str) -> tuple[int, ...]:
     """The numbers of rows that evidence names, in its order, each once."""
     found = [number for listed in _ROWS.findall(evidence) for number in listed.split(", ")]
     found += _TO.findall(evidence)
-    return tuple(dict.fromkeys(int(number) for number in found if len(number) < 12))[:100]
+    return tuple(dict.fromkeys(int(number) for number in found if len(number) < 10))[:100]
 
 
 def to_bytes(outcome: Outcome) -> bytes:
@@ -164,7 +176,7 @@ def from_bytes(data: bytes) -> Outcome:
     """
     try:
         outcome = msgspec.json.decode(data, type=Outcome)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise OutcomeUnreadable(f"no outcome of a play: {excerpt(str(error), 160)}") from None
     if outcome.format > FORMAT:
         raise OutcomeUnreadable(f"it is of format {outcome.format}, and this Sonde reads up to {FORMAT}")

@@ -34,7 +34,7 @@ def settings_of(said: Sequence[str]) -> dict[str, Any]:
             )
         is_whole = known[name].holds is Holds.WHOLE and value.isdecimal() and len(value) < 10
         values[name] = int(value) if is_whole else value
-    read = read_table(GATEWAY_KEYS, values, Place("--set", {}))
+    read = read_table(GATEWAY_KEYS, values, Place("--set", lambda _key: 0))
     return {name: read[name] for name in values}
 
 

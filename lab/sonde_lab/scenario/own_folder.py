@@ -1,13 +1,12 @@
 """Scenarios of one's own: the folder that they are kept in, and writing into it.
 
-Owns the folder's place, the names of files and how they are written. It never writes over a file unless that very file
-is named. Whether a text is a scenario is `reading`'s to say: one that is not finished may be kept, too.
+Owns the folder's place, the names of files and how they are written, for their owner's eyes only. It never writes over a
+file unless that very file is named. Whether a text is a scenario is `reading`'s to say: one that is not finished may be kept, too.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 import platformdirs
 
+from sonde_lab.export.files import ExportFailed, new_file, write_bytes
 from sonde_lab.toml_text import MAX_FILE_BYTES
 from sonde_protocol.errors import SondeError
 
@@ -42,7 +42,7 @@ def keep(text: str, name: str, folder: Path | None = None) -> Path:
     folder = folder or own_folder()
     data = _checked(text)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if sum(1 for _each in folder.glob(f"*{SUFFIX}")) >= MAX_FILES:
             raise NotKept(f"{folder} holds {MAX_FILES:,} scenarios already: remove some of them")
         return _written_new(folder, stem_of(name), data)
@@ -57,14 +57,10 @@ def write_over(path: Path, text: str) -> None:
         NotKept: it is too large, or cannot be written.
     """
     data = _checked(text)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise NotKept(f"{path} cannot be written: {error.strerror or error}") from None
+        write_bytes(path, data)
+    except ExportFailed as error:
+        raise NotKept(str(error)) from None
 
 
 def stem_of(name: str) -> str:
@@ -85,9 +81,15 @@ def _written_new(folder: Path, stem: str, data: bytes) -> Path:
     for number in range(1, MAX_FILES + 2):
         path = folder / f"{stem}{f'_{number}' if number > 1 else ''}{SUFFIX}"
         try:
-            with path.open("xb") as file:
-                file.write(data)
+            file = new_file(path)
         except FileExistsError:
             continue
+        try:
+            with file:
+                file.write(data)
+        except OSError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
         return path
     raise NotKept(f"every name such as {stem}{SUFFIX} is taken in {folder}")

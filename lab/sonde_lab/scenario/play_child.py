@@ -18,6 +18,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,6 +36,9 @@ from sonde_lab.wording import one_line
 
 MAX_LINE_BYTES: Final = 60_000
 MAX_COMPARED: Final = 60
+_MAX_COMPARED_BYTES: Final = MAX_LINE_BYTES // 3
+_MAX_OUTCOME_BYTES: Final = MAX_LINE_BYTES // 2
+_FEWER: Final = (100, 40, 15, 5, 0)  # expectations, where all are too many
 STOPPED: Final = 130
 _MAX_WORDS: Final = 300
 
@@ -63,32 +68,42 @@ def _line(text: str) -> None:
 
 
 def _ended(played: Played) -> None:
-    compared = [] if played.comparison is None else [*played.comparison.lines][:MAX_COMPARED]
     _say(
         event="ended",
         outcome=_brief(played.outcome),
         run="" if played.kept is None else played.kept.path.name,
-        compared=[one_line(line, _MAX_WORDS) for line in compared],
+        compared=[] if played.comparison is None else _as_many_as_fit(played.comparison.lines),
     )
+
+
+def _as_many_as_fit(lines: Iterable[str]) -> list[str]:
+    kept: list[str] = []
+    left = _MAX_COMPARED_BYTES
+    for line in islice(lines, MAX_COMPARED):
+        kept.append(one_line(line, _MAX_WORDS))
+        left -= len(kept[-1].encode()) + 4
+        if left < 0:
+            return kept[:-1]
+    return kept
 
 
 def _brief(outcome: Outcome) -> Any:
     """Without the text, and where it is still long, with the beginnings of evidence alone."""
     told = replace(outcome, text="")
-    if len(msgspec.json.encode(told)) > MAX_LINE_BYTES // 2:
-        short = sorted(told.checks, key=lambda check: check.is_met)[:100]
-        told = replace(
-            told,
-            checks=tuple(
-                replace(each, evidence=each.evidence[:120], words=each.words[:100]) for each in short
-            ),
+    short = sorted(told.checks, key=lambda check: check.is_met)
+    for most in _FEWER:
+        if len(msgspec.json.encode(told)) <= _MAX_OUTCOME_BYTES:
+            break
+        checks = (
+            replace(each, evidence=each.evidence[:120], words=each.words[:100]) for each in short[:most]
         )
+        told = replace(told, checks=tuple(checks))
     return msgspec.to_builtins(told)
 
 
 def _say(**what: Any) -> None:
-    sys.stdout.write(json.dumps(what, ensure_ascii=True) + "\n")
-    sys.stdout.flush()
+    sys.stdout.buffer.write(json.dumps(what, ensure_ascii=False).encode(errors="replace") + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _interrupt() -> None:

@@ -7,6 +7,7 @@ line that is none is let go. Everything belongs to one loop.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +25,9 @@ from sonde_lab.wording import last_words, one_line
 STOP_PATIENCE_S: Final = 6.0  # longer than the child gives itself
 MAX_LINES: Final = 500
 MAX_TIMES: Final = 10_000
+_MAX_WORDS: Final = 300
+_MAX_COMPARED: Final = 60
+_MAX_NUMBER: Final = 1 << 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,11 @@ class PlayProcess:
 
     def _arguments(self, wanted: Wanted) -> list[str]:
         times = max(1, min(wanted.times, MAX_TIMES))
-        told = [str(wanted.path), "--parent-pipe", "--runs", str(self._runs), "--times", str(times)]
+        told = ["--parent-pipe", "--runs", str(self._runs), "--times", str(times)]
         told += ["--virtual"] if wanted.is_virtual else []
         told += ["--until-fails"] if wanted.until_fails else []
-        return told + (["--seed", str(wanted.seed)] if wanted.seed is not None else [])
+        told += ["--seed", str(wanted.seed)] if wanted.seed is not None else []
+        return [*told, "--", str(wanted.path)]
 
     # ------------------------------------------------------------ what the child tells
 
@@ -130,7 +135,7 @@ class PlayProcess:
         try:
             told = json.loads(line)
             _TELLS[told["event"]](self.progress, told)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return
         self._on_change()
 
@@ -150,30 +155,34 @@ class PlayProcess:
 
 
 def _play(progress: Progress, told: dict[str, Any]) -> None:
-    progress.number, progress.seed = int(told["number"]), int(told["seed"])
-    progress.name, progress.lasts_s = str(told["name"]), float(told["lasts_s"])
+    number, seed, lasts_s = int(told["number"]), int(told["seed"]), float(told["lasts_s"])
+    if not (math.isfinite(lasts_s) and lasts_s >= 0 and 0 <= number <= _MAX_NUMBER):
+        raise ValueError(told)
+    progress.name = one_line(str(told["name"]), 200)
+    progress.number, progress.seed, progress.lasts_s = number, seed, lasts_s
     progress.play_began_at = time.monotonic()
     progress.lines.clear()
 
 
 def _line(progress: Progress, told: dict[str, Any]) -> None:
-    progress.lines.append(str(told["text"]))
+    progress.lines.append(one_line(str(told["text"]), _MAX_WORDS))
 
 
 def _ended(progress: Progress, told: dict[str, Any]) -> None:
     outcome = msgspec.convert(told["outcome"], Outcome)
-    progress.outcome, progress.run = outcome, str(told["run"])
-    progress.compared = tuple(str(line) for line in told["compared"])
+    compared = tuple(one_line(str(line), _MAX_WORDS) for line in told["compared"][:_MAX_COMPARED])
+    progress.outcome, progress.run = outcome, one_line(str(told["run"]), 100)
+    progress.compared = compared
     progress.met += outcome.is_met
     progress.not_met += not outcome.is_met
 
 
 def _rate(progress: Progress, told: dict[str, Any]) -> None:
-    progress.rate = str(told["text"])
+    progress.rate = one_line(str(told["text"]), 2_000)
 
 
 def _problem(progress: Progress, told: dict[str, Any]) -> None:
-    progress.problem = str(told["text"])
+    progress.problem = one_line(str(told["text"]), 400)
 
 
 _TELLS: Final[dict[str, Callable[[Progress, dict[str, Any]], None]]] = {

@@ -31,6 +31,7 @@ from sonde_lab.scenario.reporting import Run
 from sonde_lab.scenario.run_store import Kept, NotStored, RunStore
 from sonde_lab.scenario.running import Report, Tell, play
 from sonde_lab.scenario.stage import Stage, StageFailed, refuse_impossible
+from sonde_lab.toml_text import MAX_FILE_BYTES, bytes_of
 
 MAX_PLAYS: Final = 100_000  # until one fails
 VIRTUAL: Final = "virtual"
@@ -108,7 +109,7 @@ class Plays:
             run.problem = str(error)
         run.took_s = time.perf_counter() - at
         text = _text(self.path) if self._where.text is None else self._where.text
-        play_ = begun(self.path.resolve(), text, self._where.stage, seed, began)
+        play_ = begun(self.path, text, self._where.stage, seed, began)
         return Played(run, ended(play_, run.report, run.took_s, run.problem), ring)
 
     def _keep(self, played: Played, *, is_last: bool) -> None:
@@ -213,6 +214,6 @@ async def _traced(
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes()[: 1 << 20].decode(errors="replace")
+        return bytes_of(path)[:MAX_FILE_BYTES].decode(errors="replace")
     except OSError:
         return ""

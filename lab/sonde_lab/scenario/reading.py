@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ from sonde_lab.scenario.vocabulary import (
     STEP_KEYS,
     On,
 )
-from sonde_lab.toml_text import TomlUnreadable, line_of, parse, read
+from sonde_lab.toml_text import TomlUnreadable, headers_of, line_of, parse, read
 from sonde_lab.verdict import Cause
 from sonde_protocol.channels import parse_channel
 from sonde_protocol.errors import Refused, excerpt
@@ -77,7 +78,7 @@ def scenario_of(text: str, table: Mapping[str, Any]) -> Scenario:
         ScenarioRefused: see `load`.
     """
     top = {name: value for name, value in table.items() if name not in _TABLES}
-    place = Place("scenario", {name: _top_line(text, name) for name in top})
+    place = Place("scenario", partial(_top_line, text))
     known = [*(key.name for key in SCENARIO_KEYS), *_TABLES]
     for name in top:
         if name not in known:
@@ -119,15 +120,9 @@ def _tables(text: str, table: Mapping[str, Any], name: str, most: int) -> list[t
         raise ScenarioRefused(f"it is a list of tables: [[{name}]]", where, name)
     if len(listed) > most:
         raise ScenarioRefused(f"there are at most {most} of them", where, name)
+    begins = dict(enumerate(headers_of(text, name)))
     return [
-        (
-            each,
-            Place(
-                f"{name} {number + 1}",
-                {key: line_of(text, name, number, key) for key in each},
-                line_of(text, name, number, ""),
-            ),
-        )
+        (each, Place(f"{name} {number + 1}", partial(line_of, text, name, number), begins.get(number, 0)))
         for number, each in enumerate(listed)
     ]
 
@@ -136,12 +131,10 @@ def _gateway(text: str, values: Any) -> GatewayPlan:
     where = _top_line(text, "gateway")
     if not isinstance(values, dict):
         raise ScenarioRefused("it is a table: [gateway]", where, "gateway")
-    lines = {key: _line_after(text, where, key) for key in values}
+    place = Place("gateway", partial(_line_after, text, where), where)
     if "url" in values:
-        raise ScenarioRefused(
-            "a scenario names no gateway; say which one with --gateway URL", lines["url"], "gateway.url"
-        )
-    read_values = read_table(GATEWAY_KEYS, values, Place("gateway", lines, where))
+        raise place.refuse("url", "a scenario names no gateway; say which one with --gateway URL")
+    read_values = read_table(GATEWAY_KEYS, values, place)
     nodes = read_values.pop("nodes")
     return GatewayPlan(nodes, {key: value for key, value in read_values.items() if value is not None})
 

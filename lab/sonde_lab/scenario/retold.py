@@ -17,6 +17,8 @@ from sonde_lab.faults.grammar import parse_rule, said_in
 from sonde_lab.faults.rules import OFF_AFTER_S, Rule, RuleRefused
 from sonde_lab.scenario.writing import seconds_text, table
 from sonde_lab.toml_text import quoted
+from sonde_lab.wording import one_line
+from sonde_protocol.redact import redact_text
 
 LONGEST_ACT_S: Final = 300.0
 SHORTEST_S: Final = 0.1
@@ -161,10 +163,10 @@ class _Retelling:
         for key, text in said.items():
             if key in ("at", "off", "target"):
                 continue
-            step.keys[key] = text if _PLAIN_NUMBER.fullmatch(text) else quoted(text)
-        target = said.get("target", "")
+            step.keys[key] = text if _PLAIN_NUMBER.fullmatch(text) else quoted(redact_text(text))
+        target = redact_text(said.get("target", ""))
         if _OF_PROXY.search(target):
-            step.notes.append(f"the rule's target named connections of the proxy: {target}"[:300])
+            step.notes.append(one_line(f"the rule's target named connections of the proxy: {target}", 300))
         elif target:
             step.keys["filter"] = quoted(target)
         if "off" in said and not {"for", "count"} & said.keys() and not rule.kind.times:

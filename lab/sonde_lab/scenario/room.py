@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from sonde_lab.scenario import own_folder
 from sonde_lab.scenario.keys import ScenarioRefused
 from sonde_lab.scenario.listed import Listed
+from sonde_lab.scenario.outcomes import file_of
 from sonde_lab.scenario.own_folder import NotKept
 from sonde_lab.scenario.play_process import PlayProcess
 from sonde_lab.scenario.run_store import Kept, RunStore, runs_folder
-from sonde_lab.toml_text import MAX_FILE_BYTES, TomlUnreadable, parse
+from sonde_lab.toml_text import MAX_FILE_BYTES, TomlUnreadable, bytes_of, parse
 
 if TYPE_CHECKING:
     from sonde_lab.scenario.catalogue import Catalogue
@@ -48,7 +49,7 @@ class ScenarioRoom:
         last: dict[str, Kept] = {}
         for kept in self.store.runs():
             last.setdefault(kept.outcome.file, kept)
-        return [Offered(each, last.get(str(each.path.resolve()))) for each in self._catalogue.listed()]
+        return [Offered(each, last.get(file_of(each.path))) for each in self._catalogue.listed()]
 
     def keep(self, text: str, name: str) -> Path:
         """A new file of one's own. Raises what `own_folder.keep` does."""
@@ -86,8 +87,7 @@ def text_in(path: Path) -> str:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        return file.read(MAX_FILE_BYTES).decode(errors="replace")
+    return bytes_of(path)[:MAX_FILE_BYTES].decode(errors="replace")
 
 
 def why_refused(text: str) -> ScenarioRefused | None:

@@ -1,7 +1,7 @@
 """The store of runs: what became of each play, and its rows, in a folder that never grows beyond its bounds.
 
-Owns the files `STAMP-N.json` and beside each, where there are rows, `STAMP-N.sonde`, and which of them go first. A
-file that is no outcome is passed over and kept; a disk that fails costs the memory of a run, never the run.
+Owns the files `STAMP-N.json` and beside each, where there are rows, `STAMP-N.sonde`, for their owner's eyes only, and which
+of them go first. A file that is no outcome is passed over and kept; a disk that fails costs the memory of a run, never the run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from typing import Final, NamedTuple
 
 import platformdirs
 
+from sonde_lab.export.files import new_file, write_bytes
 from sonde_lab.scenario.outcomes import Outcome, OutcomeUnreadable, from_bytes, to_bytes
+from sonde_lab.toml_text import bytes_of
 from sonde_protocol.errors import SondeError
 
 MAX_RUNS: Final = 300
@@ -62,21 +64,21 @@ class RunStore:
         Raises:
             NotStored: the folder cannot be written to.
         """
+        path: Path | None = None
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self._new_path(outcome.began)
-            rows = path.with_suffix(ROWS_SUFFIX)
             if write_rows is not None:
-                write_rows(rows)
-            temporary = path.with_suffix(".tmp")
-            temporary.write_bytes(to_bytes(outcome))
-            temporary.replace(path)
-        except (OSError, SondeError) as error:
+                write_rows(path.with_suffix(ROWS_SUFFIX))
+            write_bytes(path, to_bytes(outcome))
+        except (OSError, SondeError, UnicodeError) as error:
+            if path is not None:
+                self._remove(path)
             raise NotStored(
                 f"{self.folder} cannot keep a run: {getattr(error, 'strerror', None) or error}"
             ) from None
         self._thin_out()
-        return Kept(path, outcome, rows if rows.is_file() else None)
+        return self._kept(path, outcome)
 
     def runs(self, file: str = "") -> list[Kept]:
         """What is kept, the newest first; of one scenario's file where it is named."""
@@ -107,7 +109,7 @@ class RunStore:
         while True:
             path = self.folder / f"{stamp}-{number}.json"
             with contextlib.suppress(FileExistsError):
-                path.touch(exist_ok=False)
+                new_file(path).close()
                 return path
             number += 1
 
@@ -134,13 +136,19 @@ class RunStore:
                 return known[1]
             if not 0 < told.st_size <= MAX_FILE_BYTES:
                 return None
-            outcome: Outcome | None = from_bytes(path.read_bytes())
+            outcome: Outcome | None = from_bytes(bytes_of(path, MAX_FILE_BYTES))
         except OutcomeUnreadable:
             outcome = None
         except OSError:
             return None
         self._known[path.name] = told.st_mtime_ns, outcome
         return outcome
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        for each in (path, path.with_suffix(ROWS_SUFFIX)):
+            with contextlib.suppress(OSError):
+                each.unlink()
 
     # ------------------------------------------------------------ bounds
 
@@ -158,9 +166,7 @@ class RunStore:
         for path in order:
             if count <= self._max_runs and size <= self._max_bytes:
                 return
-            for each in (path, path.with_suffix(ROWS_SUFFIX)):
-                with contextlib.suppress(OSError):
-                    each.unlink()
+            self._remove(path)
             count, size = count - 1, size - sizes[path]
 
 

@@ -7,11 +7,16 @@ numbers, so that one bug found ten times is one. Run as `python -m sonde_lab.sim
 from __future__ import annotations
 
 import argparse
+import itertools
+import multiprocessing
+import os
 import re
 import sys
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +27,7 @@ from sonde_lab.simulation.world import Shape, simulate
 MOST_FAULTS: Final = 8
 BATCH: Final = 40  # schedules between two looks at the clock
 SEEDS: Final = 10_000
+MOST_JOBS: Final = 64
 NOT_THE_SAME: Final = "the same run did not break it a second time: something in it comes by chance"
 SHAPES: Final = (
     Shape(nodes=1, clients=2, seconds=20.0),
@@ -74,59 +80,98 @@ def hunt(
     *,
     most: int = 1,
     batch: int = BATCH,
+    jobs: int = 1,
     told: Callable[[str], None] = lambda _line: None,
 ) -> tuple[list[Finding], int]:
     """Search for so long, or until `most` different findings; they, and how many schedules were run.
 
-    At least one `batch` of schedules is run.
+    At least one `batch` of schedules is run by each of the `jobs`: with more than one they are processes of their own.
+    A batch that is under way is brought to its end.
 
     Raises:
         ImportError: Hypothesis is not installed (it comes with `sonde[test]`).
     """
+    import hypothesis  # noqa: F401  # said here, and not by every process
+
+    findings: dict[str, Finding] = {}
+    runs = 0
+    until = time.monotonic() + for_s
+    with _workers(jobs) as pool:
+        under_way: set[Future[tuple[Finding | None, int]]] = set()
+        for number in itertools.count():
+            is_over = number >= jobs and (time.monotonic() >= until or len(findings) >= most)
+            if is_over and not under_way:
+                break
+            if not is_over:
+                under_way.add(pool.submit(search, seed + number * batch, batch, frozenset(findings)))
+            if len(under_way) < jobs and not is_over:
+                continue
+            done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            for found, count in (each.result() for each in done):
+                runs += count
+                if found is not None and found.kind not in findings:
+                    findings[found.kind] = found
+                    told(f"broken: {found.kind}")
+            told(f"{runs:,} schedules, {len(findings)} findings")
+    return list(findings.values()), runs
+
+
+def search(seed: int, batch: int, known: frozenset[str]) -> tuple[Finding | None, int]:
+    """A batch of schedules: the smallest that breaks a promise in a way that is not known, and how many were run."""
     import hypothesis
     from hypothesis import HealthCheck, Phase, settings
     from hypothesis.errors import Flaky
 
-    search = _Search()
+    looking = _Looking(known)
     rules = settings(
         max_examples=batch, database=None, deadline=None, print_blob=False, report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck), phases=(Phase.generate, Phase.shrink),
     )  # fmt: skip
-    until = time.monotonic() + for_s
-    while time.monotonic() < until and len(search.findings) < most:
-        test: Any = rules(hypothesis.given(_runs())(search.look))  # type: ignore[no-untyped-call]
-        try:
-            hypothesis.seed(seed + search.runs)(test)()
-        except _Broken:
-            told(f"broken: {search.keep()}")
-        except Flaky:
-            told(f"broken, and another time not: {search.keep(NOT_THE_SAME)}")
-        told(f"{search.runs:,} schedules, {len(search.findings)} findings")
-    return list(search.findings.values()), search.runs
+    test: Any = rules(hypothesis.given(_runs())(looking.look))  # type: ignore[no-untyped-call]
+    try:
+        hypothesis.seed(seed)(test)()
+    except _Broken:
+        pass
+    except Flaky:
+        assert looking.smallest is not None
+        looking.smallest = replace(looking.smallest, breaches=(*looking.smallest.breaches, NOT_THE_SAME))
+    return looking.smallest, looking.runs
 
 
-class _Search:
-    """What was found so far; the same kind is not looked for again."""
+class _Looking:
+    """Runs schedules one after the other; a kind that is `known` is not looked for again."""
 
-    def __init__(self) -> None:
-        self.findings: dict[str, Finding] = {}
+    def __init__(self, known: frozenset[str]) -> None:
         self.runs = 0
-        self._smallest: Finding | None = None
+        self.smallest: Finding | None = None
+        self._known = known
 
     def look(self, run: Run) -> None:
         """Try one run."""
         self.runs += 1
-        new = [each for each in run.breaches() if kind_of(each) not in self.findings]
+        new = [each for each in run.breaches() if kind_of(each) not in self._known]
         if new:
-            self._smallest = Finding(kind_of(new[0]), tuple(new[:8]), run)
+            self.smallest = Finding(kind_of(new[0]), tuple(new[:8]), run)
             raise _Broken(kind_of(new[0]))
 
-    def keep(self, but: str = "") -> str:
-        """Keep what was shrunk; its kind. `but`: what else is to be said of it."""
-        assert self._smallest is not None
-        found = replace(self._smallest, breaches=(*self._smallest.breaches, *([but] if but else [])))
-        self.findings[found.kind] = found
-        return found.kind
+
+class _Here:
+    """In the place of a pool of processes: work is done when it is given."""
+
+    def submit(self, work: Callable[..., Any], *given: Any) -> Future[Any]:
+        """Do it."""
+        done: Future[Any] = Future()
+        done.set_result(work(*given))
+        return done
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor | _Here]:
+    if jobs == 1:
+        yield _Here()
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield pool
 
 
 def _runs() -> Any:
@@ -174,6 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--seed", type=int, default=None, help="where to begin; another one each time without"
     )
     parser.add_argument("--most", type=int, default=5, help="stop after so many different findings")
+    parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, help="how many processes search")
     parser.add_argument("--replay", type=Path, help="run one schedule from a file, and print its trace")
     asked = parser.parse_args(arguments)
     try:
@@ -181,6 +227,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError, ImportError) as error:
         sys.stderr.write(f"hunt: {error}\n")
         return 2
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"a number from 1 to {MOST_JOBS}")
+    return int(text)
 
 
 def _replay(path: Path) -> int:
@@ -197,6 +249,7 @@ def _search(asked: argparse.Namespace) -> int:
         asked.minutes * 60,
         seed,
         most=asked.most,
+        jobs=asked.jobs,
         told=lambda line: print(line, file=sys.stderr, flush=True),  # noqa: T201
     )
     minutes = max((time.monotonic() - began) / 60, 1e-9)

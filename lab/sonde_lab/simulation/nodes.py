@@ -249,6 +249,9 @@ class Node:
                 return
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self.fleet.loop.is_closed():  # what a dead process never ended is let go of behind the run
+            work.close()
+            return
         self.fleet.keep(self.fleet.loop.create_task(work, name=f"{self.name}: {name}"))
 
     async def must_live(self) -> None:

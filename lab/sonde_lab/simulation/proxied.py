@@ -27,6 +27,7 @@ from sonde_lab.simulation.sockets import VirtualSocket
 from sonde_lab.simulation.ways import Way
 from sonde_lab.wire import BINARY, CLOSE, TEXT, WireParser
 from sonde_lab.wire_items import CloseSeen, HandshakeSeen, Link, MessageSeen
+from sonde_protocol.websocket_text import fitting_reason
 
 _MASK: Final = bytes(4)
 _TOKEN: Final = re.compile(rb"\r\nAuthorization: Bearer ([^\r\n]+)")
@@ -189,7 +190,7 @@ class _ProxiedSocket:
             self.abort(reason)
         elif self._closed_with is None and not self._is_over:
             self._closed_with = (code, reason)
-            self._say(encoded(CLOSE, code.to_bytes(2) + reason.encode()[:123], _MASK))
+            self._say(encoded(CLOSE, code.to_bytes(2) + fitting_reason(reason).encode(), _MASK))
             self._later("close", CLOSE_LIMIT_S, lambda: self.abort("no close frame came"))
 
     def let_go(self, code: int, reason: str) -> None:
@@ -245,7 +246,7 @@ class _ProxiedSocket:
             return
         self._has_left_server = True
         if code is not None:
-            self._receive(Direction.IN, encoded(CLOSE, code.to_bytes(2) + reason.encode()[:123]))
+            self._receive(Direction.IN, encoded(CLOSE, code.to_bytes(2) + fitting_reason(reason).encode()))
         self._stream.end(Direction.IN, Do.RESET if code is None else Do.END, self._loop.time())
         self._settle()
 

@@ -349,6 +349,8 @@ class Connection:
         """The socket is gone. 1000 and 1001 are a goodbye, everything else may come back. Never raises."""
         self.hub.connections.pop(self, None)
         self.hub.metrics.connections = len(self.hub.connections)
+        if self.faulty is not None:
+            self.hub.faults.socket_gone(self.faulty)
         if self.phase is Phase.CLOSED:
             return
         count(self.hub.metrics.lost_total, close_label(code))

@@ -178,6 +178,7 @@ class Lifecycle:
         self._unseat(session)
         session.connection = None
         session.advance(SessionTrigger.DROPPED)
+        hub.faults.parted(session.id)
         hub.run(hub.touch(session), "session touch")
         tell_lifecycle(hub, "dropped", session)
         if (not session.away or session.status == Status.INVISIBLE) and hub.backend.herald is NOBODY:
@@ -212,6 +213,7 @@ class Lifecycle:
             self._hub.sessions.pop(session.id, None)
             tell_lifecycle(self._hub, "left", session, reason)
             self._hub.run(self._hub.attendance.leave(session, channels, reason), "leave")
+        self._hub.faults.session_over(session.id)
         self._hub.run(self._forget(session), "end of a session")
 
     async def _forget(self, session: Session) -> None:
@@ -220,6 +222,7 @@ class Lifecycle:
     def supersede(self, session: Session) -> None:
         """The session lives elsewhere: its connection here gets 4409; what it left behind is taken out late."""
         self.detach_former(session)
+        self._hub.faults.parted(session.id)
         leaving = partial(self._late_leave, session, session.away)
         self._hub.agenda.at(self._hub.clock.now() + LATE_LEAVE_S, leaving)
 

@@ -73,11 +73,14 @@ async def fault(
         raise Refused(ErrorCode.NOT_SUPPORTED, "this gateway was started without faults (--faults)")
     if frame.kind == OFF:
         return {"off": hub.faults.off(frame.session)}
+    number = hub.faults.taken(session.id, frame.id) if repeat else None
+    if number is not None:
+        return {"number": number}
     order = read_order(frame)
     target = hub.sessions.get(frame.session)
     if target is None:
         raise Refused(ErrorCode.BAD_REQUEST, "there is no such session on this node")
-    armed = hub.faults.take(order, target, session.user)
+    armed = hub.faults.take(order, target, session, frame.id)
     connection.reply(frame.id, {"number": armed.number})
     hub.faults.begin(armed)
     return None

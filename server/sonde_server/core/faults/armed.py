@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import Refused
@@ -12,6 +12,9 @@ from sonde_protocol.faults import FaultKind, Value
 from sonde_protocol.frames import Fault
 from sonde_protocol.injecting import FaultNotUnderstood, kind_at_gateway, values_of
 from sonde_server.core.agenda import Appointment
+
+if TYPE_CHECKING:
+    from sonde_server.core.faults.wire import FaultyWire
 
 OFF_AFTER_S: Final = 600.0  # whatever was forgotten ends by itself
 _TWO_WAYS: Final = frozenset({"no_heartbeat", "half_open", "slow_consumer", "lag_spike"})
@@ -73,8 +76,11 @@ class Armed:
     by: str
     until_ms: int
     strikes: int = 0
+    has_begun: bool = False
     is_over: bool = False
     end: Appointment | None = None
+    cut: Appointment | None = None  # of a connection that flaps
+    wire: FaultyWire | None = None  # the one that it is about; it means no other
     release: Callable[[], None] | None = None  # what undoes it
 
     @property

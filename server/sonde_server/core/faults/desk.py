@@ -32,21 +32,30 @@ log: Final = logging.getLogger("sonde.gateway")
 CHANNEL: Final = "$faults"
 MAX_ARMED: Final = 256
 TOLD_STRIKES: Final = 10  # of one fault; its end tells how many there were
+MAX_TAKEN: Final = 1_024  # commands whose numbers are remembered
 
 
 class Faults:
     """Injected faults of one node."""
 
-    __slots__ = ("_armed", "_hub", "_numbers")
+    __slots__ = ("_armed", "_hub", "_numbers", "_partings", "_taken")
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._armed: dict[str, tuple[Armed, ...]] = {}  # by session
+        self._partings: dict[
+            str, Appointment
+        ] = {}  # sessions without a connection: when nobody can resume them
+        self._taken: dict[tuple[str, int], int] = {}  # by the asker's session and command: the fault's number
         self._numbers = 0
 
     # ------------------------------------------------------------ asked for
 
-    def take(self, order: Order, session: Session, by: str) -> Armed:
+    def taken(self, asker: str, command: int) -> int | None:
+        """The number that a command got before. Whoever breaks its own socket may miss the answer, and ask again."""
+        return self._taken.get((asker, command))
+
+    def take(self, order: Order, session: Session, asker: Session, command: int) -> Armed:
         """Look whether an order can be carried out. It is not begun yet.
 
         Raises:
@@ -54,8 +63,11 @@ class Faults:
         """
         self._require(order, session)
         self._numbers += 1
+        self._taken[asker.id, command] = self._numbers
+        if len(self._taken) > MAX_TAKEN:
+            del self._taken[next(iter(self._taken))]
         until_ms = self._hub.wall_ms() + round(order.over_s * 1000)
-        return Armed(self._numbers, order, session.id, session.user, by, until_ms)
+        return Armed(self._numbers, order, session.id, session.user, asker.user, until_ms)
 
     def _require(self, order: Order, session: Session) -> None:
         if sum(map(len, self._armed.values())) >= MAX_ARMED:
@@ -93,11 +105,14 @@ class Faults:
 
     def on(self, session: str) -> tuple[Armed, ...]:
         """What has begun on a session."""
-        return self._armed.get(session, ())
+        return tuple(armed for armed in self._armed.get(session, ()) if armed.has_begun)
 
     def seated(self, session: Session, connection: Connection) -> None:
         """A session has a new connection: its faults go on there."""
-        under_way = self._armed.get(session.id)
+        parting = self._partings.pop(session.id, None)
+        if parting is not None:
+            parting.cancel()
+        under_way = self.on(session.id)
         if not under_way:
             return
         self._spoil(session.id, connection)
@@ -105,9 +120,28 @@ class Faults:
             if armed.order.kind.name == "flapping":
                 self._flap(armed, connection)
 
+    def parted(self, session: str) -> None:
+        """A session has no connection: its faults wait for it as long as somebody may take it up again."""
+        if session in self._armed and session not in self._partings:
+            wait_s = self._hub.config.resume_ttl_s
+            self._partings[session] = self._later(wait_s, partial(self.session_over, session))
+
+    def session_over(self, session: str) -> None:
+        """Nobody can take it up again. What is about one socket lasts as long as that."""
+        self._partings.pop(session, None)
+        for armed in self._armed.get(session, ()):
+            if armed.wire is None:
+                self._end(armed)
+
+    def socket_gone(self, wire: FaultyWire) -> None:
+        """What was about this socket alone is over."""
+        for armed in self._armed.get(wire.session, ()):
+            if armed.wire is wire:
+                self._end(armed)
+
     def refusal(self, session: str) -> ResumeCause | None:
         """Why a resume of this session is to be refused, if it is."""
-        for armed in self._armed.get(session, ()):
+        for armed in self.on(session):
             if armed.order.kind.name == "resume_refused":
                 cause = armed.order.text("cause")
                 self.struck(armed, f"a resume was refused: {cause}")
@@ -128,6 +162,7 @@ class Faults:
     def _start(self, armed: Armed) -> None:
         if armed.is_over:
             return
+        armed.has_begun = True
         name, session = armed.order.kind.name, self._hub.sessions.get(armed.session)
         connection = None if session is None else session.connection
         if session is None or connection is None:
@@ -156,19 +191,21 @@ class Faults:
     def _hold(self, armed: Armed, wire: FaultyWire) -> None:
         order = armed.order
         wire.hold(up=order.goes("up"), down=order.goes("down"))
-        armed.release = wire.release
+        armed.wire, armed.release = wire, wire.release
         armed.end = self._later(order.number("hold"), partial(self._end, armed))
         self.struck(armed, f"nothing passes for {order.number('hold'):g} s")
 
     def _half_open(self, armed: Armed, wire: FaultyWire) -> None:
         order = armed.order
         wire.vanish(up=order.goes("up"), down=order.goes("down"))
-        armed.release = wire.reset
+        armed.wire, armed.release = wire, wire.reset
         armed.end = self._later(order.lasts_s or OFF_AFTER_S, partial(self._end, armed))
         self.struck(armed, "bytes vanish, the socket stays")
 
     def _flap(self, armed: Armed, connection: Connection) -> None:
-        self._later(armed.order.number("up"), partial(self._cut, armed, connection))
+        if armed.cut is not None:
+            armed.cut.cancel()  # it would keep the connection before this one
+        armed.cut = self._later(armed.order.number("up"), partial(self._cut, armed, connection))
 
     def _cut(self, armed: Armed, connection: Connection) -> None:
         if armed.is_over or connection.is_closed or not isinstance(connection.wire, FaultyWire):
@@ -204,8 +241,9 @@ class Faults:
         if armed.is_over:
             return
         armed.is_over = True
-        if armed.end is not None:
-            armed.end.cancel()
+        for appointment in (armed.end, armed.cut):
+            if appointment is not None:
+                appointment.cancel()
         self._forget(armed)
         if armed.release is not None:
             armed.release()

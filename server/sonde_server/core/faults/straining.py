@@ -12,7 +12,7 @@ from typing import Any, Final
 from sonde_server.core.faults.armed import Order
 
 Values = dict[str, Any]
-_HEARTBEATS: Final = frozenset({"ping", "pong"})
+_HEARTBEATS: Final = ("ping", "pong")  # no set: an op may be a list, too
 _TIMES: Final = (("time", 1000), ("ts", 1000), ("expires", 1))  # and what a second is in each
 
 

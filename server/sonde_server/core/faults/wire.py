@@ -32,15 +32,15 @@ class FaultyWire:
         "_held_bytes",
         "_inner",
         "_mute",
-        "_session",
         "peer",
+        "session",
     )  # fmt: skip
 
     def __init__(self, inner: BreakableWire, connection: Connection, session: str, desk: Faults) -> None:
         self._inner = inner
         self.peer = inner.peer
         self._connection = connection
-        self._session = session
+        self.session = session
         self._desk = desk
         self._deaf = False  # what the client sends vanishes
         self._mute = False  # what it is sent vanishes, the end included
@@ -124,7 +124,7 @@ class FaultyWire:
     # ------------------------------------------------------------ straining
 
     def _strained(self, data: bytes) -> bytes | None:
-        armed = [each for each in self._desk.on(self._session) if each.order.kind.name in OUTGOING]
+        armed = [each for each in self._desk.on(self.session) if each.order.kind.name in OUTGOING]
         if not armed:
             return data
         codec = self._connection.codec
@@ -144,7 +144,7 @@ class FaultyWire:
         """Whether the connection gets a message of the client; one that it does not get may have been answered."""
         if self._deaf:
             return False
-        armed = self._desk.on(self._session)
+        armed = self._desk.on(self.session)
         frame = self._read(data) if armed else None
         if frame is None:
             return True

@@ -14,7 +14,7 @@ from sonde_lab.scenario.listed import Listed
 from sonde_lab.scenario.room import Offered
 from sonde_ui.desktop.models.guarded import guarded
 from sonde_ui.desktop.models.keyed_list import KeyedListModel
-from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.models.plain import one_line, tool_tip
 
 Index = QModelIndex | QPersistentModelIndex
 DISPLAY: Final = int(Qt.ItemDataRole.DisplayRole)
@@ -100,7 +100,9 @@ class ScenariosModel(KeyedListModel[ScenarioRow]):
             return row.name
         if role == ACCESSIBLE:
             return row.words
-        return f"{row.name}\n{row.says}\n{row.listed.path.name}" if role == TOOL_TIP else None
+        if role != TOOL_TIP:
+            return None
+        return tool_tip(f"{row.name}\n{row.says}\n{one_line(row.listed.path.name, 120)}")
 
 
 def _searched(row: ScenarioRow) -> str:

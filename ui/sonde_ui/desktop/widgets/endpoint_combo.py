@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QComboBox, QStyle, QStyleOptionComboBox, QStylePai
 
 from sonde_lab.endpoints import Endpoint, EndpointKind
 from sonde_ui.desktop.endpoint_book import EndpointBook
-from sonde_ui.desktop.models.plain import one_line
+from sonde_ui.desktop.models.plain import one_line, tool_tip
 from sonde_ui.desktop.theme import font_ui, icon, themes
 from sonde_ui.desktop.widgets.shapes import square
 
@@ -73,7 +73,7 @@ class EndpointCombo(QComboBox):
         for endpoint in self._book.endpoints:
             production = " · production" if endpoint.production else ""
             self.addItem(_sign(endpoint), one_line(_short(endpoint), 60) + production, endpoint)
-            self.setItemData(self.count() - 1, _where(endpoint), Qt.ItemDataRole.ToolTipRole)
+            self.setItemData(self.count() - 1, tool_tip(_where(endpoint)), Qt.ItemDataRole.ToolTipRole)
         self.insertSeparator(self.count())
         self.addItem(icon("traffic", "dim", 14), _OPEN)
         self.addItem(icon("plus", "dim", 14), _NEW)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 from sonde_ui.desktop.theme import RADIUS, Theme, font_data, themes
 
 SEND_KEYS = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
+MAX_WRAPPED = 20_000  # characters of a line; a longer one is not wrapped, since that would take many seconds
 
 
 class MessageEditor(QPlainTextEdit):
@@ -51,8 +52,19 @@ class MessageEditor(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
+    def setPlainText(self, text: str) -> None:
+        """Another text, with nothing to undo."""
+        self._wrap_for(text)
+        super().setPlainText(text)
+
+    def _wrap_for(self, text: str) -> None:
+        is_long = max(map(len, text.split("\n"))) > MAX_WRAPPED
+        wraps = QPlainTextEdit.LineWrapMode
+        self.setLineWrapMode(wraps.NoWrap if is_long else wraps.WidgetWidth)
+
     def replace_all(self, text: str) -> None:
         """Another text; undo brings the old one back."""
+        self._wrap_for(text)
         cursor = self.textCursor()
         cursor.beginEditBlock()
         cursor.select(QTextCursor.SelectionType.Document)

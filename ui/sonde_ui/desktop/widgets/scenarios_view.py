@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from sonde_lab.scenario.comparing import Comparison, compare
 from sonde_lab.scenario.listed import Listed
+from sonde_lab.scenario.outcomes import file_of
 from sonde_lab.scenario.own_folder import NotKept
 from sonde_lab.scenario.play_process import Progress
 from sonde_lab.scenario.room import Offered, ScenarioRoom
@@ -313,7 +314,7 @@ class ScenariosView(QWidget):
             found = self.room.store.run(progress.run)
             if found is not None:
                 return found
-        return next(iter(self.room.store.runs(str(listed.path.resolve()))), None)
+        return next(iter(self.room.store.runs(file_of(listed.path))), None)
 
     def _comparison(self, kept: Kept) -> Comparison | None:
         if kept.path not in self._comparisons:
