@@ -1,4 +1,4 @@
-"""Renders `docs/images/` from the real window, in both themes: every perspective with a live gateway, a cluster, a capture.
+"""Renders `docs/images/` from the real window, in both themes: perspectives with a live gateway, a cluster, a capture, scenes.
 
 Run by `make pictures`. Starts a virtual screen of its own when there is none.
 """
@@ -27,6 +27,7 @@ PICTURES = {  # name: perspective and further arguments
     "cluster": ("break", "--cluster"),
     "capture": ("inspect", "--profile", str(PROFILE), "--open"),  # and the file
 }
+SCENES = ("faults", "intercept", "scenarios")  # acted by `picture_scenes.py`
 THEMES = ("dark", "light")
 
 
@@ -89,6 +90,15 @@ def render(name: str, theme: str, after: str, environment: dict[str, str], captu
     print(target.relative_to(IMAGES.parent.parent))
 
 
+def render_scene(name: str, theme: str, environment: dict[str, str]) -> None:
+    """One picture in which something happens first."""
+    target, script = IMAGES / f"{name}-{theme}.png", IMAGES.parent / "picture_scenes.py"
+    subprocess.run(
+        [sys.executable, str(script), name, theme, str(target)], env=environment, check=True, timeout=180
+    )
+    print(target.relative_to(IMAGES.parent.parent))
+
+
 def main() -> None:
     """All pictures, one after another; `--after 20s` lets more happen before each."""
     after = sys.argv[sys.argv.index("--after") + 1] if "--after" in sys.argv else "20s"
@@ -96,9 +106,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, screen() as environment:
         asyncio.run(live_through(Path(folder)))
         capture = next(Path(folder).glob("*.sonde"))
-        for name in PICTURES:
-            for theme in THEMES:
+        for theme in THEMES:
+            for name in PICTURES:
                 render(name, theme, after, environment, capture)
+            for name in SCENES:
+                render_scene(name, theme, environment)
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def _percent_text(value: float | None) -> str:
 
 def _connection(recent: Tally, total: Tally) -> Promise:
     left_out = total.dials_refused_on_purpose
-    explanation = f"{total.dials_ok:,} of {total.dials:,} dials of own clients"
+    explanation = f"{total.dials_ok:,} of {total.dials:,} dials of your own clients"
     explanation += f"; {left_out:,} refused on purpose are not counted" if left_out else ""
     return _share(
         (recent.dials_ok, recent.dials),

@@ -194,7 +194,7 @@ def test_a_comparison_names_expectations_figures_seed_versions_and_lines_of_text
     )
     lines = [line.strip() for line in compare(bad, good).lines][1:]
     assert lines[:4] == [
-        "ends was met, is not",
+        "ends was met, now is not",
         "reconnect p95: 1.20 s → 3.40 s (+183 %)",
         "seed: 0 → 8",
         "sonde: 0.1.0 → 0.2.0",

@@ -43,6 +43,7 @@ def test_every_option_reaches_the_window(opened: list[WindowOptions], tmp_path: 
         [
             *("ui", "--connect", "ws://127.0.0.1:9/v1/ws", "--token", "a.b.c", "--perspective", "watch"),
             *("--theme", "light", "--size", "1280x800", "--screenshot", str(tmp_path / "p.png")),
+            *("--panel", "scenarios", "--panel", "faults"),
             *("--after", "500ms", "--no-players", "--no-capture", "--data-dir", str(tmp_path)),
         ],
     )
@@ -52,6 +53,7 @@ def test_every_option_reaches_the_window(opened: list[WindowOptions], tmp_path: 
     assert (options.endpoint.url, options.endpoint.token.value) == ("ws://127.0.0.1:9/v1/ws", "a.b.c")
     assert (options.perspective, options.theme, options.size) == ("watch", "light", (1280, 800))
     assert (options.after_s, options.players, options.data_dir) == (0.5, False, tmp_path)
+    assert options.panels == ("scenarios", "faults")
     assert not options.capture
 
 
@@ -89,6 +91,7 @@ def test_a_token_may_come_from_the_environment(
         (["ui", "--size", "100x100"], "at least 640x480"),
         (["ui", "--after", "soon"], "500ms"),
         (["ui", "--theme", "purple"], "purple"),
+        (["ui", "--panel", "scenario"], "scenario"),
         (["ui", "--nonsense"], "nonsense"),
     ],
 )

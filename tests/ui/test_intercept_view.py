@@ -85,6 +85,26 @@ def tell(
 # ------------------------------------------------------------ what is to wait
 
 
+def test_whatever_is_said_the_buttons_stay_in_sight(
+    qtbot: QtBot, view: InterceptView, tell: Callable[..., None]
+) -> None:
+    view.resize(312, 440)
+    tell(*(row(number) for number in range(1, 9)))
+    view.editor.text.setPlainText('{"type": }')
+    words = (
+        "This stands where no message is held, and it goes on for so long that it needs more than one line."
+    )
+    view.stops.say(words)
+    assert view.stops.said.text() == words
+    one_line = view.stops.said.fontMetrics().height()
+    qtbot.waitUntil(lambda: view.stops.said.height() >= 2 * one_line)
+    for _ in range(4):
+        QApplication.sendPostedEvents()  # each layout asks the one around it
+    for button in (view.editor.send, view.editor.drop, view.editor.twice):
+        foot = button.mapTo(view, button.rect().bottomLeft()).y()
+        assert 0 < foot < view.height(), button.text()
+
+
 def test_a_filter_and_a_direction_are_held_with_enter(
     view: InterceptView, bench: ShellWorkbench, window_loop: WindowLoop
 ) -> None:
@@ -280,9 +300,7 @@ def test_a_text_that_is_no_json_any_more_is_warned_of_and_sent(
 ) -> None:
     tell(row(1))
     view.editor.text.setPlainText('{"type": shot}')
-    assert view.editor.verdict.text() == (
-        "No JSON any more (1:10): Expecting value. It can be sent like this."
-    )
+    assert view.editor.verdict.text() == ("No longer JSON (1:10): Expecting value. You can still send it.")
     finish(window_loop, view, lambda: QTest.mouseClick(view.editor.send_edited, LEFT))
     assert bench.asked == [(Act.LET_GO, 1, {"text": '{"type": shot}'})]
 

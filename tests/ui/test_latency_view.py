@@ -8,6 +8,7 @@ import time
 from itertools import combinations
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
@@ -190,6 +191,51 @@ def test_a_low_plot_names_fewer_grid_lines(
     view.latency_plot.setFixedHeight(height)
     view.layout().activate()
     assert [label.isVisible() for label in view.latency_plot._labels] == shown
+
+
+@pytest.mark.parametrize(("height", "rows"), [(40, 1), (60, 3), (200, 4)])
+def test_as_many_rows_of_labels_are_shown_as_fit_whole(
+    view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge, height: int, rows: int
+) -> None:
+    now = time.monotonic()
+    bench.pending.rtt = samples(10, now)
+    bridge.drain()
+    view.draw(now)
+    plot = view.latency_plot
+    plot.setFixedHeight(height)
+    view.layout().activate()
+    plot.show_marks([Mark(now - 5, f"act {number}", "injected", now - 5) for number in range(6)], now)
+    shown = [item.label for item in plot._mark_items if item.label.isVisible()]
+    assert len(shown) == rows
+    ends = [plot.plot.mapFromScene(label.sceneBoundingRect().bottomLeft()).y() for label in shown]
+    assert max(ends) <= height
+
+
+def test_long_words_beside_the_left_edge_are_not_cut(
+    view: LatencyView, bench: ScriptedWorkbench, bridge: Bridge
+) -> None:
+    now = time.monotonic()
+    bench.pending.rtt = samples(10, now)
+    bridge.drain()
+    view.draw(now)
+    plot = view.latency_plot
+    view.resize(260, 260)
+    view.layout().activate()
+    plot.show_marks([Mark(now - 30, "an act with a good many words in it", "injected", now - 30)], now)
+    (item,) = plot._mark_items
+    assert plot.plot.mapFromScene(item.label.sceneBoundingRect().topLeft()).x() >= 0
+
+
+def test_a_band_is_filled_stretch_by_stretch_and_a_lone_point_moves_nothing() -> None:
+    from sonde_ui.desktop.plots.canvas import Band, pg  # late: as in the program, see above
+
+    low, high = (pg.PlotCurveItem(connect="finite") for _ in range(2))
+    band = Band(low, high)
+    at = np.arange(6.0)
+    low.setData(at, np.array([1.0, np.nan, 1.0, 1.0, np.nan, 2.0]))
+    high.setData(at, np.array([5.0, np.nan, 4.0, 4.0, np.nan, 6.0]))
+    assert band.path().boundingRect().getRect() == (2.0, 1.0, 1.0, 3.0)
+    assert band.path().contains(QPointF(2.5, 2.5))
 
 
 # ------------------------------------------------------------------ the held moment and the mouse

@@ -148,6 +148,30 @@ def test_rows_alone_tell_a_capture_s_stretches_down() -> None:
     ]
 
 
+def test_in_a_capture_an_act_lasts_as_long_as_what_it_has_ended_and_else_is_a_moment() -> None:
+    def act(at: float, words: bytes) -> Record:
+        return row("drop", at, words, kind=Kind.ACT, flags=int(Flag.INJECTED))
+
+    marks, ring = Marks(), Ring()
+    ring.extend(
+        [
+            act(5.0, b"latency"),
+            act(10.0, b"cut"),
+            row("close", 10.1, b"1006 lost", kind=Kind.CLOSE),
+            row("ready", 12.0),
+            act(20.0, b"slice"),
+        ]
+    )
+    marks.look_back(ring, "you", only_rows=True)
+    marks.settle(30.0, ring)
+    assert [(mark.label, mark.at, mark.until) for mark in marks.all] == [
+        ("latency", 5.0, 5.0),
+        ("cut", 10.0, 12.0),
+        ("1006 lost", 10.1, 12.0),
+        ("slice", 20.0, 20.0),
+    ]
+
+
 def test_of_a_long_capture_the_last_closes_and_returns_are_marked() -> None:
     ring = Ring(10_000)
     for at in range(0, 6 * LIMIT, 2):

@@ -301,7 +301,7 @@ def test_an_empty_capture_is_said_to_hold_none(
     bridge.drain()
     view._on_tick(1.0)
     assert not [each for each in view.findChildren(QPushButton) if each.isVisible()]
-    assert view._empty.accessibleName() == "No reconnect of an own client is in this capture."
+    assert view._empty.accessibleName() == "None of your own clients reconnected in this capture."
 
 
 def test_reconnects_go_with_the_endpoint_that_is_left(

@@ -211,9 +211,9 @@ def test_what_is_not_met_stands_first_and_what_changed_is_named(result: RunResul
     bad, good = outcome(False, 8, 60.0), outcome(True)
     result.show_outcome(bad, compare(bad, good), has_rows=False)
     words = result.words()
-    assert words.startswith("Not met: 1 of 2 met")
+    assert words.startswith("Not met: 1 of 2")
     assert [card.accessibleName().partition(":")[0] for card in result.cards] == ["ends", "resumed"]
-    assert "• ends was met, is not" in words
+    assert "• ends was met, now is not" in words
     assert "• latency p95: 20 ms → 60 ms (+200 %)" in words
     assert "• seed: 1 → 8" in words
     assert all(card.rows.isHidden() for card in result.cards)

@@ -173,6 +173,23 @@ def test_a_picture_of_the_window_is_saved_and_ends_the_run(
     assert ("recover",) not in asked(played)
 
 
+def test_panels_that_were_asked_for_stand_in_front_in_their_order(
+    play: Callable[..., WindowSession], tmp_path: Path
+) -> None:
+    in_front: list[str] = []
+
+    async def look(played: WindowSession) -> None:
+        assert played.desk is not None
+        in_front.extend(pane.front for pane in played.desk.host.panes_in_sight())
+
+    play(
+        WindowOptions(data_dir=tmp_path, perspective="inspect", panels=("intercept", "scenarios", "state")),
+        look,
+    )
+    assert {"scenarios", "state"} <= set(in_front)
+    assert not {"latency", "intercept", "timeline"} & set(in_front)
+
+
 def test_a_picture_that_cannot_be_written_is_told_and_is_a_failure(
     play: Callable[..., WindowSession], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from types import SimpleNamespace
 
@@ -268,6 +269,14 @@ def test_a_pinned_moment_is_compared_with_the_cursor_and_with_now(
     assert view.diff.words == f"1 changed · {walk.clock(2)} → now"
     cursor.hold(walk.at(1), walk.rows[1])
     assert view.diff.words == f"1 changed · {walk.clock(1)} → {walk.clock(2)}"
+
+
+def test_what_was_pinned_live_is_another_moment_than_now(view: StateView, walk: Walk) -> None:
+    view.pin_moment()
+    assert view.pin is not None
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d", view.pin.side.words)
+    view.compare_with_pin()
+    assert view.diff.words.endswith(f"{view.pin.side.words} → now")
 
 
 def test_going_live_ends_the_comparison_with_now(view: StateView, cursor: TimeCursor, walk: Walk) -> None:

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from sonde_lab.changes import CaptureStatus
 from sonde_lab.filter import FilterError
+from sonde_ui.cli_options import PanelName
 from sonde_ui.desktop.actions import PERSPECTIVES, VIEWS
 from sonde_ui.desktop.bridge import Bridge
 from sonde_ui.desktop.settings import Layout, Settings
@@ -96,6 +97,22 @@ def test_at_1280_by_800_nothing_is_cut_and_nothing_overlaps(
         desk.commands.set_perspective(perspective)
         assert desk.window.size().toTuple() == (1280, 800)
         qtbot.waitUntil(lambda: misplaced(desk) == [])
+
+
+def test_the_command_line_knows_every_panel() -> None:
+    assert {panel.value for panel in PanelName} == set(VIEWS)
+
+
+def placed(split: Split) -> list[str]:
+    """Every view of an arrangement, as often as it stands there."""
+    return [
+        name for part in split.parts for name in (placed(part) if isinstance(part, Split) else part.views)
+    ]
+
+
+def test_no_view_has_two_places_in_a_perspective() -> None:
+    for arrangement in ARRANGEMENTS.values():
+        assert sorted(placed(arrangement.root)) == sorted(VIEWS)
 
 
 def test_a_perspective_has_every_view_and_opens_all_but_the_closed(desk: Desk) -> None:

@@ -30,6 +30,28 @@ class ThemeName(StrEnum):
     CONTRAST = "contrast"
 
 
+class PanelName(StrEnum):
+    """A panel of the window, by the name that its layouts are kept under."""
+
+    TRAFFIC = "traffic"
+    DETAIL = "detail"
+    CONNECTIONS = "connections"
+    NODES = "nodes"
+    PRESENCE = "presence"
+    LATENCY = "latency"
+    STATE = "state"
+    MAP = "map"
+    COMPOSER = "composer"
+    FAULTS = "faults"
+    INTERCEPT = "intercept"
+    SCENARIOS = "scenarios"
+    NOTICES = "notices"
+    EXPERT = "expert"
+    LATEST = "latest"
+    TIMELINE = "timeline"
+    RECONNECTS = "reconnects"
+
+
 def seconds(text: str) -> float:
     """A duration such as 8s, 500ms, 2m or 8, in seconds."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m)?", text.strip())
@@ -79,6 +101,12 @@ Open = Annotated[
     typer.Option("--open", metavar="FILE", help="A capture or repro bundle; nothing is connected."),
 ]
 Perspective = Annotated[PerspectiveChoice | None, typer.Option(help="Which arrangement to open.")]
+Panel = Annotated[
+    list[PanelName] | None,
+    typer.Option(
+        metavar="NAME", help="A panel to bring to the front, as scenarios; more than once for several."
+    ),
+]
 Theme = Annotated[ThemeName | None, typer.Option(help="How it looks, for this run.")]
 Size = Annotated[str, typer.Option(metavar="WxH", help="Size of the window, such as 1440x900.")]
 Screenshot = Annotated[Path | None, typer.Option(help="Save a picture of the window here, then end.")]

@@ -31,7 +31,7 @@ class Changed(NamedTuple):
         """From what to what."""
         if self.before is None or self.now is None:
             return _NEW if self.before is None else _GONE
-        return "was met, is not" if self.before.is_met else "was not met, is now"
+        return "was met, now is not" if self.before.is_met else "was not met, now is"
 
 
 class Moved(NamedTuple):
@@ -126,7 +126,7 @@ def _differs(good: Outcome, run: Outcome) -> Iterator[str]:
         if before != now:
             yield f"{name}: {before} → {now}"
     if run.text != good.text:
-        yield f"the scenario's text is another: {good.digest} → {run.digest}"
+        yield f"the scenario's text has changed: {good.digest} → {run.digest}"
 
 
 def _text(good: Outcome, run: Outcome) -> Iterator[str]:

@@ -106,7 +106,7 @@ class Case:
 
     def says(self, row_id: int, limit: int = _SAID) -> str:
         """A row's summary, safe for one line and without a full stop."""
-        return one_line(summarize(self.ring.record(row_id)), limit).rstrip(". ")
+        return one_line(summarize(self.ring.record(row_id)), limit).rstrip(". …")
 
     def ago(self, row_id: int) -> str:
         """How long before the end a row came."""

@@ -148,7 +148,7 @@ _ACTS = (
     Action("act.drop", "Acts", "Drop connection", "drop", keys=("Ctrl+Shift+D",), icon="drop", act=Act.DROP, danger=True, tip="Cut the socket without a close frame; the client comes back by itself"),
     Action("act.kick", "Acts", "Kick session", "kick", icon="kick", act=Act.KICK, danger=True, tip="Have the gateway end this session (admin role)"),
     Action("act.restart_gateway", "Acts", "Restart gateway", "restart_gateway", icon="restart", act=Act.RESTART_GATEWAY, danger=True, tip="Kill the embedded gateway and start it again on the same port"),
-    Action("act.refuse", "Acts", "Refuse dials for 10 s", "refuse", icon="refuse", act=Act.REFUSE, danger=True, tip="Let own dials fail as refused for ten seconds"),
+    Action("act.refuse", "Acts", "Refuse dials for 10 s", "refuse", icon="refuse", act=Act.REFUSE, danger=True, tip="Let your own dials fail as refused for ten seconds"),
     Action("faults.off", "Acts", "All faults off", "faults.all_off", keys=("Ctrl+Shift+0", "Ctrl+Alt+0"), icon="close", act=Act.FAULTS_OFF, tip="End everything that is injected, and let refused dials through", starts_group=True),
     Action("faults.add", "Acts", "Add a fault rule…", "faults.add_rule", icon="act", act=Act.ARM, tip="Choose a fault for the proxy, its parameters, whom, when and how often"),
     Action("faults.network", "Acts", "Choose a network…", "faults.choose_network", icon="act", act=Act.ARM, tip="Chrome 3G, satellite and others by name, in the Faults panel"),
@@ -161,11 +161,11 @@ _ACTS = (
         for each in AT_GATEWAY
     ),
     *(
-        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On your own socket", f"{each.name} (own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
+        Action(f"faults.socket.{each.line.split()[0]}", "Acts/On your own socket", f"{each.name} (your own socket)", "faults.break_socket", each.line, icon="act", act=Act.BREAK_SOCKET, danger=True, tip=f"{each.tip}: {each.line}")
         for each in ON_SOCKET
     ),
     Action("faults.put_proxy", "Acts", "Put a proxy in front", "faults.put_proxy", icon="plus", act=Act.PUT_PROXY, tip="A proxy before the embedded gateway, through which your own clients come; network faults stand in it"),
-    Action("faults.take_proxy", "Acts", "Take the proxy away", "faults.take_proxy", icon="close", act=Act.TAKE_PROXY, tip="Own clients go straight to the embedded gateway again"),
+    Action("faults.take_proxy", "Acts", "Take the proxy away", "faults.take_proxy", icon="close", act=Act.TAKE_PROXY, tip="Your own clients go straight to the embedded gateway again"),
     Action("intercept.show", "Acts", "Hold messages…", "intercept.show", keys=("Ctrl+Shift+H",), icon="pause", tip="Let messages wait in the proxy: to be read, changed, let go or dropped one by one", starts_group=True),
     Action("intercept.all_go", "Acts", "Let all held messages go", "intercept.let_all_go", keys=("Ctrl+Shift+G",), icon="play", act=Act.LET_GO, tip="What waits goes as it came, in its order"),
     Action("intercept.off", "Acts", "Hold nothing", "intercept.hold_nothing", icon="close", act=Act.HOLD_NOTHING, tip="Take every stop away; what waits goes as it came"),

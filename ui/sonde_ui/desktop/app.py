@@ -37,6 +37,7 @@ class WindowOptions:
 
     endpoint: Endpoint | None = None
     perspective: str | None = None
+    panels: tuple[str, ...] = ()  # to the front, in this order
     theme: str | None = None
     size: tuple[int, int] | None = None
     screenshot: Path | None = None

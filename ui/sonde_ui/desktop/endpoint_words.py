@@ -17,7 +17,7 @@ EMPTY: Final = MappingProxyType(
         "nodes": "A capture is open, so no node is known.",
         "presence": "This capture tells of nobody: it holds no roster of a room.",
         "latency": "This capture holds no round trips: nothing was measured then, and no answer was matched to its question.",
-        "reconnects": "No reconnect of an own client is in this capture.",
+        "reconnects": "None of your own clients reconnected in this capture.",
         "timeline": "A capture is open, and nobody came or went in it.",
         "state": "This capture holds no state: no snapshot of a channel is in it.",
     }

@@ -76,6 +76,8 @@ class WindowSession:
             await asyncio.sleep(_HEAD_START_S)
             self.desk = await self._furnish()
             self.bridge.start()
+            for panel in self._options.panels:
+                self.desk.host.show_view(panel)
             self._tell_what_was_broken()
             if self._options.profile is not None:
                 self.desk.commands.profiles.open_file(str(self._options.profile))

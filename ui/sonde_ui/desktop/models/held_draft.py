@@ -85,12 +85,12 @@ def _json_verdict(text: str, sizes: str) -> Verdict:
         json.loads(text)
     except json.JSONDecodeError as error:
         return Verdict(
-            warning=f"No JSON any more ({error.lineno}:{error.colno}): {error.msg}. It can be sent like this.",
+            warning=f"No longer JSON ({error.lineno}:{error.colno}): {error.msg}. You can still send it.",
             line=error.lineno,
             column=error.colno,
         )
     except (ValueError, RecursionError):
-        return Verdict(warning="Hardly JSON any more. It can be sent like this.")
+        return Verdict(warning="Hardly JSON any longer. You can still send it.")
     return Verdict(hint=sizes)
 
 

@@ -12,8 +12,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPen, QResizeEvent, QWheelEvent
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainterPath, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from sonde_ui.desktop.plots.marks import Mark
@@ -28,6 +30,7 @@ LABEL_EVERY_PX: Final = 18  # closer ones are left out, from the bottom
 MOST_MARKS: Final = 24
 LABEL_ROWS: Final = 4
 LABEL_LINE_PX: Final = 13
+LABEL_PAD_PX: Final = 4  # the library's, above the first row of labels
 SMOOTH_UP_TO: Final = 2_000
 WHEEL_STEP: Final = 120  # Qt's unit of a wheel's click
 
@@ -125,6 +128,12 @@ class Canvas(QWidget):
         return self._base + self._step * len(self._labels) * (1 + HEADROOM_PX / self._drawn_px)
 
     @property
+    def label_rows(self) -> int:
+        """How many rows of labels fit whole above one another."""
+        room_px = self._drawn_px + HEADROOM_PX - LABEL_PAD_PX
+        return min(LABEL_ROWS, max(1, room_px // LABEL_LINE_PX))
+
+    @property
     def _drawn_px(self) -> int:
         """Pixels between zero and the highest grid line."""
         return max(1, self.height() - 2 * MARGIN_PX - HEADROOM_PX)
@@ -185,6 +194,11 @@ class Canvas(QWidget):
         scene = self.plot.mapToScene(QPoint(round(x), 0))
         relative = float(self.plot.getViewBox().mapSceneToView(QPointF(scene)).x())
         return self._edge + max(-self._window_s, min(0.0, relative))
+
+    @property
+    def window_s(self) -> float:
+        """How far back the plot reaches."""
+        return self._window_s
 
     @property
     def label_room_taken_px(self) -> int:
@@ -255,8 +269,7 @@ class Canvas(QWidget):
         if wanted != self._drawn:
             self._rebuild_marks(visible)
             self._drawn = wanted
-        rows = min(LABEL_ROWS, max(1, (self._drawn_px + HEADROOM_PX) // LABEL_LINE_PX))
-        taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+        taken: list[list[tuple[float, float]]] = [[] for _ in range(self.label_rows)]
         taken[0].append((-self.label_room_taken_px * self.seconds_a_pixel, 0.0))
         for item, mark in zip(reversed(self._mark_items), reversed(visible), strict=True):
             item.move(mark, now, taken)
@@ -295,7 +308,8 @@ class _MarkItem:
             self._item.setRegion((start, min(0.0, (mark.until or now) - now)))
         pixel_s, pixel = (float(size) for size in self._canvas.plot.getViewBox().viewPixelSize())
         width = self.label.boundingRect().width() * pixel_s
-        left = start if start + width <= 0 else start - width  # words end before the edge does
+        left = start if start + width <= 0 else start - width  # words end before the right edge does,
+        left = max(left, -self._canvas.window_s)  # and begin behind the left one
         row = _free_row(taken, left, left + width)
         self.label.setVisible(row is not None)
         if row is not None:
@@ -314,6 +328,33 @@ def _free_row(taken: list[list[tuple[float, float]]], left: float, right: float)
         if all(right <= begin or end <= left for begin, end in stretches):
             return row
     return None
+
+
+class Band(pg.FillBetweenItem):  # type: ignore[misc]
+    """The area between two curves over the same times, broken where they are.
+
+    The library pairs the pieces of both by their order, and counts a lone point in one of them only: one sample between two
+    gaps, and everything behind it is filled from one piece into another.
+    """
+
+    def updatePath(self) -> None:
+        """Each stretch of two points and more, there and back."""
+        at, low = self.curves[0].getData()
+        _, high = self.curves[1].getData()
+        path = QPainterPath()
+        if at is not None and high is not None and len(low) == len(high):
+            for begin, end in _stretches(np.isfinite(low) & np.isfinite(high)):
+                there = np.concatenate((at[begin:end], at[begin:end][::-1]))
+                back = np.concatenate((low[begin:end], high[begin:end][::-1]))
+                path.addPath(pg.arrayToQPath(there, back))
+        self.setPath(path)
+
+
+def _stretches(is_there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where at least two neighbours are there: begin, and end behind the last."""
+    edges = np.flatnonzero(np.diff(is_there, prepend=False, append=False))
+    pairs = zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    return [(begin, end) for begin, end in pairs if end - begin > 1]
 
 
 def pen(color: QColor, width: float = 1.0, dashed: bool = False) -> QPen:

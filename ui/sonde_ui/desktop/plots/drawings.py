@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QWidget
 
 from sonde_lab.channel_rates import Stack
 from sonde_ui.desktop.models.plain import one_line
-from sonde_ui.desktop.plots.canvas import LABEL_PX, SMOOTH_UP_TO, Canvas, pen, pg
+from sonde_ui.desktop.plots.canvas import LABEL_PX, SMOOTH_UP_TO, Band, Canvas, pen, pg
 from sonde_ui.desktop.plots.series import Curve, Dots, Histogram, Spread
 from sonde_ui.desktop.plots.tables import Floats
 from sonde_ui.desktop.theme import Theme, font_ui, mix, rule_bars, themes
@@ -110,8 +110,8 @@ class LatencyCanvas(CaptionedCanvas):
             pg.PlotCurveItem(connect="finite", antialias=True) for _ in range(3)
         )
         self._bands = [
-            pg.FillBetweenItem(self._p95, self._p99),
-            pg.FillBetweenItem(self._line, self._p95),
+            Band(self._p95, self._p99),
+            Band(self._line, self._p95),
         ]
         self._curve: Curve | None = None
         self._dotted: tuple[Dots, float] | None = None
@@ -181,7 +181,7 @@ class LinesCanvas(CaptionedCanvas):
         self._tones = tuple(tones)
         self._source: object = None
         self._low, self._high = (pg.PlotCurveItem(connect="finite") for _ in range(2))
-        self._band = pg.FillBetweenItem(self._low, self._high)
+        self._band = Band(self._low, self._high)
         self.lines = [pg.PlotCurveItem(connect="finite", antialias=True) for _ in self._tones]
         for item in (self._low, self._high, self._band, *self.lines):
             self.add(item)
@@ -221,9 +221,7 @@ class StackCanvas(CaptionedCanvas):
     def __init__(self) -> None:
         super().__init__("Messages per second of each channel", "/s", 1)
         self._tops = [pg.PlotCurveItem(connect="finite") for _ in range(MOST_LAYERS + 1)]
-        self._areas = [
-            pg.FillBetweenItem(low, high) for low, high in zip(self._tops, self._tops[1:], strict=False)
-        ]
+        self._areas = [Band(low, high) for low, high in zip(self._tops, self._tops[1:], strict=False)]
         for item in (*self._tops, *self._areas):
             item.setZValue(1)
             self.add(item)

@@ -192,7 +192,15 @@ class LatencyView(QWidget):
         since, until = self.span.window(newest, measured.oldest)
         moment = self._cursor.moment
         pixel = max(1e-9, (until - since) / max(1, self.width()))  # what moves less than that looks the same
-        state = (round(until / pixel), round(since / pixel), moment, self._chosen, self.size())
+        newest_mark = next(((mark.at, mark.label) for mark in reversed(measured.marks.all)), None)
+        state = (
+            round(until / pixel),
+            round(since / pixel),
+            moment,
+            self._chosen,
+            self.size(),
+            newest_mark,
+        )
         if state == self._drawn:
             return
         self._drawn, self._until = state, until

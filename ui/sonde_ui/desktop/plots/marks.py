@@ -107,35 +107,61 @@ class Marks:
         closes = mine[kinds == Kind.CLOSE] + begin
         if len(closes):
             self._closed_at = float(ring.value("at", int(closes[-1])))
-        if only_rows:
-            self._closes_and_returns(ring, ids, mine)
         self._note_pings(ring, ids, mine)
-        injected = mine[(kinds == Kind.ACT) & ((flags & int(Flag.INJECTED)) != 0)][-LIMIT:] + begin
+        is_injected = (kinds == Kind.ACT) & ((flags & int(Flag.INJECTED)) != 0)
+        if only_rows:
+            self._retell(ring, ids, mine, is_injected)
+            return bool(is_injected.any())
+        injected = mine[is_injected][-LIMIT:] + begin
         for row_id in injected.tolist():
             self._add(Mark(ring.value("at", row_id), _said(ring, row_id), "injected"))
         return bool(len(injected))
 
-    def _closes_and_returns(
-        self, ring: Ring, ids: range, mine: np.ndarray[tuple[int], np.dtype[np.int64]]
+    def _retell(
+        self,
+        ring: Ring,
+        ids: range,
+        mine: np.ndarray[tuple[int], np.dtype[np.int64]],
+        is_injected: np.ndarray[tuple[int], np.dtype[np.bool_]],
     ) -> None:
+        """Acts, closes and returns in the order of their rows, as a status would have told them."""
         back = [number for number in map(ring.names.number, _BACK) if number is not None]
         kinds, ops = ring.column("kind", ids)[mine], ring.column("op", ids)[mine]
         is_back = (kinds == Kind.FRAME) & np.isin(ops, back)
-        made = np.flatnonzero((kinds == Kind.CLOSE) | (is_back & (ops == ring.names.number("resumed"))))
+        made = np.flatnonzero(
+            (kinds == Kind.CLOSE) | is_injected | (is_back & (ops == ring.names.number("resumed")))
+        )
         kept = int(made[-LIMIT]) if len(made) > LIMIT else 0  # the marks of all before would go
         is_open = True  # some mark may last until the connection is back
-        for place in mine[kept:][((kinds == Kind.CLOSE) | is_back)[kept:]].tolist():
+        for place in mine[kept:][((kinds == Kind.CLOSE) | is_injected | is_back)[kept:]].tolist():
             row_id = ids.start + place
-            at = ring.value("at", row_id)
-            if ring.value("kind", row_id) == Kind.CLOSE:
+            at, kind = ring.value("at", row_id), ring.value("kind", row_id)
+            if kind == Kind.ACT:
+                self._add(Mark(at, _said(ring, row_id), "injected"))
+            elif kind == Kind.CLOSE:
+                self._end_moments(at)
                 self._add(Mark(at, _said(ring, row_id).partition(" — ")[0], "bad"))
+            if kind in (Kind.ACT, Kind.CLOSE):
                 is_open = True
                 continue
-            for mark in self.all if is_open else ():
-                mark.until = at if mark.until is None and mark.tone == "bad" else mark.until
+            if is_open:
+                self._end_stretches(at)
             is_open = False
             if ring.text("op", row_id) == "resumed":
                 self._add(Mark(at, "resumed", "ok", at))
+
+    def _end_moments(self, now: float) -> None:
+        """Injected acts that have touched nothing for a while were moments."""
+        for mark in self.all:
+            if mark.until is None and mark.tone == "injected" and now - mark.at > SETTLE_S:
+                mark.until = mark.at
+
+    def _end_stretches(self, at: float) -> None:
+        """The connection is back: what has ended it lasted until now, what has not was a moment."""
+        down = [mark.at for mark in self.all if mark.until is None and mark.tone == "bad" and mark.at <= at]
+        for mark in self.all:
+            if mark.until is None and mark.at <= at:
+                mark.until = at if any(mark.at <= when for when in down) else mark.at
 
     def _note_pings(self, ring: Ring, ids: range, mine: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
         ping = ring.names.number("ping")
@@ -163,6 +189,8 @@ class Marks:
         for mark in self.all:
             if mark.until is None and status is not None:
                 mark.until = _end_of(mark, status, now)
+        if status is None and not any(mark.until is None and mark.tone == "bad" for mark in self.all):
+            self._end_moments(now)
         if ring is not None:
             self._settle_pings(ring, now)
 

@@ -170,7 +170,7 @@ class QueuePlot(GaugePlot):
     name = "Queue"
     tip = "Commands of the current client that wait to be sent, and that wait for their answer"
     columns = (1, 2)
-    not_told = "Only an own client's queue is known: a capture and a proxy do not tell one."
+    not_told = "Only the queues of your own clients are known: a capture and a proxy do not tell theirs."
     not_yet = "The client's queue is known once it has connected."
 
     def __init__(self, measured: Measured) -> None:
@@ -190,7 +190,7 @@ class AgePlot(GaugePlot):
     name = "State lag"
     tip = "How old an entry is when it arrives: its time by the gateway against the estimate of the gateway's clock"
     columns = (3, 4)
-    not_told = "Not known: the gateway's clock is estimated by an own client's pings only."
+    not_told = "Not known: only the pings of your own clients tell the gateway's clock."
     not_yet = "No fresh entry came in this stretch, or no ping was answered yet."
 
     def __init__(self, measured: Measured) -> None:

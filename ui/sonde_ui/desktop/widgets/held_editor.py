@@ -17,10 +17,12 @@ from sonde_lab.faults.edits import MAX_DELAY_MS, EditRefused, bytes_of_hex
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.held_draft import Shown, Verdict, verdict
 from sonde_ui.desktop.models.held_model import HeldItem
+from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.theme import font_data, font_ui, themes
 from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.message_editor import SEND_KEYS, MessageEditor
-from sonde_ui.desktop.widgets.pieces import push_button, text_label
+from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
+from sonde_ui.desktop.widgets.sentence import Sentence
 
 _SMALLEST: Final = 48
 
@@ -69,7 +71,7 @@ class HeldEditor(QWidget):
         self._verdict = Verdict()
         self.heading = ElidedLabel(font=font_ui(12, 500))
         self.text = HeldText()
-        self.verdict = ElidedLabel(tone="dim")
+        self.verdict = Sentence()
         self.send = push_button(
             "Send", kind="primary", name="Send it as it came", tip="Let it go as it came (Enter in the list)"
         )
@@ -195,9 +197,9 @@ class HeldEditor(QWidget):
         said = self._verdict = verdict(self._came, self.text.content())
         words = said.problem or said.warning
         where = f"Line {said.line}, column {said.column}: " if said.problem and said.line else ""
-        self.verdict.setText(f"{where}{words}" if words else said.hint)
+        self.verdict.setText(one_line(f"{where}{words}" if words else said.hint, 200))
         tone = "bad" if said.problem else "warn" if said.warning else "dim"
-        self.verdict.set_tone(tone)
+        set_tone(self.verdict, tone)
         self.text.underline(said.line if words else 0, said.column, themes.current().color(tone))
         self.text.setAccessibleDescription(self.verdict.text())
         return said

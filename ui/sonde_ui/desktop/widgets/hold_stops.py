@@ -25,6 +25,7 @@ from sonde_ui.desktop.widgets.elided_label import ElidedLabel
 from sonde_ui.desktop.widgets.filter_edit import FilterEdit
 from sonde_ui.desktop.widgets.pieces import push_button, set_tone, text_label
 from sonde_ui.desktop.widgets.rule_cards import PhaseSign, left_in_words
+from sonde_ui.desktop.widgets.sentence import Sentence
 
 MOST_LINES: Final = 3
 WAYS: Final = {"both": "▲▼ Both", "up": "▲ Up", "down": "▼ Down"}
@@ -104,7 +105,7 @@ class HoldStops(QWidget):
         self.off = push_button(
             "Off", kind="act", name="Hold nothing", tip="Hold nothing any more; what waits goes as it came"
         )
-        self.said = text_label(tone="bad", wrap=True)
+        self.said = Sentence("bad")
         self.lines: dict[int, StopLine] = {}
         self._more = text_label(tone="dim")
         self._fill()
@@ -115,7 +116,7 @@ class HoldStops(QWidget):
 
     def _fill(self) -> None:
         self.line.setAccessibleName("Which messages to hold")
-        self.line.setPlaceholderText("all messages; or op:move, number:2 …")
+        self.line.setPlaceholderText("op:move; empty: all")
         self.ways.setAccessibleName("Direction")
         self.ways.setFont(font_ui(12))
         self.ways.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -159,8 +159,8 @@ class RunResult(QScrollArea):
             return
         self._clear(key)
         state = outcome.state
-        met = sum(check.is_met for check in outcome.checks)
-        of = f": {met} of {len(outcome.checks)} met" if outcome.checks and state != "met" else ""
+        missed = sum(not check.is_met for check in outcome.checks)
+        of = f": {missed} of {len(outcome.checks)}" if missed and state == "not met" else ""
         self._say(self.heading, f"{_VERDICTS[state]}{of}", _TONES[state])
         self._say(self.facts, _facts(outcome), "dim")
         trouble = " ".join(filter(None, (outcome.problem, problem)))

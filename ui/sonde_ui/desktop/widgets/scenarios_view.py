@@ -43,6 +43,7 @@ LOOK_AGAIN_MS: Final = 2_000  # files come from elsewhere, too
 TELL_MS: Final = 150
 WIDE: Final = 560  # from here on list and result stand side by side
 _ENTER: Final = frozenset({Qt.Key.Key_Return, Qt.Key.Key_Enter})
+_SIZES: Final = (200, 300)  # list and result, as a share
 _NOTHING: Final = "Nothing was played yet."
 
 
@@ -142,8 +143,9 @@ class ScenariosView(QWidget):
         self._split.setHandleWidth(1)
         self._split.addWidget(above)
         self._split.addWidget(below)
-        self._split.setStretchFactor(0, 1)
+        self._split.setStretchFactor(0, 2)
         self._split.setStretchFactor(1, 3)
+        self._split.setSizes(_SIZES)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(self._split)
@@ -255,7 +257,7 @@ class ScenariosView(QWidget):
         across = Qt.Orientation.Horizontal if is_wide else Qt.Orientation.Vertical
         if self._split.orientation() != across:
             self._split.setOrientation(across)
-            self._split.setSizes([2, 3] if is_wide else [1, 3])
+            self._split.setSizes(_SIZES)
 
     def hideEvent(self, event: QHideEvent) -> None:
         """Nobody looks."""

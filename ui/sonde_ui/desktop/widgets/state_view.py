@@ -6,6 +6,7 @@ is shown says `Documents`; only what is in sight is kept up to date.
 
 from __future__ import annotations
 
+import time
 from typing import Final, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
@@ -137,7 +138,7 @@ class StateView(QWidget):
         shown = self.documents.shown
         if shown is None or shown.problem:
             return "There is no document to pin: nothing is shown here."
-        self.pin = Pin(shown.line, self._side(shown))
+        self.pin = Pin(shown.line, self._side(shown, is_kept=True))
         return f"Pinned the state of {self.pin.side.words}: compare it with any other moment."
 
     def compare_with_now(self) -> None:
@@ -321,15 +322,12 @@ class StateView(QWidget):
         self.diff.compare(*sides)
         self._pages.setCurrentWidget(self.diff)
 
-    def _side(self, shown: Shown) -> Side:
-        words = (
-            "now"
-            if shown.at is None
-            else "then"
-            if shown.wall is None
-            else figures.wall_clock_ms(shown.wall)[:-2]
-        )
-        return Side(shown.document, shown.seq, words)
+    def _side(self, shown: Shown, *, is_kept: bool = False) -> Side:
+        """`is_kept`: to be looked at later, when now is another moment."""
+        wall = time.time() if is_kept and shown.at is None else shown.wall
+        if shown.at is None and not is_kept:
+            return Side(shown.document, shown.seq, "now")
+        return Side(shown.document, shown.seq, "then" if wall is None else figures.wall_clock_ms(wall)[:-2])
 
     def showEvent(self, event: QShowEvent) -> None:
         """A closed view catches up at once."""

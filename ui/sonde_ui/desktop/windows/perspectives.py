@@ -130,7 +130,7 @@ ARRANGEMENTS: Final = {
                         Place("timeline", ("timeline",)),
                         Place(
                             "latency",
-                            ("latency", "reconnects", "notices", "expert", "faults", "scenarios"),
+                            ("latency", "reconnects", "notices", "expert", "faults"),
                             440,
                         ),
                     ),
