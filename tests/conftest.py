@@ -52,8 +52,8 @@ def own_data_folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch:
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     for name in [name for name in os.environ if name.startswith("SONDE_")]:
         monkeypatch.delenv(name)
-    if request.node.get_closest_marker("no_cover"):
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # nor are the processes that it starts
+    if not request.node.get_closest_marker("measures_children"):
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     return tmp_path
 
 

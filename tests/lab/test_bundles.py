@@ -305,8 +305,8 @@ def test_what_is_no_zip_and_what_hides_behind_another_end_is_refused(packed: Pat
     for number, (wrong, sentence) in enumerate(
         [
             (b"", "it is empty, or too short"),
-            (b"x" * 400, "it is no zip archive without a comment"),
-            (data + b"trailing", "it is no zip archive without a comment"),
+            (b"x" * 400, "it is no repro bundle: those are zip archives"),
+            (data + b"trailing", "it is no repro bundle: those are zip archives"),
             (data[:-22] + b"PK\x06\x07" + bytes(16) + data[-22:], "it is a zip64 archive"),
         ]
     ):

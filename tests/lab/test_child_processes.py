@@ -20,7 +20,7 @@ from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
 from sonde_lab.player_process import PlayerProcess
 from support.processes import SECRET, GatewayProcess, descendants, wait_until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measures_children]
 
 
 class Watched:

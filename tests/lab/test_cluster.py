@@ -16,7 +16,7 @@ import pytest
 from sonde_lab.child import environment
 from support.processes import descendants, wait_until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measures_children]
 
 
 def start(*arguments: str) -> tuple[subprocess.Popen[str], dict[str, object]]:

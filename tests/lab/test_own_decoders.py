@@ -29,6 +29,8 @@ from sonde_lab.ring import Ring
 from sonde_lab.summary import Summaries
 from support.records import row
 
+pytestmark = pytest.mark.measures_children
+
 PATIENT = Limits(call_s=10.0, start_s=30.0)  # a busy machine is no decoder's fault
 TANKS = """
 subprotocols = ["tanks.v2"]

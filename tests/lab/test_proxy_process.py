@@ -33,6 +33,8 @@ from sonde_ui import cli
 from support.processes import stop
 from support.proxied import REQUEST, Rows, tcp_server, until
 
+pytestmark = pytest.mark.measures_children
+
 IN, OUT = Direction.IN, Direction.OUT
 
 

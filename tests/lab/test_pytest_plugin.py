@@ -62,7 +62,7 @@ def write(folder: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("options", "passed"),
     [
-        (["-o", "asyncio_mode=auto"], 5),
+        pytest.param(["-o", "asyncio_mode=auto"], 5, marks=pytest.mark.measures_children),
         (["-o", "asyncio_mode=strict", "-o", "sonde_gateways=session"], 5),
         (["-p", "no:asyncio", "-k", "not our_own"], 4),
     ],
@@ -77,6 +77,7 @@ def test_the_documented_example_passes_from_a_folder_of_its_own(
     assert f"{passed} passed" in told
 
 
+@pytest.mark.measures_children
 def test_the_pages_own_tests_pass(folder: Path) -> None:
     bodies = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
     write(folder, "\n\n".join(bodies))

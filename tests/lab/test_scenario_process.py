@@ -14,6 +14,8 @@ from sonde_lab.scenario.play_process import PlayProcess, Wanted
 from sonde_lab.scenario.run_store import RunStore
 from sonde_lab.simulation import virtual_stage
 
+pytestmark = pytest.mark.measures_children
+
 READY = Path(__file__).parents[2] / "assets" / "scenarios"
 MATCH = """\
 name = "a match"

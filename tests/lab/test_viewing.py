@@ -199,5 +199,5 @@ async def test_a_hostile_bundle_is_a_notice_and_leaves_nothing_behind(
     path.write_bytes(b"PK\x03\x04" + bytes(100))
     changes = await read(workbench, path)
     assert notices(changes) == [("capture_unreadable", "error")]
-    assert "is not opened: it is no zip archive" in changes.notices[0].detail
+    assert "is not opened: it is no repro bundle" in changes.notices[0].detail
     assert list(folder.iterdir()) == []

@@ -24,6 +24,7 @@ from support.clocks import HandClock
 from support.foreign_peer import bearer, dialled
 from support.processes import SECRET, running_gateway, start_gateway, stop, wait_until_gone
 
+pytestmark = pytest.mark.measures_children
 KILLED_PARENT = """
 import subprocess, sys, time
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -24,6 +24,8 @@ from support.processes import SECRET, stop, wait_until_gone
 from support.servers import shared_redis
 from support.tokens import mint
 
+pytestmark = pytest.mark.measures_children
+
 WORKERS = 3
 
 

@@ -108,7 +108,7 @@ def _check_end(file: BinaryIO) -> None:
     tail = file.read(_END_BYTES + _LOCATOR_BYTES)
     end = tail[-_END_BYTES:]
     if not end.startswith(_END):
-        raise BundleRefused("it is no zip archive without a comment, as a bundle is")
+        raise BundleRefused("it is no repro bundle: those are zip archives, with nothing behind them")
     if tail[:-_END_BYTES].startswith(_LOCATOR):
         raise BundleRefused("it is a zip64 archive, and no bundle is")
     count, directory_bytes = struct.unpack("<10xHI6x", end)

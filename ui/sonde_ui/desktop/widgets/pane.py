@@ -147,6 +147,9 @@ class Pane(QWidget):
         column.setSpacing(0)
         column.addWidget(self._heading)
         column.addWidget(self._stack, 1)
+
+    def take_views(self) -> None:
+        """Let the views in, once the pane itself stands in its place: whatever moves is styled anew with all it holds."""
         for view_id, view in self._views.items():
             self._stack.addWidget(view)
             told = view.figures_changed  # type: ignore[attr-defined]  # every view has it

@@ -131,7 +131,9 @@ class ViewHost(QWidget):
                 splitter.addWidget(inner)
                 self._fill(inner, part)
             else:
-                splitter.addWidget(self._pane(part))
+                pane = self._pane(part)
+                splitter.addWidget(pane)
+                pane.take_views()
             splitter.setStretchFactor(place, 0 if part.size else 1)
         self._splitters[split.name] = splitter  # after the inner ones: `_hide_empty` counts on it
 
