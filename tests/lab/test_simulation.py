@@ -231,3 +231,14 @@ def test_a_run_that_is_not_the_same_twice_is_a_finding_that_says_so(monkeypatch:
     monkeypatch.setattr(Run, "breaches", lambda _run: next(answers, []))
     findings, _runs = hunt(0.001, 1, batch=3)
     assert findings[0].breaches == ("nobody is there", NOT_THE_SAME)
+
+
+def test_a_node_that_dies_while_it_is_emptied_keeps_nobody_waiting() -> None:
+    """Its last call of a store never comes back: who waited for that waited for ever."""
+    faults = [
+        Fault(18.75, Kind.FREEZE, 3, 10.9, 8),
+        Fault(27.7, Kind.STORES_MIDWAY, 2, 2.1, 1),
+        Fault(11.5, Kind.DRAIN, 7, 0.2, 11),
+        Fault(12.7, Kind.POWER_LOSS, 6, 19.2, 4),
+    ]
+    assert simulate(815, faults, SHAPES[0]).breaches == []

@@ -11,6 +11,7 @@ import math
 from collections.abc import Coroutine
 from typing import Any, Final, NoReturn, TypeVar
 
+MAX_ROUNDS: Final = 1_000
 START_S: Final = 1_000.0
 START_WALL_S: Final = 1_790_000_000.0
 T = TypeVar("T")
@@ -73,9 +74,11 @@ def run(main: Coroutine[Any, Any, T], loop: VirtualLoop | None = None) -> T:
     try:
         return loop.run_until_complete(main)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
+        for _ in range(MAX_ROUNDS):  # what is cancelled may begin something else in its last breath
+            left = asyncio.all_tasks(loop)
+            if not left:
+                break
+            for task in left:
+                task.cancel()
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()

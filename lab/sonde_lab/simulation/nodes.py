@@ -225,6 +225,7 @@ class Node:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         stores, loop = fleet.stores, fleet.loop
+        self._death: asyncio.Future[None] = loop.create_future()
         wrapped = {each: _Store(getattr(stores.truth, each), stores, self) for each in _STORES}
         backend: Backend = replace(stores.truth, bus=_Bus(stores, self), **wrapped)  # type: ignore[arg-type]
         self.gateway = Gateway(
@@ -236,6 +237,15 @@ class Node:
             spawn=self._spawn,
         )
         self.gateway.on_earlier_deadline = lambda _at: self._arm()
+
+    async def while_alive(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Let its process do something; false when the process dies over it, which nobody then waits for."""
+        task = self.fleet.loop.create_task(work)
+        self.fleet.keep(task)
+        await asyncio.wait({task, self._death}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        return self.is_alive
 
     async def start(self) -> None:
         """Join the fleet; tried until the stores are there."""
@@ -307,6 +317,8 @@ class Node:
         """As `kill -9`."""
         self.is_alive = False
         self.is_frozen = False
+        if not self._death.done():
+            self._death.set_result(None)
         self._held.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -317,6 +329,11 @@ class Node:
         held, self._held = self._held, []
         for act in held:
             act()
+
+
+async def _go(gateway: Gateway) -> None:
+    await gateway.close()
+    await gateway.leave()
 
 
 class Fleet:
@@ -342,8 +359,7 @@ class Fleet:
     async def start(self, name: str) -> None:
         """Begin a node, or begin it again."""
         node = self.nodes[name] = Node(name, self)
-        await node.start()
-        if node.is_alive:
+        if await node.while_alive(node.start()):
             self.network.hosts[name] = node
 
     def kill(self, name: str, *, silent: bool) -> None:
@@ -360,8 +376,8 @@ class Fleet:
         await asyncio.sleep(window_s + 1.0)
         if not node.is_alive:
             return
-        await node.gateway.close()
-        await node.gateway.leave()
+        if not await node.while_alive(_go(node.gateway)):
+            return
         self.kill(name, silent=False)
         if forgets:
             self.stores.forget()
