@@ -242,3 +242,12 @@ def test_a_node_that_dies_while_it_is_emptied_keeps_nobody_waiting() -> None:
         Fault(12.7, Kind.POWER_LOSS, 6, 19.2, 4),
     ]
     assert simulate(815, faults, SHAPES[0]).breaches == []
+
+
+def test_a_run_that_never_ends_is_a_broken_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_world: world.World, _last_s: float) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(world.World, "_heal", never)
+    (breach,) = simulate(3, [], Shape(clients=1, nodes=1, seconds=1.0)).breaches
+    assert breach == "the run has not ended after 600 s: somebody waits for ever"

@@ -36,6 +36,7 @@ NAMES: Final = ("ada", "bertil", "chidi", "dalia", "emeka", "frida", "goro", "ha
 QUIET_S: Final = (
     90.0  # after the last fault: longer than any wait of a client, and than grace and lease together
 )
+MOST_S: Final = 600.0  # of virtual time: three times what the longest run takes
 PACE_S: Final = (0.05, 0.6)  # between two commands of a player
 TOKEN_S: Final = 3_600.0  # how long a token lives, unless a fault makes it shorter
 MAX_TRACE: Final = 200_000
@@ -367,6 +368,17 @@ _STRIKES: Final[dict[Kind, Any]] = {
 }  # fmt: skip
 
 
+async def _within(world: World, faults: list[Fault]) -> Outcome:
+    """A run to its end; one in which somebody waits for ever has broken a promise."""
+    try:
+        async with asyncio.timeout(MOST_S) as limit:
+            return await world.run(faults)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return Outcome([f"the run has not ended after {MOST_S:g} s: somebody waits for ever"], world.trace)
+
+
 def simulate(seed: int, faults: list[Fault], shape: Shape | None = None) -> Outcome:
     """One whole run on virtual time."""
     ears, logger = _Ears(), logging.getLogger()
@@ -374,7 +386,7 @@ def simulate(seed: int, faults: list[Fault], shape: Shape | None = None) -> Outc
     logger.addHandler(ears)
     level = logger.level
     try:
-        outcome = run(World(loop, seed, shape or Shape()).run(faults), loop)
+        outcome = run(_within(World(loop, seed, shape or Shape()), faults), loop)
         gc.collect()  # a failure that nobody asked for is told when its task is let go of: within its own run
     finally:
         logger.removeHandler(ears)
