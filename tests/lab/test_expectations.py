@@ -27,23 +27,6 @@ ROOM = "room:arena"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    """A stand whose gateway outlives a test."""
-    stand = Stand(keeps=True)
-    stand.start()
-    stand.thread.run(stand.gateway())
-    yield stand
-    stand.stop()
-
-
-@pytest.fixture
-def stand(shared: Stand, request: pytest.FixtureRequest) -> Iterator[Stand]:
-    """The same, for one test."""
-    with shared.test(request.node.name):
-        yield shared
-
-
 @pytest.fixture
 def own() -> Iterator[Stand]:
     """A stand for one test whose gateway does not stay as it is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -25,23 +24,6 @@ from sonde_lab.testing.home import NotFound
 
 ROOM = "room:arena"
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Stand]:
-    """A stand whose gateway outlives a test."""
-    stand = Stand(keeps=True)
-    stand.start()
-    stand.thread.run(stand.gateway())
-    yield stand
-    stand.stop()
-
-
-@pytest.fixture
-def stand(shared: Stand, request: pytest.FixtureRequest) -> Iterator[Stand]:
-    """The same, for one test."""
-    with shared.test(request.node.name):
-        yield shared
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from sonde_ui.desktop.models.connections_model import LINK, Link, Shape
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, icon, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_ui, icon
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -29,16 +30,11 @@ def tap_place(rect: QRect) -> QRect:
     return QRect(rect.right() - LEFT_EDGE - FIGURE - EYE, rect.center().y() - EYE // 2 + 1, EYE, EYE)
 
 
-class ConnectionsDelegate(QStyledItemDelegate):
+class ConnectionsDelegate(DressedDelegate):
     """Paints one link, or the heading of a section."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._name, self._strong = Pen(font_ui(13)), Pen(font_ui(13, 600))
         self._note, self._data = Pen(font_ui(12)), Pen(font_data(), is_fixed=True)
         self._heading = Pen(font_ui(11, 600))

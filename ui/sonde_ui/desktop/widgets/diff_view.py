@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QStackedWidget,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
@@ -34,7 +33,8 @@ from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.comparison import Comparison, DiffLine, compare_records, compare_states
 from sonde_ui.desktop.models.line_list import LINE as LINE_ROLE
 from sonde_ui.desktop.offload import Offload
-from sonde_ui.desktop.theme import Theme, font_data, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, mix
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.empty_state import EmptyState
 from sonde_ui.desktop.widgets.line_view import LINE, LineView
 from sonde_ui.desktop.widgets.pieces import chip, push_button, text_label
@@ -59,18 +59,16 @@ class Against(enum.Enum):
     PINNED = "Pinned"
 
 
-class _DiffDelegate(QStyledItemDelegate):
+class _DiffDelegate(DressedDelegate):
     """Paints one change on one line."""
 
     def __init__(self, parent: LineView) -> None:
         super().__init__(parent)
         self._view = parent
         self.place_width = 0
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._pen = Pen(font_data(), is_fixed=True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:

@@ -6,13 +6,14 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from sonde_lab.expert import Severity
 from sonde_ui.desktop.models.expert_model import FINDING, FindingRow
 from sonde_ui.desktop.models.presence_model import hue_of
-from sonde_ui.desktop.theme import Theme, font_data, font_title, font_ui, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_title, font_ui, mix
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.notices_delegate import severity
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, identity_color
 
@@ -25,17 +26,15 @@ SELECTED: Final = QStyle.StateFlag.State_Selected
 _SHAPES: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "info"}
 
 
-class ExpertDelegate(QStyledItemDelegate):
+class ExpertDelegate(DressedDelegate):
     """Paints one finding on two lines, or the heading of a severity."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.current = ""  # the connection that has the accent
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._title, self._body = Pen(font_ui(13, 500)), Pen(font_ui(12))
         self._data = Pen(font_data(11), is_fixed=True)
         self._heading = Pen(font_title(10))

@@ -6,13 +6,14 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize
 from PySide6.QtGui import QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from sonde_lab.framing import Bits
 from sonde_lab.records import Record
 from sonde_ui.desktop.models.frame_facts import FactLine, frame_lines
 from sonde_ui.desktop.models.line_list import LINE as LINE_ROLE
-from sonde_ui.desktop.theme import Theme, font_data, font_title, font_ui, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_title, font_ui, mix
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.line_view import LINE, LineView
 from sonde_ui.desktop.widgets.shapes import CENTER, LEFT, Pen
 
@@ -24,16 +25,11 @@ CELL_PAD: Final = 9
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class _FactDelegate(QStyledItemDelegate):
+class _FactDelegate(DressedDelegate):
     """Paints a heading, a fact, or its half of the strip of bits."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._data = Pen(font_data(), is_fixed=True)
         self._small = Pen(font_ui(11))
         self._words = Pen(font_ui(12))

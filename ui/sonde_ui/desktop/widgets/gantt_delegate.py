@@ -6,13 +6,14 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from sonde_lab.anatomy import Outcome
 from sonde_ui.desktop.models.phases_model import PHASE, PhaseRow
 from sonde_ui.desktop.models.reconnects_model import measured
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix
 from sonde_ui.desktop.widgets import phase_bars
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -28,16 +29,11 @@ SELECTED: Final = QStyle.StateFlag.State_Selected
 HOVERED: Final = QStyle.StateFlag.State_MouseOver
 
 
-class GanttDelegate(QStyledItemDelegate):
+class GanttDelegate(DressedDelegate):
     """Paints one row."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._ui, self._small = Pen(font_ui(12)), Pen(font_ui(11))
         self._data = Pen(font_data(12), is_fixed=True)
 

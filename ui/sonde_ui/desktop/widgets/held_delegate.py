@@ -7,12 +7,13 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.held_model import HELD, HeldItem
-from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, themes
+from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -24,16 +25,11 @@ _AGE: Final = 54
 _SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class HeldDelegate(QStyledItemDelegate):
+class HeldDelegate(DressedDelegate):
     """One line each, with the violet bar of what is injected."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._name, self._data = Pen(font_ui(12, 500)), Pen(font_data(12), is_fixed=True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:

@@ -10,14 +10,14 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QWidget,
 )
 
 from sonde_ui.desktop.models.hex_model import HexColumn, HexModel
-from sonde_ui.desktop.theme import Theme, font_data, themes
+from sonde_ui.desktop.theme import Theme, font_data
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -28,16 +28,11 @@ CHARACTERS_WIDE: Final = {HexColumn.OFFSET: 8, HexColumn.HEX: 48, HexColumn.CHAR
 COPIED_ROWS: Final = 4_096
 
 
-class _ByteDelegate(QStyledItemDelegate):
+class _ByteDelegate(DressedDelegate):
     """Offsets and characters dim, bytes plain."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self.pen = Pen(font_data(), is_fixed=True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:

@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from sonde_lab.records import Direction
 from sonde_ui.desktop.models.latest_model import RIGHT_ALIGNED, Field, LatestModel, LatestRow
@@ -16,6 +16,7 @@ from sonde_ui.desktop.models.presence_model import hue_of
 from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, mix, themes
 from sonde_ui.desktop.widgets import shapes
 from sonde_ui.desktop.widgets.column_header import PAD, ColumnHeader
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.motion import motion_allowed
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, identity_color
 
@@ -24,18 +25,16 @@ FLASH_S: Final = 0.15
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class LatestDelegate(QStyledItemDelegate):
+class LatestDelegate(DressedDelegate):
     """Paints one cell. `current` is the connection that has the accent."""
 
     def __init__(self, model: LatestModel, parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
         self.current = ""
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._ui, self._data = Pen(font_ui(13)), Pen(font_data(), is_fixed=True)
         self._line = mix(theme.line, theme.bg, 0.45)
 

@@ -6,11 +6,12 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem
 
 from sonde_ui.desktop.models.notices_model import NOTICE, NoticeRow
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_ui, mix
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -20,16 +21,11 @@ TEXT_LEFT: Final = 34
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class NoticesDelegate(QStyledItemDelegate):
+class NoticesDelegate(DressedDelegate):
     """Paints one notice on three lines."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._title, self._body = Pen(font_ui(13, 500)), Pen(font_ui(12))
         self._data = Pen(font_data(11), is_fixed=True)
 

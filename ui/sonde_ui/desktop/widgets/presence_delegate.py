@@ -9,13 +9,14 @@ from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyle, QStyleOptionViewItem, QWidget
 
 from sonde_protocol.codes import Status
 from sonde_ui.desktop.following import Following
 from sonde_ui.desktop.models.presence_model import PERSON, Heading, Person, PresenceModel
-from sonde_ui.desktop.theme import ROW_PRESENCE, Theme, font_data, font_ui, themes
+from sonde_ui.desktop.theme import ROW_PRESENCE, Theme, font_data, font_ui
 from sonde_ui.desktop.widgets import shapes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import CENTER, LEFT, RIGHT, Pen, identity_color
 
 Index = QModelIndex | QPersistentModelIndex
@@ -28,18 +29,16 @@ SELECTED: Final = QStyle.StateFlag.State_Selected
 ANTIALIASING: Final = QPainter.RenderHint.Antialiasing
 
 
-class PresenceDelegate(QStyledItemDelegate):
+class PresenceDelegate(DressedDelegate):
     """Paints one member on two lines."""
 
     def __init__(self, model: PresenceModel, following: Following, parent: QWidget) -> None:
         super().__init__(parent)
         self._model = model
         self._following = following
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._name, self._own_name = Pen(font_ui(13)), Pen(font_ui(13, 600))
         self._line, self._letters, self._data = (
             Pen(font_ui(11)),

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
@@ -26,9 +25,10 @@ from sonde_ui.desktop.models.keyed_list import KeyedListModel
 from sonde_ui.desktop.models.phase_scale import spans
 from sonde_ui.desktop.models.plain import one_line
 from sonde_ui.desktop.models.reconnects_model import TONES, Field, cell, measured, spoken
-from sonde_ui.desktop.theme import Theme, font_data, font_ui, themes
+from sonde_ui.desktop.theme import Theme, font_data, font_ui
 from sonde_ui.desktop.widgets import phase_bars
 from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -81,16 +81,11 @@ class LinesModel(KeyedListModel[Line]):
         return line.spoken if role == int(Qt.ItemDataRole.AccessibleTextRole) else None
 
 
-class LineDelegate(QStyledItemDelegate):
+class LineDelegate(DressedDelegate):
     """Paints one reconnect on two lines: words, and its phases as one bar."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._ui, self._data = Pen(font_ui(12)), Pen(font_data(12), is_fixed=True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:

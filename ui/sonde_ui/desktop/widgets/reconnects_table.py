@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
@@ -32,6 +31,7 @@ from sonde_ui.desktop.theme import ROW, Theme, font_data, font_ui, mix, themes
 from sonde_ui.desktop.widgets import shapes
 from sonde_ui.desktop.widgets.calm_focus import focus_without_choice
 from sonde_ui.desktop.widgets.column_header import HEIGHT, PAD, ColumnHeader
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen
 
 Index = QModelIndex | QPersistentModelIndex
@@ -49,17 +49,15 @@ LEAVE_OUT: Final = (
 )  # in this order  # fmt: skip
 
 
-class ReconnectDelegate(QStyledItemDelegate):
+class ReconnectDelegate(DressedDelegate):
     """Paints one cell of either table."""
 
     def __init__(self, model: ReconnectsModel, parent: QWidget, *, pinned: bool) -> None:
         super().__init__(parent)
         self._model, self._pinned = model, pinned
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._ui, self._data = Pen(font_ui(12)), Pen(font_data(12), is_fixed=True)
         self._strong = Pen(font_ui(11, 600))
 

@@ -15,15 +15,15 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QListView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
 
 from sonde_ui.desktop.models import figures
 from sonde_ui.desktop.models.rooms_model import ROOM, Room, RoomsModel
-from sonde_ui.desktop.theme import ROW_PRESENCE, Theme, font_data, font_ui, themes
+from sonde_ui.desktop.theme import ROW_PRESENCE, Theme, font_data, font_ui
 from sonde_ui.desktop.widgets.copy_menu import copy_text
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.row_menu import Entry, RowMenu
 from sonde_ui.desktop.widgets.shapes import LEFT, RIGHT, Pen, with_alpha
 
@@ -34,16 +34,11 @@ CURVE_HEIGHT: Final = 20
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class RoomDelegate(QStyledItemDelegate):
+class RoomDelegate(DressedDelegate):
     """Paints one room on two lines with its curve at the right."""
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
-
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._name, self._line = Pen(font_ui(13)), Pen(font_ui(11))
         self._data = Pen(font_data(), is_fixed=True)
 

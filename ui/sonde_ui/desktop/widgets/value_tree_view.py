@@ -14,7 +14,6 @@ from PySide6.QtGui import QColor, QGuiApplication, QKeyEvent, QKeySequence, QPai
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTreeView,
     QWidget,
@@ -24,6 +23,7 @@ from sonde_lab.differing import Sign
 from sonde_ui.desktop.models.marked_tree import Mark
 from sonde_ui.desktop.models.value_tree import NODE, Node, ValueTree, value_text
 from sonde_ui.desktop.theme import Theme, font_data, mix, themes
+from sonde_ui.desktop.widgets.dressed_delegate import DressedDelegate
 from sonde_ui.desktop.widgets.motion import motion_allowed
 from sonde_ui.desktop.widgets.shapes import LEFT, Pen
 
@@ -36,17 +36,15 @@ FLASH_STEP_MS: Final = 30
 SELECTED: Final = QStyle.StateFlag.State_Selected
 
 
-class _NodeDelegate(QStyledItemDelegate):
+class _NodeDelegate(DressedDelegate):
     """Paints one node on one line."""
 
     def __init__(self, parent: ValueTreeView) -> None:
         super().__init__(parent)
         self._view = parent
-        self._dress(themes.current())
-        themes.changed.connect(self._dress)
 
     def _dress(self, theme: Theme) -> None:
-        self._theme = theme
+        super()._dress(theme)
         self._pen = Pen(font_data(), is_fixed=True)
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
