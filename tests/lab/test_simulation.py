@@ -21,6 +21,7 @@ from sonde_lab.simulation.schedule import LIMITS, Fault, Kind, of_values, to_tom
 from sonde_lab.simulation.world import Shape, simulate
 from support.planted import copy_with, hunt_in, planted, what
 
+FOUND = sorted((Path(__file__).parent / "found").glob("*.toml"))
 SMALL = Shape(nodes=2, clients=3, seconds=15.0)
 
 # ------------------------------------------------------------ time
@@ -186,6 +187,11 @@ def test_a_short_hunt_finds_nothing() -> None:
     findings, runs = hunt(0.001, 20_261, batch=12)
     assert [each.breaches for each in findings] == []
     assert runs > 0
+
+
+@pytest.mark.parametrize("path", FOUND, ids=lambda path: path.stem)
+def test_what_the_hunt_has_found_stays_mended(path: Path) -> None:
+    assert replayed(path.read_text(encoding="utf-8")).breaches() == []
 
 
 def test_every_planted_bug_still_fits_the_code() -> None:

@@ -345,6 +345,17 @@ def test_a_resume_closes_the_old_connection_wherever_it_is(nodes: int) -> None:
     assert again.wire.closed is None
 
 
+def test_a_session_that_has_moved_is_parted_from_once_however_many_of_its_writes_say_so() -> None:
+    rig = Rig()
+    ada, _epoch = subscribed(rig)
+    hub = rig.gateway._hub
+    (session,) = hub.sessions.values()
+    for _ in range(3):
+        hub.lifecycle.supersede(session)
+    assert only(ada.frames(), "bye")["code"] == 4409
+    assert (hub.metrics.sessions, hub.metrics.sessions_detached, hub.sessions) == (0, 0, {})
+
+
 def test_of_two_resumes_that_race_over_two_nodes_one_wins_and_nothing_is_lost_or_doubled() -> None:
     rig = Rig()
     other = rig.add_gateway("n2")

@@ -220,7 +220,12 @@ class Lifecycle:
         await self._hub.backend.sessions.end(session.id, session.generation)
 
     def supersede(self, session: Session) -> None:
-        """The session lives elsewhere: its connection here gets 4409; what it left behind is taken out late."""
+        """The session lives elsewhere: its connection here gets 4409; what it left behind is taken out late.
+
+        Several of its writes may tell so, one after the other; the first is enough.
+        """
+        if session.state is SessionState.ENDED:
+            return
         self.detach_former(session)
         self._hub.faults.parted(session.id)
         leaving = partial(self._late_leave, session, session.away)
