@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from sonde_protocol.codes import LeaveReason
@@ -14,7 +15,7 @@ from sonde_server.adapters.memory_log import MemoryLog
 from sonde_server.adapters.memory_presence import MemoryPresence
 from sonde_server.adapters.memory_sessions import MemorySessions
 from sonde_server.core.ports import PresenceNews
-from sonde_server.core.records import Entry, Lease, Revocation, StoreUnavailable
+from sonde_server.core.records import Entry, Lease, Lost, Revocation, StoreUnavailable
 from support.gateway_rig import Peer, Rig, all_of, only, ops, run_now
 from support.waiting_rig import WaitingRig
 
@@ -318,6 +319,45 @@ def test_a_restart_under_the_same_name_is_another_node() -> None:
     rig.move(11.0 + 6.0)
     leaves = [leave for f in all_of(eve.frames(), "presence") for leave in f.get("leaves") or ()]
     assert [leave["user"] for leave in leaves] == ["bob"]
+
+
+async def test_a_node_that_took_long_to_start_keeps_its_lease() -> None:
+    rig = WaitingRig(turns=lambda name: 20 if name == "renew_lease" else 0, node_lease_s=3.0)
+    await asyncio.sleep(0)
+    rig.move(2.0)  # more than a third of its lease, while the store has not answered
+    await rig.settle()
+    assert rig.gateway.ready
+    await rig.go(9.0)
+    assert await rig.backend.presence.claim_lost("n2") == Lost([], [])
+
+
+def test_whoever_is_connected_here_is_not_taken_out_by_a_change_that_was_not_heard() -> None:
+    rig = Rig()
+    rig.add_gateway("n2")
+    ada, eve = watcher(rig, "ada"), watcher(rig)
+    rig.move(0.2)
+    eve.frames()
+    session = ada.session
+    run_now(rig.backend.presence.remove(CH, session, 1))  # by a node that took this one to be lost
+    rig.gateway._hub.hearing.on_gap()
+    rig.move(0.5)
+    seats = {seat.member.session: seat.member for seat in run_now(rig.backend.presence.members(CH)).seats}
+    assert seats[session].status == "online"
+    assert all_of(eve.frames(), "presence") == []
+
+
+def test_a_session_that_was_taken_over_while_its_node_heard_nothing_is_parted_from() -> None:
+    rig = Rig()
+    rig.add_gateway("n2")
+    ada = watcher(rig, "ada")
+    rig.move(0.2)
+    (seat,) = run_now(rig.backend.presence.members(CH)).seats
+    waiting = msgspec.structs.replace(seat.member, status="reconnecting", node="n2")
+    run_now(rig.backend.presence.put(CH, waiting, 2, "n2"))
+    rig.gateway._hub.hearing.on_gap()
+    rig.move(0.5)
+    assert ada.wire.closed is not None
+    assert ada.wire.closed[0] == 4409
 
 
 def test_a_lease_tells_a_first_time_from_a_loss() -> None:

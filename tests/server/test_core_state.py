@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sonde_protocol.merge import apply, state_hash
 from sonde_server.adapters.memory_log import MemoryLog
-from sonde_server.core.records import LogLimits
+from sonde_server.core.records import LogLimits, StaleDelta
 from support.gateway_rig import Peer, Rig, all_of, only, ops, run_now
 
 
@@ -448,3 +448,21 @@ def test_folding_the_deltas_gives_the_document_that_the_patches_give(
             seen = apply(seen, delta["d"])
         assert seen == expected
     assert only(rig.player("bob").subscribe(), "snapshot")["d"] == expected
+
+
+def test_a_tick_that_other_nodes_outrun_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig()
+    ada = rig.player()
+    ada.subscribe(state=True)
+
+    async def outrun(*_: Any) -> Any:
+        raise StaleDelta
+
+    monkeypatch.setattr(type(rig.backend.log), "append_delta", outrun)
+    ada.patch({"players": {"ada": {"hp": 1}}})
+    rig.move(0.5)
+    refused = only(ada.frames(), "error")
+    assert (refused["code"], refused["temporary"]) == ("overloaded", True)
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

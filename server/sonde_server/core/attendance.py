@@ -21,7 +21,7 @@ from sonde_server.core.session import Session
 
 if TYPE_CHECKING:
     from sonde_server.core.hub import Hub
-    from sonde_server.core.rooms import Subscription
+    from sonde_server.core.rooms import Room, Subscription
 
 LEASE_RENEWALS: Final = 3  # times a lease is renewed within its length
 
@@ -92,20 +92,25 @@ class Attendance:
 
     # ------------------------------------------------------------ nodes
 
+    def renew_on(self) -> None:
+        """Renew the lease from now on, as long as this node is in the cluster."""
+        hub = self._hub
+        hub.agenda.at(hub.clock.now() + hub.config.node_lease_s / LEASE_RENEWALS, self._renew)
+
+    def _renew(self) -> None:
+        if self._hub.is_started:
+            self.renew_on()
+            self._hub.run(self.renew_lease(), "node lease")
+
     async def renew_lease(self) -> None:
         """Say that this node lives, and take over the members of nodes that do not."""
         hub = self._hub
-        hub.agenda.at(hub.clock.now() + hub.config.node_lease_s / LEASE_RENEWALS, self._renew)
         await self.keep_lease()
         lost = await hub.backend.presence.claim_lost(hub.life)
         for claimed in lost.members:
             await self._adopt(claimed.ch, claimed.member, claimed.generation)
         if lost.nodes:
             await hub.system.forget(lost.nodes)
-
-    def _renew(self) -> None:
-        if self._hub.is_started:
-            self._hub.run(self.renew_lease(), "node lease")
 
     async def keep_lease(self) -> None:
         """Renew the lease; if it was lost, say again who is here."""
@@ -155,14 +160,31 @@ class Attendance:
         """The lease ran out while this node was paused: what is still ours is put back, the rest is closed."""
         for session in list(self._hub.sessions.values()):
             for subscription in list(session.subscriptions.values()):
-                if subscription.room.presence is None or session.status == Status.INVISIBLE:
-                    continue
-                if not subscription.since:
-                    continue  # it is only just coming, and puts itself in
-                member = session.as_member(subscription.since)
-                if not await self._put(subscription.room.ch, member, session.generation):
-                    self._hub.lifecycle.supersede(session)
+                if not await self._put_again(subscription):
                     break
+
+    async def insist(self, room: Room) -> None:
+        """A room was compared with the store. Whoever is connected here and is missing in it, or taken to be waiting,
+        is put in again: what others have made of them, while this node was not heard of, was not heard here either.
+        """
+        for subscription in list(room.subscriptions.values()):
+            member = room.presence.member(subscription.session.id) if room.presence is not None else None
+            if member is None or member.status == Status.RECONNECTING:
+                await self._put_again(subscription)
+
+    async def _put_again(self, subscription: Subscription) -> bool:
+        """False when the session has moved on: it is parted from."""
+        session, room = subscription.session, subscription.room
+        if room.presence is None or session.status == Status.INVISIBLE or _was_lost(session):
+            return True
+        if not subscription.since:
+            return True  # it is only just coming, and puts itself in
+        if not await self._put(room.ch, session.as_member(subscription.since), session.generation):
+            self._hub.lifecycle.supersede(session)
+            return False
+        if _was_lost(session):
+            await self._take_back(subscription)
+        return True
 
     async def _adopt(self, ch: str, member: Member, generation: int) -> None:
         """A lost node's member waits here for its session to come back."""

@@ -150,3 +150,4 @@ class Continuity:
         presence = room.presence
         if presence is not None:
             presence.catch_up(await self._hub.backend.presence.members(room.ch))
+            await self._hub.attendance.insist(room)

@@ -85,6 +85,7 @@ class Gateway:
         await hub.backend.bus.join(hub.life, hub.hearing)
         await hub.attendance.renew_lease()
         hub.is_started = True
+        hub.attendance.renew_on()
         await hub.system.announce()
         if hub.backend.serve is not None:
             self._services = hub.backend.serve(Services(hub))

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS: Final = 8
 _RETRY_MS: Final = 100
 AWAY_RETRY_MS: Final = 500
+_OUTRUN: Final = "other nodes write this state faster than the store answers here"
 
 log: Final = logging.getLogger("sonde.gateway")
 
@@ -284,7 +285,7 @@ class Document:
                 for contribution in tick:
                     contribution.answer(seq)
                 return
-        raise StaleDelta
+        raise StoreUnavailable(_OUTRUN)
 
     async def write(self, make: Callable[[Any], dict[str, Any]]) -> None:
         """The gateway's own patch, made on the newest document; nothing is written for an empty one."""
@@ -297,7 +298,7 @@ class Document:
                 return
             except StaleDelta:
                 await self.load()
-        raise StaleDelta
+        raise StoreUnavailable(_OUTRUN)
 
     async def _append_once(self, after: Any, tick: list[Contribution]) -> int:
         room = self._room
