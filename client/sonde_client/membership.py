@@ -117,10 +117,18 @@ class Membership:
                 subscription.stands_at(position.epoch, position.seq)
 
     def resumed(self, verdicts: Iterable[ChannelVerdict], started: float, now: float) -> None:
-        """Take a resume's verdicts; what the caller changed meanwhile is put right."""
+        """Take a resume's verdicts; what the caller changed meanwhile is put right.
+
+        What the former link confirmed when the resume was on its way already is not in it: the session lacks it here.
+        """
         self._catching_up = set()
         snapshots = gone = 0
-        for verdict in verdicts:
+        told = {verdict.ch: verdict for verdict in verdicts}
+        for subscription in self.by_name.values():
+            if subscription.confirmed and subscription.ch not in told:
+                subscription.dropped()
+                subscription.confirmed = False
+        for verdict in told.values():
             subscription = self.by_name.get(verdict.ch)
             if subscription is None:
                 self._ask(Unsubscribe(id=0, ch=verdict.ch))

@@ -6,6 +6,7 @@ import pytest
 
 from sonde_client.errors import NotSent, OutcomeUnknown
 from sonde_client.events import Failed, RttMeasured, StatusChanged
+from sonde_protocol.cursor import Cursor
 from sonde_protocol.frames import (
     Auth,
     AuthRequired,
@@ -22,8 +23,9 @@ from sonde_protocol.frames import (
     Resume,
     ServerPing,
     ServerPong,
+    Subscribe,
 )
-from support.session_rig import Rig, hello, ready, reply, resumed, verdict
+from support.session_rig import Rig, hello, ready, reply, resumed, snapshot, verdict
 
 
 def bye(code: int, cause: str = "said", resume: bool = True, retry_ms: int | None = None) -> Bye:
@@ -523,6 +525,26 @@ def test_commands_go_out_on_the_old_connection_until_the_new_one_carries_the_ses
     rig.receive(hello(), resumed(), dial=2)
     again = [(d, f.id) for d, f in rig.sent if isinstance(f, Publish)]
     assert again == [(2, frame.id)]
+
+
+def test_a_channel_that_the_old_connection_confirms_while_moving_is_asked_for_on_the_new_one():
+    rig = Rig()
+    rig.go_live()
+    outcome = rig.subscribe("room:arena")
+    number = rig.take_sent()[-1].id
+    drained(rig, in_ms=0)
+    rig.advance(0)
+    rig.opened(2)
+    assert rig.take_sent()[-1].channels == []  # nothing was confirmed yet
+    rig.receive(reply(number, {"epoch": "e1", "seq": 4, "verdict": "snapshot", "cause": "ok"}), dial=1)
+    rig.receive(snapshot("room:arena", "e1", 4, {}), Live(ch="room:arena", epoch="e1", seq=4), dial=1)
+    assert outcome.done
+    rig.receive(hello(), resumed(), dial=2)
+    (again,) = [frame for dial, frame in rig.sent if dial == 2 and isinstance(frame, Subscribe)]
+    assert (again.ch, again.cursor) == ("room:arena", Cursor("e1", 4))
+    assert rig.session.membership.by_name["room:arena"].status.value == "stale"
+    rig.receive(reply(again.id, {"epoch": "e1", "seq": 5, "verdict": "replay", "cause": "ok"}), dial=2)
+    rig.receive(Live(ch="room:arena", epoch="e1", seq=5), dial=2)
 
 
 def test_superseded_on_the_old_connection_while_moving_only_ends_that_connection():

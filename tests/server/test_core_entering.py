@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from sonde_protocol.codec import JSON, MSGPACK
 from support.gateway_rig import Rig, only, ops
+from support.waiting_rig import WaitingRig
 
 
 def test_hello_comes_at_once_and_names_the_terms() -> None:
@@ -92,6 +95,21 @@ def test_who_never_identifies_is_closed_in_time() -> None:
     rig.move(0.3)
     assert peer.wire.closed == (4408, "identify_timeout")
     assert only(peer.frames(), "bye")["code"] == 4408
+
+
+async def test_who_identified_in_time_and_waits_for_the_store_is_asked_to_come_again() -> None:
+    waits = [0]
+    rig = WaitingRig(turns=lambda name: waits[0] if name == "create" else 0)
+    await rig.settle()
+    waits[0] = 50
+    peer = rig.peer()
+    peer.send(op="identify", client={"name": "x", "version": "1"}, token="ada")
+    await asyncio.sleep(0)
+    rig.move(10.2)
+    bye = only(peer.frames(), "bye")
+    assert (bye["code"], bye["cause"], bye["retry_ms"]) == (4200, "overloaded", 500)
+    await rig.settle()
+    assert rig.gateway._hub.sessions == {}
 
 
 def test_a_second_identify_is_refused_and_changes_nothing() -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TOUCHES: Final = 4  # times a session's record is refreshed within its life
 LOOK_AGAIN_S: Final = 0.25  # how often a slow connection is looked at, should the transport stay silent
+RETRY_MS: Final = 500  # whoever waited for the store in vain comes again after that
 
 
 class Watch:
@@ -59,7 +60,12 @@ class Watch:
             self.schedule(connection, now)
 
     def _check_identify(self, connection: Connection, now: float) -> None:
-        if connection.session is None and now >= connection.opened_at + self._hub.config.identify_timeout_s:
+        """Who has spoken in time, and waits for the store, has missed nothing: it is asked to come again."""
+        if connection.session is not None or now < connection.opened_at + self._hub.config.identify_timeout_s:
+            return
+        if connection.is_busy:
+            connection.close(CloseCode.OVERLOADED, "overloaded", retry_ms=RETRY_MS)
+        else:
             connection.close(CloseCode.IDENTIFY_TIMEOUT, "identify_timeout")
 
     # ------------------------------------------------------------ heartbeat
