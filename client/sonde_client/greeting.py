@@ -160,6 +160,7 @@ class Greeting(Lifecycle):
         if not link.resuming:
             return
         cause = frame.cause
+        link.resuming = cause == ResumeCause.UNAUTHORIZED  # the one answer after which it is asked again here
         course = Course(failure("resume_refused", f"The gateway says: {excerpt(cause)}.", now))
         if link is self.standby:
             self._give_up(link, course, now)

@@ -83,6 +83,7 @@ class Identity:
     resume_ttl_s: float = DEFAULT_RESUME_TTL_S
     user: User | None = None
     detached_at: float | None = None
+    unanswered_at: float | None = None  # a resume's connection ended before the answer: it may still be done
     resume_refusals: Streak = field(default_factory=Streak, repr=False)
     identify_refusals: Streak = field(default_factory=Streak, repr=False)
     changed: bool = False  # what a queue file keeps has changed
@@ -101,6 +102,7 @@ class Identity:
     def identified(self, frame: Ready) -> None:
         """A session was made."""
         self.state = advance(SESSION, self.state, SessionTrigger.IDENTIFIED)
+        self.unanswered_at = None
         self.session, self.secret, self.generation = frame.session, frame.resume, 1
         self.resume_ttl_s = max(0.0, frame.resume_ttl_ms / 1000.0)
         self.user = frame.user
@@ -134,6 +136,13 @@ class Identity:
         self.resume_refusals.reset()
         self.changed |= had
         return had
+
+    def was_overtaken(self, now: float) -> bool:
+        """Whether it is of this client's own doing that another connection has the session: a resume that it had given
+        up was done after all. Says so once for each.
+        """
+        at, self.unanswered_at = self.unanswered_at, None
+        return at is not None and now - at < self.resume_ttl_s
 
     def may_resume(self, now: float) -> bool:
         """Whether the gateway may still know the session."""

@@ -115,6 +115,9 @@ class Lifecycle(Linking):
     # ------------------------------------------------------------ ends
 
     def _ended(self, link: Link, course: Course, now: float) -> None:
+        is_superseded = course.failure.code == CloseCode.SUPERSEDED
+        if link.resuming and link.phase is LinkPhase.GREETING and not is_superseded:
+            self.identity.unanswered_at = now
         if link is self.standby:
             self._standby_ended(course, now)
         elif self.state is _S.CLOSING:
@@ -127,10 +130,11 @@ class Lifecycle(Linking):
         if course.new_token:
             self.token.refused = True
         moving = self.standby is not None and self.standby.phase is LinkPhase.GREETING
-        moved = moving and course.failure.code == CloseCode.SUPERSEDED
-        if course.identify and not moved:
+        if course.failure.code == CloseCode.SUPERSEDED and (moving or self.identity.was_overtaken(now)):
+            course = Course(failure("closed", course.failure.detail, now, course.failure.code))
+        if course.identify:
             self._forget_session(course.failure.detail)
-        if moved or not self._stops(course, now):
+        if not self._stops(course, now):
             self._wait(course, now)
 
     def _lose_link(self, now: float) -> None:

@@ -21,6 +21,7 @@ from sonde_protocol.frames import (
     Publish,
     Reconnect,
     Resume,
+    ResumeFailed,
     ServerPing,
     ServerPong,
     Subscribe,
@@ -559,6 +560,39 @@ def test_superseded_on_the_old_connection_while_moving_only_ends_that_connection
     rig.receive(hello(), resumed(), dial=2)
     assert rig.state == "live"
     assert rig.session.identity.session == "s1"
+
+
+def test_a_resume_that_was_given_up_may_be_done_after_all_and_is_not_taken_for_somebody_else():
+    rig = Rig()
+    rig.go_live()
+    rig.lose()
+    rig.redial()
+    rig.opened()
+    rig.advance(11)  # no answer: it may still reach a gateway that stands still
+    rig.redial()
+    rig.resume()
+    assert rig.state == "live"
+    rig.lose(4409, "superseded", "server")
+    assert rig.state == "waiting"
+    assert failures(rig)[-1] == "closed"
+    rig.redial()
+    rig.opened()
+    assert isinstance(rig.take_sent()[-1], Resume)
+    rig.lose(4409, "superseded", "server")  # once: who has it now is somebody else
+    assert rig.state == "stopped"
+
+
+def test_a_refused_resume_is_not_done_after_all():
+    rig = Rig()
+    rig.go_live()
+    rig.lose()
+    rig.redial()
+    rig.opened()
+    rig.receive(hello(), ResumeFailed(cause="not_ready", identify=False))
+    rig.redial()
+    rig.resume()
+    rig.lose(4409, "superseded", "server")
+    assert rig.state == "stopped"
 
 
 def test_superseded_without_our_doing_stops():

@@ -261,6 +261,25 @@ async def test_while_a_store_is_away_commands_are_refused_for_the_time_being(
     assert only(ada.frames(), "reply")["id"] == 1
 
 
+async def test_a_resume_whose_socket_went_before_it_was_done_takes_nothing_over() -> None:
+    rig = await made(turns=lambda name: 20 if name == "load" else 0)
+    rig.add_gateway("n2")
+    await rig.settle()
+    ada = await entered(rig)
+    ada.drop()
+    late = rig.peer(rig.gateways[1])
+    late.resume(ada)
+    await asyncio.sleep(0)
+    late.drop()  # it gave up, and may be asking elsewhere
+    await rig.settle()
+    record = await rig.backend.sessions.load(ada.session)
+    assert (record.generation, record.node) == (1, rig.gateway._hub.life)
+    again = rig.peer()
+    again.resume(ada)
+    await rig.settle()
+    assert "resumed" in ops(again.frames())
+
+
 async def test_an_identify_while_the_store_is_away_is_told_to_wait() -> None:
     rig = await made()
     break_store(rig, "sessions", "create", StoreUnavailable())

@@ -115,6 +115,8 @@ class Resuming:
         if injected is not None:
             raise ResumeRefused(injected)
         claims = await self._verified(connection, frame)
+        if connection.is_closed:
+            return "lost"  # who has gone may be resuming elsewhere already, and is not taken away from there
         secret = hub.entropy.token(SECRET_BYTES)
         record = await hub.backend.sessions.take_over(
             frame.session, digest(frame.resume), digest(secret), hub.life, hub.config.resume_ttl_s
