@@ -124,10 +124,10 @@ class Membership:
         self._catching_up = set()
         snapshots = gone = 0
         told = {verdict.ch: verdict for verdict in verdicts}
-        for subscription in self.by_name.values():
-            if subscription.confirmed and subscription.ch not in told:
-                subscription.dropped()
-                subscription.confirmed = False
+        for former in self.by_name.values():
+            if former.confirmed and former.ch not in told:
+                former.dropped()
+                former.confirmed = False
         for verdict in told.values():
             subscription = self.by_name.get(verdict.ch)
             if subscription is None:

@@ -241,6 +241,11 @@ class Subscription:
             raise BadValue("a snapshot larger than this client takes")
 
     def _take_document(self, frame: Snapshot, at: float) -> None:
+        if self._is_older(frame):
+            self._asked &= ~NEED_STATE
+            if self._diverged or not self.has_document:
+                self.needs |= NEED_STATE
+            return
         before, had = self.document, self.has_document
         self._count_lost(frame)
         self.tracker.rebase(frame.epoch, frame.seq)
@@ -258,6 +263,13 @@ class Subscription:
             self._emit(StateChanged(self.ch, frame.seq, changed_paths(patch) if had else []))
         if self.has_document and frame.hash is not None:
             self._verify_snapshot(frame.hash, frame.seq, at)
+
+    def _is_older(self, frame: Snapshot) -> bool:
+        """A node that the bus told less than the log has told this client. Where the log itself went back, a cause says so."""
+        cursor = self.tracker.cursor
+        if cursor is None or frame.cause is not None:
+            return False
+        return cursor.epoch == frame.epoch and frame.seq < cursor.seq
 
     def _count_lost(self, frame: Snapshot) -> None:
         """Entries between the cursor and a repairing snapshot never reached the caller."""

@@ -54,6 +54,35 @@ def subscription(rig: Rig):
     return rig.session.membership.by_name[ROOM]
 
 
+def test_a_snapshot_that_is_older_than_what_is_known_changes_nothing():
+    rig = joined(seq=4, d={"a": 4})
+    rig.command(Sync(id=0, ch=ROOM))
+    rig.receive(delta(5, {"a": 5}), snapshot(ROOM, "e1", 4, {"a": 4}), Live(ch=ROOM, epoch="e1", seq=4))
+    rig.receive(delta(5, {"a": 5}))  # again, since that snapshot was from before it
+    assert (subscription(rig).cursor, subscription(rig).document) == (Cursor("e1", 5), {"a": 5})
+    assert [e.frame.seq for e in rig.seen(EntryArrived)] == [5]
+    assert rig.metrics.counters.holes == 0
+
+
+def test_a_document_in_doubt_is_asked_for_until_it_is_not_older_than_what_is_known():
+    rig = joined(seq=4, d={"a": 4})
+    rig.receive(delta(5, {"a": 5}, hash="0" * 16))
+    assert [f.presence for f in rig.take_sent() if isinstance(f, Sync)] == [False]
+    rig.receive(snapshot(ROOM, "e1", 4, {"a": 4}), Live(ch=ROOM, epoch="e1", seq=4))
+    assert subscription(rig).cursor == Cursor("e1", 5)
+    rig.advance(1)
+    assert [f.presence for f in rig.take_sent() if isinstance(f, Sync)] == [False]
+    rig.receive(snapshot(ROOM, "e1", 5, {"a": 6}), Live(ch=ROOM, epoch="e1", seq=5))
+    assert subscription(rig).document == {"a": 6}
+    assert subscription(rig).status.value == "live"
+
+
+def test_a_log_that_went_back_says_so_and_is_followed():
+    rig = joined(seq=4, d={"a": 4})
+    rig.receive(snapshot(ROOM, "e1", 2, {"a": 2}, cause="ahead"), Live(ch=ROOM, epoch="e1", seq=2))
+    assert (subscription(rig).cursor, subscription(rig).document) == (Cursor("e1", 2), {"a": 2})
+
+
 def states(rig: Rig) -> list[str]:
     return [e.state.value for e in rig.seen(ChannelChanged)]
 

@@ -67,6 +67,21 @@ def test_a_burst_over_the_reorder_buffer_is_fetched_at_once() -> None:
     assert [event["seq"] for event in all_of(bob.frames(), "event")] == list(range(1, 72))
 
 
+def test_a_sync_is_never_older_than_what_a_replay_told() -> None:
+    rig = HeldRig()
+    other = rig.add_gateway("n2")
+    ada, bob = rig.player(), rig.player("bob", gateway=other)
+    eve = rig.player("eve", gateway=other)
+    epoch = only(eve.subscribe(), "live")["epoch"]  # the room is open there, and told by the bus alone
+    ada.publish(1)  # which is late
+    frames = bob.subscribe(cursor=[epoch, 0])
+    assert [event["seq"] for event in all_of(frames, "event")] == [1]
+    again = bob.command("sync", ch="room:arena")
+    assert only(again, "snapshot")["seq"] == only(again, "live")["seq"] == 1
+    rig.bus.release()
+    assert all_of(bob.frames(), "event") == []
+
+
 def test_a_log_that_lost_its_channel_is_noticed_after_a_gap() -> None:
     rig = HeldRig()
     ada = rig.player()

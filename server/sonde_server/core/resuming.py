@@ -115,8 +115,8 @@ class Resuming:
         if injected is not None:
             raise ResumeRefused(injected)
         claims = await self._verified(connection, frame)
-        if connection.is_closed:
-            return "lost"  # who has gone may be resuming elsewhere already, and is not taken away from there
+        if claims is None:
+            return "lost"
         secret = hub.entropy.token(SECRET_BYTES)
         record = await hub.backend.sessions.take_over(
             frame.session, digest(frame.resume), digest(secret), hub.life, hub.config.resume_ttl_s
@@ -141,8 +141,10 @@ class Resuming:
 
     # ------------------------------------------------------------ step 1
 
-    async def _verified(self, connection: Connection, frame: Resume) -> Claims:
-        """The secret, then a valid token of the same user. Nothing is changed yet."""
+    async def _verified(self, connection: Connection, frame: Resume) -> Claims | None:
+        """The secret, then a valid token of the same user. Nothing is changed yet. Nothing for a socket that has gone
+        meanwhile: its client may be resuming elsewhere already, and is not taken away from there.
+        """
         hub = self._hub
         record = await hub.backend.sessions.load(frame.session)
         if record is None:
@@ -161,7 +163,7 @@ class Resuming:
             await hub.revoking.check(claims)
         except Refused:
             raise ResumeRefused(ResumeCause.UNAUTHORIZED) from None
-        return claims
+        return None if connection.is_closed else claims
 
     # ------------------------------------------------------------ step 2
 

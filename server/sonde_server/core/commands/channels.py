@@ -64,6 +64,8 @@ async def sync(hub: Hub, session: Session, connection: Connection, frame: Sync, 
         return
     if room.config.state and subscription.wants_state:
         await hub.document(room)
+    if room.snapshot_seq() < subscription.sent:  # a replay told this one more than the bus has told the node
+        await room.verify()
     connection.reply(frame.id, {})
     hub.recovery.resnapshot(subscription, None)
 
