@@ -280,6 +280,31 @@ async def test_a_resume_whose_socket_went_before_it_was_done_takes_nothing_over(
     assert "resumed" in ops(again.frames())
 
 
+@pytest.mark.parametrize(
+    ("command", "seen"),
+    [
+        ({"op": "set_presence", "status": "busy"}, ["busy"]),
+        ({"op": "set_presence", "status": "invisible"}, []),
+        ({"op": "unsubscribe", "ch": "room:arena"}, []),
+    ],
+    ids=["busy", "invisible", "left"],
+)
+async def test_what_a_store_is_told_late_does_not_undo_what_came_after(
+    command: dict[str, Any], seen: list[str]
+) -> None:
+    turns = iter(
+        [0, 0, 40]
+    )  # the first `put` is of the subscribe, the second of the round trip: it waits before its effect
+    rig = await made(turns=lambda name: next(turns, 0) if name == "put" else 0)
+    ada = await entered(rig)
+    ada.subscribe(presence=True)
+    await rig.settle()
+    ada.send(op="ping", t=1, rtt_ms=40.0)
+    ada.send(**command, id=2)
+    await rig.settle()
+    assert [seat.member.status for seat in (await rig.backend.presence.members("room:arena")).seats] == seen
+
+
 async def test_an_identify_while_the_store_is_away_is_told_to_wait() -> None:
     rig = await made()
     break_store(rig, "sessions", "create", StoreUnavailable())

@@ -48,20 +48,27 @@ class Attendance:
         subscription.since = self._hub.wall_ms() if known is None else known.since
         if known is not None and session.rtt_ms is None:
             session.rtt_ms = known.rtt_ms
-        if session.status == Status.INVISIBLE:
-            return
-        await self._put(room.ch, session.as_member(subscription.since), session.generation)
-        if _was_lost(session):
-            await self._take_back(subscription)
+        if session.status != Status.INVISIBLE:
+            await self._write(subscription)
 
-    async def _take_back(self, subscription: Subscription) -> None:
-        """The socket went while the store was told of its coming, and what the loss wrote may have been first."""
+    async def _write(self, subscription: Subscription) -> bool:
+        """Bring the store to what is true of a session in a channel. False: a newer generation sits there.
+
+        Calls of a store may overtake each other. Whatever changed while one was under way, the socket's end included,
+        may have been written before it, and is written again behind it.
+        """
         session, ch = subscription.session, subscription.room.ch
-        if session.state is SessionState.ENDED:
-            await self.leave(session, (ch,), LeaveReason.LEFT)
-        else:
-            member = session.as_member(subscription.since, Status.RECONNECTING)
-            await self._put(ch, member, session.generation)
+        member = _seen(subscription)
+        while True:
+            if member is None:
+                await self.leave(session, (ch,), LeaveReason.LEFT)
+            elif not await self._put(ch, member, session.generation):
+                return False
+            if session.subscriptions.get(ch, subscription) is not subscription:
+                return True  # it subscribed anew, and what is true is written for that
+            before, member = member, _seen(subscription)
+            if member == before:
+                return True
 
     async def leave(
         self, session: Session, channels: Iterable[str], reason: LeaveReason, generation: int | None = None
@@ -77,8 +84,7 @@ class Attendance:
             return
         for subscription in subscriptions:
             if subscription.room.presence is not None:
-                member = session.as_member(subscription.since, Status.RECONNECTING)
-                await self._put(subscription.room.ch, member, session.generation)
+                await self._write(subscription)
 
     async def show(self, session: Session) -> None:
         """A session changed how it looks; invisible looks like a leave."""
@@ -179,11 +185,9 @@ class Attendance:
             return True
         if not subscription.since:
             return True  # it is only just coming, and puts itself in
-        if not await self._put(room.ch, session.as_member(subscription.since), session.generation):
+        if not await self._write(subscription):
             self._hub.lifecycle.supersede(session)
             return False
-        if _was_lost(session):
-            await self._take_back(subscription)
         return True
 
     async def _adopt(self, ch: str, member: Member, generation: int) -> None:
@@ -226,6 +230,16 @@ class Attendance:
     async def _tell(self, news: PresenceNews) -> None:
         self._hub.note_presence(news)
         await self._hub.backend.bus.announce(self._hub.life, news)
+
+
+def _seen(subscription: Subscription) -> Member | None:
+    """How others are to see a session in a channel now; not at all where it has left, or hides."""
+    session, ch = subscription.session, subscription.room.ch
+    if session.status == Status.INVISIBLE or session.state is SessionState.ENDED:
+        return None
+    if _was_lost(session):
+        return session.as_member(subscription.since, Status.RECONNECTING) if ch in session.away else None
+    return session.as_member(subscription.since) if ch in session.subscriptions else None
 
 
 def _was_lost(session: Session) -> bool:
