@@ -157,7 +157,7 @@ def test_a_schedule_reads_back_as_it_was_written(seed: int, shape: int, made: li
         ("[[fault]]\nkind = 'cut'\nat = 1.0\n[[fault]]\nkind = 'cut'\nat = 99.0", "fault 2: at is a number from 0.0 to 60.0"),
         ("[[fault]]\nkind = 'cut'\nwhen = 1.0", "fault 1 takes at, kind, target, seconds, keep"),
         ("fault = 3", "fault must be a list of tables"),
-        ("shape = 77", "shape is a number from 0 to 3"),
+        ("shape = 77", "shape is a number from 0 to 6"),
         ("seed = true", "seed and shape are whole numbers"),
         ("=", "it is no TOML"),
     ],

@@ -6,6 +6,7 @@ Owns what the core sees of it (`Wire`) and how it ends. Decides nothing about wh
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -41,6 +42,7 @@ class Host(Protocol):
 
     name: str
 
+    def hear(self, act: Callable[[], None]) -> None: ...
     def admit(self, wire: Wire, token: str | None, subprotocol: str) -> Server | Refusal: ...
 
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from sonde_client.carrier import SocketOwner
 from sonde_lab.simulation.links import Host, Link
 from sonde_lab.simulation.loop import VirtualLoop
 from sonde_lab.simulation.sockets import VirtualSocket
 from sonde_lab.simulation.ways import Way
+
+_NUMBERED: Final = (b'{"op":"event"', b'{"op":"delta"', b'{"op":"presence"')
 
 
 @dataclass(slots=True)
@@ -97,6 +100,18 @@ class Network:
         for way in ways:
             way.stop()
             self.loop.call_later(for_s, way.go)
+
+    def lose(self, client: str, share: float, for_s: float) -> None:
+        """Somebody between the ends eats a share of the entries and of the changes of rosters that a client is sent, and
+        resets its links when that is over. What has no number is not missed by who is not sent it: it gets through.
+        """
+        for link in self.links_of(client):
+            link.down.eats = lambda data: data.startswith(_NUMBERED) and self._chance.random() < share
+            self.loop.call_later(for_s, self._end_loss, link)
+
+    def _end_loss(self, link: Link) -> None:
+        if link in self._open_links():
+            link.reset(0, 0)
 
     def slow_down(self, client: str, by_s: float, for_s: float) -> None:
         """More delay for a while, one way."""

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from sonde_lab.simulation.links import Refusal, Wire
@@ -25,6 +26,7 @@ from sonde_server.core.gateway import Connection, Gateway
 from sonde_server.core.records import StoreUnavailable
 
 _TOKEN_LIFE_S: Final = 3_600
+_READ_FIRST_S: Final = 0.001  # an event loop reads what lies in its sockets before it looks at its timers
 
 
 @dataclass(slots=True, frozen=True)
@@ -107,8 +109,12 @@ class Node:
             return
         self.fleet.keep(self.fleet.loop.create_task(work, name=f"{self.name}: {name}"))
 
-    async def must_live(self) -> None:
-        """A dead process never goes on."""
+    async def goes_on(self) -> None:
+        """What a call of this process waits for before its next step: one that is stopped, or dead, takes none."""
+        while self.is_frozen:
+            thawed = self.fleet.loop.create_future()
+            self.hear(partial(thawed.set_result, None))
+            await thawed
         if not self.is_alive:
             await self.fleet.loop.create_future()
 
@@ -234,7 +240,7 @@ class Fleet:
         node.is_frozen = True
         ways = [link.up for link in self.network.links_to(name)]
         self.network.stall(ways, for_s)
-        self.loop.call_later(for_s, node.thaw)
+        self.loop.call_later(for_s + _READ_FIRST_S, node.thaw)
 
     def lose_stores(self) -> None:
         """From now on every call fails."""

@@ -19,6 +19,7 @@ class Kind(enum.StrEnum):
     HALF_OPEN = "half_open"  # a client's links carry nothing any more; its dials lead nowhere for `seconds`
     STALL = "stall"  # everything of a client is held for `seconds`, then released
     STALL_DOWN = "stall_down"  # the same for what it receives: a slow consumer
+    LOSE = "lose"  # of a client's entries and rosters `keep` in ten are lost for `seconds`; then its links are reset
     SLOW = "slow"  # `keep` hundredths of a second more delay for `seconds`
     REFUSE = "refuse"  # a client's dials are refused for `seconds`
     KILL = "kill"  # a node's process is killed, and begins again after `seconds`

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from sonde_client.actions import DialFailure
 from sonde_client.carrier import CLOSE_LIMIT_S, SocketOwner
 from sonde_client.status import SocketEnd
-from sonde_lab.simulation.links import Link, Refusal
+from sonde_lab.simulation.links import Host, Link, Refusal
 from sonde_lab.simulation.ways import Item, Sign
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ class VirtualSocket:
         host = self._network.hosts.get(name)
         if host is None:
             self._later(self._fail, Refusal("dial_refused", f"{name} is not there."))
+            return
+        host.hear(lambda: self._ask(host, token, subprotocol))
+
+    def _ask(self, host: Host, token: str | None, subprotocol: str) -> None:
+        """The node reads the request."""
+        if self._is_gone:
             return
         link = Link(self._network, self, host)
         link.down.stop()  # what the node sends follows its consent

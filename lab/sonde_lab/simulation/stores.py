@@ -115,7 +115,7 @@ class _Store:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             await stores.wait()
-            await node.must_live()
+            await node.goes_on()
             if stores.is_away:
                 raise StoreUnavailable("the store is away")
             strikes_after, stores.strikes_after = stores.strikes_after, None
@@ -127,7 +127,7 @@ class _Store:
                 node.fleet.lose_stores()
                 raise StoreUnavailable("the store went after the call")
             await stores.wait()
-            await node.must_live()
+            await node.goes_on()
             return answer
 
         return call
@@ -148,7 +148,7 @@ class _Bus:
 
     async def subscribe(self, node: str, ch: str) -> None:
         await self._stores.wait()
-        await self._node.must_live()
+        await self._node.goes_on()
 
     async def unsubscribe(self, node: str, ch: str) -> None:
         pass
@@ -159,7 +159,7 @@ class _Bus:
 
     async def announce(self, node: str, news: PresenceNews) -> None:
         for other in self._others(node):
-            self._stores.tell(other, lambda to: to.on_presence(news))
+            self._stores.tell(other, lambda to: to.on_presence(news), may_be_lost=True)
 
     async def fence(self, node: str, session: str, generation: int) -> None:
         self._stores.tell(node, lambda to: to.on_fence(session, generation))

@@ -1,7 +1,7 @@
 """One direction of a link: whole messages that come out in order, later, or never.
 
-A way never loses a message from its midst and never reorders; what gets lost is an end of it. It knows nothing of
-what is carried.
+A way never reorders, and what gets lost is an end of it; only where somebody between the two ends eats messages (`eats`)
+is one lost from its midst. It knows nothing of what is carried.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ class Way:
         self._timer: asyncio.TimerHandle | None = None
         self._stops = 0  # how many hold it up now
         self._is_black = False
+        self.eats: Callable[[bytes], bool] = lambda _data: False  # whether a message is lost
         self.size_bytes = 0  # under way
 
     def put(self, item: Item) -> None:
         """Send."""
-        if self._is_black:
+        if self._is_black or (item.sign is None and self.eats(item.data)):
             return
         self._last_at = max(self._last_at, self._loop.time() + self._delay_s())
         self._waiting.append((self._last_at, item))

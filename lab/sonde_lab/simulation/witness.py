@@ -12,9 +12,9 @@ from typing import Any
 
 from sonde_client import Client
 from sonde_client.errors import NotSent, OutcomeUnknown
-from sonde_client.events import EntryArrived, FrameIn, FrameOut, SessionLost, StateDiverged
+from sonde_client.events import EntryArrived, FrameIn, FrameOut, PresenceChanged, SessionLost, StateDiverged
 from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Delta, Publish, Snapshot
+from sonde_protocol.frames import Delta, Presence, Publish, Snapshot
 
 
 @dataclass(slots=True)
@@ -43,12 +43,14 @@ class Witness:
     _numbers: dict[int, int] = field(default_factory=dict)  # of the wire: `n`
     _epoch: str = ""
     _seq: int | None = None
+    _present: int = 0  # as the gateway counts them
 
     def __post_init__(self) -> None:
         self.client.on(EntryArrived, self._on_entry)
         self.client.on(FrameIn, self._on_frame)
         self.client.on(FrameOut, self._on_sent)
         self.client.on(StateDiverged, self._on_diverged)
+        self.client.on(PresenceChanged, self._on_presence)
         self.client.on(SessionLost, self._on_session_lost)
 
     def breach(self, what: str) -> None:
@@ -68,6 +70,8 @@ class Witness:
 
     def _on_frame(self, event: FrameIn) -> None:
         frame = event.frame
+        if isinstance(frame, Presence):
+            self._present = frame.count
         if not isinstance(frame, Snapshot) or frame.ch != self.ch:
             return
         if frame.epoch == self._epoch and self._seq is not None and frame.seq < self._seq:
@@ -101,6 +105,11 @@ class Witness:
 
     def _on_diverged(self, event: StateDiverged) -> None:
         self.breach(f"the document at {event.seq} is not the gateway's: {event.paths[:3]}")
+
+    def _on_presence(self, event: PresenceChanged) -> None:
+        view = self.client.store.channel(event.ch)
+        if view is not None and not event.change.hole and len(view.members) != self._present:
+            self.breach(f"the roster has {len(view.members)} members, and the gateway counts {self._present}")
 
     def _on_session_lost(self, _event: SessionLost) -> None:
         self.sessions += 1

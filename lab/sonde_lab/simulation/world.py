@@ -25,7 +25,7 @@ from sonde_lab.simulation.nodes import Fleet
 from sonde_lab.simulation.schedule import Fault, Kind
 from sonde_lab.simulation.witness import Sent, Witness
 from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Patch, Publish
+from sonde_protocol.frames import Patch, Publish, SetPresence
 from sonde_protocol.merge import apply
 from sonde_protocol.states import ConnectionState
 from sonde_server.core.config import GatewayConfig
@@ -37,7 +37,7 @@ QUIET_S: Final = (
     90.0  # after the last fault: longer than any wait of a client, and than grace and lease together
 )
 MOST_S: Final = 600.0  # of virtual time: three times what the longest run takes
-PACE_S: Final = (0.05, 0.6)  # between two commands of a player
+PACE_S: Final = (0.05, 0.6)
 TOKEN_S: Final = 3_600.0  # how long a token lives, unless a fault makes it shorter
 MAX_TRACE: Final = 200_000
 _LIMITS: Final = LogLimits(4_000, 600.0)
@@ -55,6 +55,8 @@ class Shape:
     clients: int = 3
     seconds: float = 30.0
     store_wait_s: float = 0.004
+    pace_s: tuple[float, float] = PACE_S  # between two commands of a player, at least and at most
+    looks: float = 0.0  # the share of commands with which players change how others see them
     config: GatewayConfig = CONFIG
 
 
@@ -80,6 +82,7 @@ class _Player:
         self.witnesses: list[Witness] = []
         self.client: Client
         self.n = 0
+        self.look: str | None = None  # the activity that it showed last
         self.tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -102,6 +105,7 @@ class _Player:
         )
         self.witnesses.append(Witness(self.name, self.client, ROOM, lambda text: world.note(self.name, text)))
         self.client.on(StatusChanged, self._on_status)
+        self.look = None
         self.is_away = False
         self.client.connect()
         self.tasks = [world.loop.create_task(each) for each in (self._subscribe(), self._walk())]
@@ -116,18 +120,22 @@ class _Player:
             await self.client.subscribe(ROOM, presence=True)
 
     async def _walk(self) -> None:
-        """Publish and patch until the world gets quiet; no answer is waited for before the next."""
+        """Publish, patch and look different until the world gets quiet; no answer is waited for before the next."""
         world = self.world
         with suppress(ConnectFailed):
             await self.client.wait_live()
         while not world.is_quiet:
-            await asyncio.sleep(world.chance.uniform(*PACE_S))
+            await asyncio.sleep(world.chance.uniform(*world.shape.pace_s))
             self.n += 1
             sent = Sent(self.n, self.witness.sessions)
             work = self.client.command(*self._next())
             self.tasks.append(world.loop.create_task(self.witness.send(work, sent)))
 
     def _next(self) -> tuple[Any]:
+        looks = self.world.shape.looks
+        if looks and self.world.chance.random() < looks:
+            self.look = str(self.n)
+            return (SetPresence(id=0, status="busy" if self.n % 2 else "away", activity=self.look),)
         mine = {"by": self.name, "n": self.n}
         if self.world.chance.random() < 0.5:
             return (Publish(id=0, ch=ROOM, type="said", d=mine),)
@@ -291,8 +299,10 @@ class World:
         for entry in entries.values():
             document = apply(document, entry.d) if entry.is_delta else document
         for player in self.players:
+            places = _places(player.name, entries)
             for witness in player.witnesses:
-                found += _against_the_log(witness, entries, top.epoch)
+                found += _against_the_log(witness, places, entries, top.epoch)
+            found += _out_of_order(player, places)
             found += self._of_a_player(player, document, top)
         return found
 
@@ -314,22 +324,44 @@ class World:
         seen = {member.session for member in view.members}
         if seen != sessions:
             yield f"{name} sees {len(seen - sessions)} who are not there, and misses {len(sessions - seen)} who are"
+        looks = {other.client.status.session: other.look for other in self.players}
+        stale = [m.name for m in view.members if m.session in looks and m.activity != looks[m.session]]
+        if stale:
+            yield f"{name} sees {', '.join(stale)} as they looked once"
         away = [member.name for member in view.members if member.status == "reconnecting"]
         if away:
             yield f"{name} sees {', '.join(away)} reconnecting for ever"
 
 
-def _against_the_log(witness: Witness, entries: dict[int, Any], epoch: str) -> Iterator[str]:
+def _places(name: str, entries: dict[int, Any]) -> dict[int, list[int]]:
+    """Where a player's commands are in the log."""
+    places: dict[int, list[int]] = {}
+    for seq, entry in entries.items():
+        if not entry.is_delta and entry.d["by"] == name:
+            places.setdefault(entry.d["n"], []).append(seq)
+    return places
+
+
+def _out_of_order(player: _Player, places: dict[int, list[int]]) -> Iterator[str]:
+    """Those that were refused for now may be overtaken by others that were under way already; and a node that stood
+    still may do what it was sent when the session is over that sent it, which was told that nobody knows.
+    """
+    late = set().union(*(witness.postponed for witness in player.witnesses))
+    late |= {sent.n for witness in player.witnesses for sent in witness.sent if sent.outcome == "unknown"}
+    numbers = [n for n in sorted(places, key=lambda n: places[n][0]) if n not in late]
+    if numbers != sorted(numbers):
+        yield f"{player.name}: the log has its commands in another order than they were sent"
+
+
+def _against_the_log(
+    witness: Witness, places: dict[int, list[int]], entries: dict[int, Any], epoch: str
+) -> Iterator[str]:
     for (told_epoch, seq), (kind, data) in witness.told.items():
         entry = entries.get(seq)
         if told_epoch != epoch or entry is None:
             yield f"{witness.name} was told of entry {seq}, which is not in the log"
         elif kind != "delta" and entry.d != data:
             yield f"{witness.name} was told {data} as entry {seq}, and the log says {entry.d}"
-    places: dict[int, list[int]] = {}
-    for seq, entry in entries.items():
-        if not entry.is_delta and entry.d["by"] == witness.name:
-            places.setdefault(entry.d["n"], []).append(seq)
     for sent in witness.sent:
         found = places.get(sent.n, [])
         if len(found) > 1:
@@ -342,11 +374,6 @@ def _against_the_log(witness: Witness, entries: dict[int, Any], epoch: str) -> I
             yield f"{witness.name}: command {sent.n} was acknowledged as {sent.seq}, which is not in the log"
         elif found and sent.outcome == "ok" and sent.seq != found[0]:
             yield f"{witness.name}: command {sent.n} was acknowledged as {sent.seq}, and is entry {found[0]}"
-    # Those that were refused for now may be overtaken by others that were under way already.
-    kept = {n: found for n, found in places.items() if n not in witness.postponed}
-    numbers = [n for n, _ in sorted(kept.items(), key=lambda item: item[1][0])]
-    if numbers != sorted(numbers):
-        yield f"{witness.name}: the log has its commands in another order than they were sent"
 
 
 _STRIKES: Final[dict[Kind, Any]] = {
@@ -354,6 +381,7 @@ _STRIKES: Final[dict[Kind, Any]] = {
     Kind.HALF_OPEN: lambda w, f, p, n: w.network.blacken(p.name, f.seconds),
     Kind.STALL: lambda w, f, p, n: w.network.stall(w.ways(p, down_only=False), f.seconds),
     Kind.STALL_DOWN: lambda w, f, p, n: w.network.stall(w.ways(p, down_only=True), f.seconds),
+    Kind.LOSE: lambda w, f, p, n: w.network.lose(p.name, f.keep / 10, f.seconds),
     Kind.SLOW: lambda w, f, p, n: w.network.slow_down(p.name, f.keep / 100, f.seconds),
     Kind.REFUSE: lambda w, f, p, n: w.network.refuse(p.name, f.seconds),
     Kind.KILL: lambda w, f, p, n: w.act(w.restart(n, f.seconds, silent=False)),
