@@ -19,7 +19,17 @@ from sonde_client.queue import CommandQueue, Pending, Settle
 from sonde_protocol.codec import Codec
 from sonde_protocol.codes import ErrorCode
 from sonde_protocol.errors import FrameTooLarge, MalformedFrame, Refused, excerpt
-from sonde_protocol.frames import Auth, Command, Error, Frame, SetPresence, Subscribe, Sync, Unsubscribe
+from sonde_protocol.frames import (
+    Auth,
+    Command,
+    Error,
+    Frame,
+    Reply,
+    SetPresence,
+    Subscribe,
+    Sync,
+    Unsubscribe,
+)
 
 DEFAULT_RETRY_S: Final = 1.0
 MAX_RETRY_S: Final = 60.0
@@ -137,11 +147,19 @@ class Commands:
 
     # ------------------------------------------------------------ answers
 
-    def replied(self, number: int) -> Pending | None:
-        """The command that a `reply` answers; `None` for one that nobody asked."""
-        pending = self.queue.answer(number)
-        if pending is not None:
-            self._metrics.counters.commands_acked += 1
+    def replied(self, frame: Reply) -> Pending | None:
+        """The command that a `reply` answers; `None` for one that nobody asked. Those that it overtook, since they were
+        refused for now, and whose wish it fulfils, are over with it.
+        """
+        pending = self.queue.answer(frame.id)
+        if pending is None:
+            return None
+        self._metrics.counters.commands_acked += 1
+        for older in self.queue.take_overtaken(pending) if pending.wish is not None else ():
+            if isinstance(older.command, Subscribe) and isinstance(pending.command, Unsubscribe):
+                older.finish(None, NotSent(older.op, "the channel was left again before the gateway took it"))
+            else:
+                older.finish(frame.d)
         return pending
 
     def refused(self, frame: Error, now: float) -> Pending | None:

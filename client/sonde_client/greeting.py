@@ -40,6 +40,8 @@ from sonde_protocol.states import ConnectionTrigger
 
 MAX_HEARTBEAT_S: Final = 3_600.0
 MIN_MAX_FRAME: Final = 1024
+# Refusals after which a resume is under way still: it is asked again here, or the store went in the midst of it.
+_UNDECIDED: Final = (ResumeCause.UNAUTHORIZED, ResumeCause.NOT_READY)
 AUTH_INTERVAL_S: Final = 5.0  # a gateway cannot make the token source run more often than this
 
 
@@ -160,7 +162,7 @@ class Greeting(Lifecycle):
         if not link.resuming:
             return
         cause = frame.cause
-        link.resuming = cause == ResumeCause.UNAUTHORIZED  # the one answer after which it is asked again here
+        link.resuming = cause in _UNDECIDED
         course = Course(failure("resume_refused", f"The gateway says: {excerpt(cause)}.", now))
         if link is self.standby:
             self._give_up(link, course, now)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sonde_protocol.codes import DeliveryClass, ErrorCode
 from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Command, Patch, Publish, op_of
+from sonde_protocol.frames import Auth, Command, Patch, Publish, SetPresence, Subscribe, Unsubscribe, op_of
 
 WINDOW: Final = 64
 PATIENCE_S: Final = (
@@ -60,6 +60,14 @@ class Pending:
     def is_recorded(self) -> bool:
         """Deduplicated by the gateway: safe to repeat, worth keeping over a restart of the program."""
         return isinstance(self.command, Patch) or (isinstance(self.command, Publish) and not self.is_volatile)
+
+    @property
+    def wish(self) -> str | None:
+        """What it settles as a whole: of several such commands only the newest counts. `None` for one that adds to others."""
+        command = self.command
+        if isinstance(command, Subscribe | Unsubscribe):
+            return f"in {command.ch}"
+        return {SetPresence: "presence", Auth: "token"}.get(type(command))
 
     def finish(self, value: Any, error: Exception | None = None) -> None:
         """Tell whoever waits."""
@@ -160,6 +168,13 @@ class CommandQueue:
             if pending.retry_at is not None:
                 self._recompute_retry()
         return pending
+
+    def take_overtaken(self, by: Pending) -> list[Pending]:
+        """Take out what `by` was sent after and done before, and settles as well: tried again, it would undo it."""
+        older = by.number or 0
+        taken = self._take(lambda each: each.wish == by.wish and 0 < (each.number or 0) < older)
+        self._recompute_retry()
+        return taken
 
     def postpone(self, number: int, now: float, wait_s: float) -> bool:
         """Temporarily refused: keep it, under its number, and wait longer each time. False when it is unknown, or

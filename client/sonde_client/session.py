@@ -322,7 +322,7 @@ class Session(Greeting):
     # ------------------------------------------------------------ answers
 
     def _on_reply(self, link: Link, frame: Reply, now: float) -> None:
-        pending = self.commands.replied(frame.id)
+        pending = self.commands.replied(frame)
         if pending is not None:
             self._apply_answer(pending, frame.d)
             pending.finish(frame.d)

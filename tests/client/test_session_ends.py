@@ -588,11 +588,25 @@ def test_a_refused_resume_is_not_done_after_all():
     rig.lose()
     rig.redial()
     rig.opened()
-    rig.receive(hello(), ResumeFailed(cause="not_ready", identify=False))
+    rig.receive(hello(), ResumeFailed(cause="bad_secret", identify=False))
     rig.redial()
     rig.resume()
     rig.lose(4409, "superseded", "server")
     assert rig.state == "stopped"
+
+
+def test_a_move_that_the_store_cut_short_may_be_done_and_does_not_end_the_session():
+    rig = Rig()
+    rig.go_live()
+    drained(rig, in_ms=0)
+    rig.advance(0)
+    rig.opened(2)
+    rig.receive(hello(node="n2"), ResumeFailed(cause="not_ready", identify=False), dial=2)
+    rig.lose(4409, "superseded", "server", dial=1)
+    assert rig.state == "waiting"
+    rig.redial()
+    rig.resume()
+    assert rig.state == "live"
 
 
 def test_superseded_without_our_doing_stops():

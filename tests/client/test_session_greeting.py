@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from sonde_client.errors import OutcomeUnknown
+from sonde_client.errors import NotSent, OutcomeUnknown
 from sonde_client.events import ChannelChanged, Failed, SessionLost, SessionResumed
 from sonde_protocol.frames import (
     Bye,
@@ -375,6 +377,32 @@ def test_a_greeting_without_an_answer_is_given_up_and_retried():
     rig.advance(0)
     assert rig.state == "dialing"
     assert rig.session.status().failure.cause == "greeting_timeout"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome"),
+    [
+        (SetPresence(id=0, status="away"), SetPresence(id=0, status="online"), {}),
+        (Subscribe(id=0, ch="room:x"), Unsubscribe(id=0, ch="room:x"), NotSent),
+        (Unsubscribe(id=0, ch="room:x"), Subscribe(id=0, ch="room:x"), {}),
+    ],
+    ids=["presence", "left again", "back again"],
+)
+def test_what_was_refused_for_now_does_not_undo_what_was_done_after_it(first: Any, second: Any, outcome: Any):
+    rig = Rig()
+    rig.go_live()
+    overtaken, done = rig.command(first), rig.command(second)
+    one, two = (frame.id for frame in rig.take_sent())
+    rig.receive(
+        Error(id=one, code="overloaded", message="slow", temporary=True, retry_ms=400), reply(two, {})
+    )
+    assert done.done
+    if outcome is NotSent:
+        assert isinstance(overtaken.error, NotSent)
+    else:
+        assert (overtaken.value, overtaken.error) == ({}, None)
+    rig.advance(60)
+    assert [frame for frame in rig.take_sent() if isinstance(frame, type(first))] == []
 
 
 def test_a_temporary_error_is_retried_under_the_same_number_and_others_wait_behind_it():
