@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonde_lab.simulation import world
+from sonde_lab.simulation import player, world
 from sonde_lab.simulation.hunt import MOST_FAULTS, NOT_THE_SAME, SHAPES, Run, hunt, kind_of, main, replayed
 from sonde_lab.simulation.loop import START_S, Stuck, VirtualLoop, run
 from sonde_lab.simulation.schedule import LIMITS, Fault, Kind, of_values, to_toml
@@ -222,10 +222,10 @@ def test_a_failure_that_nobody_asks_for_is_told_of_the_run_it_is_of_and_each_tim
 ) -> None:
     """Left to the collector it would be told in whatever run comes next, or not at all: no run would be the same twice."""
 
-    async def fails(player: world._Player) -> None:
-        raise LookupError(player.name)
+    async def fails(who: player.Player) -> None:
+        raise LookupError(who.name)
 
-    monkeypatch.setattr(world._Player, "_subscribe", fails)
+    monkeypatch.setattr(player.Player, "_subscribe", fails)
     told = [simulate(3, [], Shape(clients=2, seconds=1.0)).breaches for _ in range(2)]
     assert [kind_of(each) for each in told[0]] == [kind_of(each) for each in told[1]]
     for name in ("ada", "bertil"):

@@ -21,8 +21,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from sonde_lab.simulation.player import NAMES
 from sonde_lab.simulation.schedule import LIMITS, Fault, Kind, of_values, to_toml
-from sonde_lab.simulation.world import NAMES, Shape, simulate
+from sonde_lab.simulation.world import Shape, simulate
 
 MOST_FAULTS: Final = 8
 BATCH: Final = 40  # schedules between two looks at the clock

@@ -1,7 +1,6 @@
 """One run: a fleet, players who walk and talk, what goes wrong, the quiet afterwards, and the verdict.
 
-Owns the order of a run and the promises that need all sides: the log against what everybody was told, documents,
-rosters, and that nobody is left behind. Everything that is decided by chance comes from one seed.
+Owns the order of a run, and what each fault does. Everything that is decided by chance comes from one seed.
 """
 
 from __future__ import annotations
@@ -10,35 +9,25 @@ import asyncio
 import gc
 import logging
 import random
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import msgspec
 
-from sonde_client import Client, ConnectFailed, NotSent, OutcomeUnknown
-from sonde_client.events import StatusChanged
 from sonde_lab.simulation.loop import VirtualLoop, run
 from sonde_lab.simulation.network import Network
 from sonde_lab.simulation.nodes import Fleet
+from sonde_lab.simulation.player import NAMES, ROOM, TOKEN_S, Player
+from sonde_lab.simulation.promises import broken
 from sonde_lab.simulation.schedule import Fault, Kind
-from sonde_lab.simulation.witness import Sent, Witness
-from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Patch, Publish, SetPresence
-from sonde_protocol.merge import apply
-from sonde_protocol.states import ConnectionState
 from sonde_server.core.config import GatewayConfig
 from sonde_server.core.records import LogLimits
 
-ROOM: Final = "room:arena"
-NAMES: Final = ("ada", "bertil", "chidi", "dalia", "emeka", "frida", "goro", "hana")
 QUIET_S: Final = (
     90.0  # after the last fault: longer than any wait of a client, and than grace and lease together
 )
 MOST_S: Final = 600.0  # of virtual time: three times what the longest run takes
 PACE_S: Final = (0.05, 0.6)
-TOKEN_S: Final = 3_600.0  # how long a token lives, unless a fault makes it shorter
 MAX_TRACE: Final = 200_000
 _LIMITS: Final = LogLimits(4_000, 600.0)
 CONFIG: Final = GatewayConfig(
@@ -71,93 +60,6 @@ class Outcome:
     drops: int = 0
 
 
-class _Player:
-    """One client with its witness and its pace."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self.name = name
-        self.world = world
-        self.is_away = False  # said goodbye, and has not come back yet
-        self.token_s = TOKEN_S
-        self.witnesses: list[Witness] = []
-        self.client: Client
-        self.n = 0
-        self.look: str | None = None  # the activity that it showed last
-        self.tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def witness(self) -> Witness:
-        """Of the client of now."""
-        return self.witnesses[-1]
-
-    def join(self) -> None:
-        """Come, as somebody new."""
-        world, nodes = self.world, list(self.world.fleet.nodes)
-        world.chance.shuffle(nodes)
-        self.client = Client(
-            [f"ws://{each}/v1/ws" for each in nodes],
-            self._token,
-            name=self.name,
-            clock=world.loop.time,
-            uniform=world.chance.uniform,
-            make_carrier=world.network.carrier(self.name),
-            measure_every_s=2.0,
-        )
-        self.witnesses.append(Witness(self.name, self.client, ROOM, lambda text: world.note(self.name, text)))
-        self.client.on(StatusChanged, self._on_status)
-        self.look = None
-        self.is_away = False
-        self.client.connect()
-        self.tasks = [world.loop.create_task(each) for each in (self._subscribe(), self._walk())]
-
-    async def _token(self) -> str:
-        await asyncio.sleep(0.01)
-        return self.world.fleet.tokens.mint(self.name, self.token_s)
-
-    async def _subscribe(self) -> None:
-        """Whether it came to something is judged by where everybody is in the end."""
-        with suppress(Refused, NotSent, OutcomeUnknown):
-            await self.client.subscribe(ROOM, presence=True)
-
-    async def _walk(self) -> None:
-        """Publish, patch and look different until the world gets quiet; no answer is waited for before the next."""
-        world = self.world
-        with suppress(ConnectFailed):
-            await self.client.wait_live()
-        while not world.is_quiet:
-            await asyncio.sleep(world.chance.uniform(*world.shape.pace_s))
-            self.n += 1
-            sent = Sent(self.n, self.witness.sessions)
-            work = self.client.command(*self._next())
-            self.tasks.append(world.loop.create_task(self.witness.send(work, sent)))
-
-    def _next(self) -> tuple[Any]:
-        looks = self.world.shape.looks
-        if looks and self.world.chance.random() < looks:
-            self.look = str(self.n)
-            return (SetPresence(id=0, status="busy" if self.n % 2 else "away", activity=self.look),)
-        mine = {"by": self.name, "n": self.n}
-        if self.world.chance.random() < 0.5:
-            return (Publish(id=0, ch=ROOM, type="said", d=mine),)
-        part = {"n": self.n, f"k{self.n % 3}": None if self.n % 2 else {"deep": self.n}}
-        return (Patch(id=0, ch=ROOM, d={"players": {self.name: part}}),)
-
-    async def leave(self, for_s: float) -> None:
-        """Say goodbye, and come anew later."""
-        if self.is_away:
-            return
-        self.is_away = True
-        for task in self.tasks[:2]:
-            task.cancel()
-        await self.client.close()
-        await asyncio.sleep(for_s)
-        self.join()
-
-    def _on_status(self, event: StatusChanged) -> None:
-        self.world.note(self.name, f"{event.status.state.value} generation {event.status.generation}")
-        self.world.drops += event.status.state is ConnectionState.WAITING
-
-
 class _Ears(logging.Handler):
     """Hears whatever a part could not handle."""
 
@@ -180,11 +82,10 @@ class World:
         self.network.watch = self._on_sent_by_node
         self.fleet = Fleet(loop, self.network, self.chance, shape.config)
         self.shape = shape
-        self.players = [_Player(self, name) for name in NAMES[: shape.clients]]
+        self.players = [Player(self, name) for name in NAMES[: shape.clients]]
         self.is_quiet = False
         self.drops = 0
         self.trace: list[str] = []
-        self._faults_over = 0.0
         self._acts: list[asyncio.Task[None]] = []
         self._began = loop.time()
 
@@ -214,9 +115,12 @@ class World:
         self.is_quiet = True
         await self._heal(max([fault.at + fault.seconds for fault in faults], default=0.0))
         await asyncio.sleep(QUIET_S)
-        breaches = [*self._told_wrong(), *await self._wrong_at_the_end()]
+        log = self.fleet.stores.truth.log
+        top = await log.top(ROOM, _LIMITS)
+        entries = {entry.seq: entry for entry in await log.read(ROOM, top.epoch, 0, top.seq)}
+        breaches = list(broken(self.players, top, entries))
         commands = sum(len(each.sent) for player in self.players for each in player.witnesses)
-        outcome = Outcome(breaches, self.trace, await self._top(), commands, self.drops)
+        outcome = Outcome(breaches, self.trace, top.seq, commands, self.drops)
         await asyncio.gather(*(player.client.close() for player in self.players))
         return outcome
 
@@ -256,7 +160,7 @@ class World:
         if self.fleet.nodes[name].is_alive and self.fleet.nodes[name].gateway.ready:
             await self.fleet.drain(name, window_s)
 
-    def ways(self, player: _Player, *, down_only: bool) -> list[Any]:
+    def ways(self, player: Player, *, down_only: bool) -> list[Any]:
         """The ways of a client's links."""
         links = self.network.links_of(player.name)
         return [link.down for link in links] + ([] if down_only else [link.up for link in links])
@@ -277,103 +181,6 @@ class World:
 
     def _calm_bus(self) -> None:
         self.fleet.stores.calm_bus()
-
-    # ------------------------------------------------------------ what must hold
-
-    async def _top(self) -> int:
-        return (await self.fleet.stores.truth.log.top(ROOM, _LIMITS)).seq
-
-    def _told_wrong(self) -> Iterator[str]:
-        for player in self.players:
-            for witness in player.witnesses:
-                yield from witness.breaches
-
-    async def _wrong_at_the_end(self) -> list[str]:
-        log = self.fleet.stores.truth.log
-        top = await log.top(ROOM, _LIMITS)
-        entries = {entry.seq: entry for entry in await log.read(ROOM, top.epoch, 0, top.seq)}
-        found: list[str] = []
-        if sorted(entries) != list(range(1, top.seq + 1)):
-            found.append(f"the log has holes: {len(entries)} entries up to {top.seq}")
-        document: Any = {}
-        for entry in entries.values():
-            document = apply(document, entry.d) if entry.is_delta else document
-        for player in self.players:
-            places = _places(player.name, entries)
-            for witness in player.witnesses:
-                found += _against_the_log(witness, places, entries, top.epoch)
-            found += _out_of_order(player, places)
-            found += self._of_a_player(player, document, top)
-        return found
-
-    def _of_a_player(self, player: _Player, document: Any, top: Any) -> Iterator[str]:
-        client, name = player.client, player.name
-        status, view = client.status, client.store.channel(ROOM)
-        if status.state is not ConnectionState.LIVE:
-            why = f": {status.failure.cause}" if status.failure else ""
-            yield f"{name} is {status.state.value} in the end{why}"
-            return
-        if view is None or view.cursor is None:
-            yield f"{name} never got into the room"
-            return
-        if view.cursor.seq != top.seq or view.cursor.epoch != top.epoch:
-            yield f"{name} stands at {view.cursor.seq}, the room at {top.seq}"
-        if view.document != document:
-            yield f"{name} has another document than the room"
-        sessions = {other.client.status.session for other in self.players}
-        seen = {member.session for member in view.members}
-        if seen != sessions:
-            yield f"{name} sees {len(seen - sessions)} who are not there, and misses {len(sessions - seen)} who are"
-        looks = {other.client.status.session: other.look for other in self.players}
-        stale = [m.name for m in view.members if m.session in looks and m.activity != looks[m.session]]
-        if stale:
-            yield f"{name} sees {', '.join(stale)} as they looked once"
-        away = [member.name for member in view.members if member.status == "reconnecting"]
-        if away:
-            yield f"{name} sees {', '.join(away)} reconnecting for ever"
-
-
-def _places(name: str, entries: dict[int, Any]) -> dict[int, list[int]]:
-    """Where a player's commands are in the log."""
-    places: dict[int, list[int]] = {}
-    for seq, entry in entries.items():
-        if not entry.is_delta and entry.d["by"] == name:
-            places.setdefault(entry.d["n"], []).append(seq)
-    return places
-
-
-def _out_of_order(player: _Player, places: dict[int, list[int]]) -> Iterator[str]:
-    """Those that were refused for now may be overtaken by others that were under way already; and a node that stood
-    still may do what it was sent when the session is over that sent it, which was told that nobody knows.
-    """
-    late = set().union(*(witness.postponed for witness in player.witnesses))
-    late |= {sent.n for witness in player.witnesses for sent in witness.sent if sent.outcome == "unknown"}
-    numbers = [n for n in sorted(places, key=lambda n: places[n][0]) if n not in late]
-    if numbers != sorted(numbers):
-        yield f"{player.name}: the log has its commands in another order than they were sent"
-
-
-def _against_the_log(
-    witness: Witness, places: dict[int, list[int]], entries: dict[int, Any], epoch: str
-) -> Iterator[str]:
-    for (told_epoch, seq), (kind, data) in witness.told.items():
-        entry = entries.get(seq)
-        if told_epoch != epoch or entry is None:
-            yield f"{witness.name} was told of entry {seq}, which is not in the log"
-        elif kind != "delta" and entry.d != data:
-            yield f"{witness.name} was told {data} as entry {seq}, and the log says {entry.d}"
-    for sent in witness.sent:
-        found = places.get(sent.n, [])
-        if len(found) > 1:
-            yield f"{witness.name}: command {sent.n} is in the log {len(found)} times"
-        if sent.outcome == "waiting":
-            yield f"{witness.name}: command {sent.n} was never answered"
-        elif sent.outcome == "refused" and found:
-            yield f"{witness.name}: command {sent.n} was refused, and is in the log"
-        elif sent.outcome == "ok" and sent.seq is not None and sent.seq not in entries:
-            yield f"{witness.name}: command {sent.n} was acknowledged as {sent.seq}, which is not in the log"
-        elif found and sent.outcome == "ok" and sent.seq != found[0]:
-            yield f"{witness.name}: command {sent.n} was acknowledged as {sent.seq}, and is entry {found[0]}"
 
 
 _STRIKES: Final[dict[Kind, Any]] = {
