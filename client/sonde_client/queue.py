@@ -19,6 +19,7 @@ WINDOW: Final = 64
 PATIENCE_S: Final = (
     120.0  # a command that is refused for now is tried for so long: as long as a session may wait
 )
+LOOK_AGAIN_S: Final = 0.5  # whether what decides about a retry was answered
 MOST_PATIENT_WAIT: Final = 4  # times the gateway's own hint, reached by doubling
 DEFAULT_LIMIT: Final = 1_000
 
@@ -154,11 +155,24 @@ class CommandQueue:
         """New commands wait behind a temporary refusal, so that they do not overtake it."""
         if self._retry_at is None or now < self._retry_at:
             return []
-        self._retry_at = None
-        due = [pending for pending in self._sent.values() if pending.retry_at is not None]
-        for pending in due:
-            pending.retry_at = None
+        due: list[Pending] = []
+        for pending in self._sent.values():
+            if pending.retry_at is None:
+                continue
+            if self._may_be_overtaken(pending):
+                pending.retry_at = now + LOOK_AGAIN_S
+            else:
+                pending.retry_at = None
+                due.append(pending)
+        self._recompute_retry()
         return due
+
+    def _may_be_overtaken(self, pending: Pending) -> bool:
+        """What settles the same is on its way already, and would be done before a retry: its answer decides."""
+        return pending.wish is not None and any(
+            newer.wish == pending.wish and newer.retry_at is None and newer.command.id > pending.command.id
+            for newer in self._sent.values()
+        )
 
     def answer(self, number: int) -> Pending | None:
         """Take out the command that was answered for good; `None` if there is none of that number."""

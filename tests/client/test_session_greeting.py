@@ -405,6 +405,21 @@ def test_what_was_refused_for_now_does_not_undo_what_was_done_after_it(first: An
     assert [frame for frame in rig.take_sent() if isinstance(frame, type(first))] == []
 
 
+def test_what_was_refused_for_now_waits_for_what_is_on_its_way_behind_it():
+    rig = Rig()
+    rig.go_live()
+    away, online = (rig.command(SetPresence(id=0, status=status)) for status in ("away", "online"))
+    one, two = (frame.id for frame in rig.take_sent())
+    rig.receive(Error(id=one, code="overloaded", message="slow", temporary=True, retry_ms=400))
+    rig.advance(5)
+    assert rig.take_sent() == []  # it would be done after the newer one, and undo it
+    rig.receive(Error(id=two, code="too_large", message="no", temporary=False))
+    rig.advance(1)
+    assert [(frame.id, frame.status) for frame in rig.take_sent()] == [(one, "away")]
+    rig.receive(reply(one, {}))
+    assert (away.error, online.done) == (None, True)
+
+
 def test_a_temporary_error_is_retried_under_the_same_number_and_others_wait_behind_it():
     rig = Rig()
     rig.go_live()
