@@ -38,7 +38,7 @@ SHAPES: Final = (
     Shape(nodes=2, clients=2, seconds=20.0, store_wait_s=0.0),
     Shape(nodes=2, clients=3, seconds=20.0, store_wait_s=0.3),
     Shape(nodes=2, clients=2, seconds=30.0, pace_s=(0.02, 0.1)),
-    Shape(nodes=2, clients=3, seconds=20.0, store_wait_s=0.05, looks=0.3),
+    Shape(nodes=2, clients=3, seconds=20.0, store_wait_s=0.2, looks=0.4),
 )
 
 

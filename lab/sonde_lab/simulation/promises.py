@@ -22,14 +22,17 @@ def broken(players: Sequence[Player], top: Top, entries: Mapping[int, Entry]) ->
             yield from witness.breaches
     if sorted(entries) != list(range(1, top.seq + 1)):
         yield f"the log has holes: {len(entries)} entries up to {top.seq}"
+    late = {player.name: _may_be_late(player) for player in players}
     document: Any = {}
     for entry in entries.values():
-        document = apply(document, entry.d) if entry.is_delta else document
+        if entry.is_delta:
+            before, document = document, apply(document, entry.d)
+            yield from _undone(before, document, entry.seq, late)
     for player in players:
         places = _places(player.name, entries)
         for witness in player.witnesses:
             yield from _against_the_log(witness, places, entries, top.epoch)
-        yield from _out_of_order(player, places)
+        yield from _out_of_order(player.name, places, late[player.name])
         yield from _of_a_player(player, players, document, top)
 
 
@@ -69,15 +72,27 @@ def _places(name: str, entries: Mapping[int, Entry]) -> dict[int, list[int]]:
     return places
 
 
-def _out_of_order(player: Player, places: Mapping[int, list[int]]) -> Iterator[str]:
-    """Those that were refused for now may be overtaken by others that were under way already; and a node that stood
+def _may_be_late(player: Player) -> set[int]:
+    """Commands that were refused for now may be overtaken by others that were under way already; and a node that stood
     still may do what it was sent when the session is over that sent it, which was told that nobody knows.
     """
     late = set().union(*(witness.postponed for witness in player.witnesses))
-    late |= {sent.n for witness in player.witnesses for sent in witness.sent if sent.outcome == "unknown"}
+    return late | {sent.n for each in player.witnesses for sent in each.sent if sent.outcome == "unknown"}
+
+
+def _undone(before: Any, after: Any, seq: int, late: Mapping[str, set[int]]) -> Iterator[str]:
+    """A player's part is patched by nobody else, and each patch counts on."""
+    was, now = before.get("players", {}), after.get("players", {})
+    for name, part in was.items():
+        n = now.get(name, {}).get("n", 0)
+        if n < part["n"] and n not in late[name]:
+            yield f"{name}: entry {seq} has undone what it had patched, from {part['n']} to {n}"
+
+
+def _out_of_order(name: str, places: Mapping[int, list[int]], late: set[int]) -> Iterator[str]:
     numbers = [n for n in sorted(places, key=lambda n: places[n][0]) if n not in late]
     if numbers != sorted(numbers):
-        yield f"{player.name}: the log has its commands in another order than they were sent"
+        yield f"{name}: the log has its commands in another order than they were sent"
 
 
 def _against_the_log(

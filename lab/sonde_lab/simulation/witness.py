@@ -12,9 +12,17 @@ from typing import Any
 
 from sonde_client import Client
 from sonde_client.errors import NotSent, OutcomeUnknown
-from sonde_client.events import EntryArrived, FrameIn, FrameOut, PresenceChanged, SessionLost, StateDiverged
+from sonde_client.events import (
+    EntryArrived,
+    Failed,
+    FrameIn,
+    FrameOut,
+    PresenceChanged,
+    SessionLost,
+    StateDiverged,
+)
 from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Delta, Presence, Publish, Snapshot
+from sonde_protocol.frames import Delta, Patch, Presence, Publish, Snapshot
 
 
 @dataclass(slots=True)
@@ -39,6 +47,7 @@ class Witness:
     told: dict[tuple[str, int], Any] = field(default_factory=dict)  # (epoch, seq): data
     sent: list[Sent] = field(default_factory=list)
     sessions: int = 1
+    is_robbed: bool = False  # somebody on the way eats entries: what is missing is no gateway's fault
     postponed: set[int] = field(default_factory=set)  # `n` of commands that were refused for now
     _numbers: dict[int, int] = field(default_factory=dict)  # of the wire: `n`
     _epoch: str = ""
@@ -49,6 +58,7 @@ class Witness:
         self.client.on(EntryArrived, self._on_entry)
         self.client.on(FrameIn, self._on_frame)
         self.client.on(FrameOut, self._on_sent)
+        self.client.on(Failed, self._on_failed)
         self.client.on(StateDiverged, self._on_diverged)
         self.client.on(PresenceChanged, self._on_presence)
         self.client.on(SessionLost, self._on_session_lost)
@@ -62,6 +72,8 @@ class Witness:
         frame = event.frame
         if isinstance(frame, Publish) and isinstance(frame.d, dict):
             self._numbers[frame.id] = frame.d["n"]
+        elif isinstance(frame, Patch):
+            self._numbers[frame.id] = frame.d["players"][self.name]["n"]
 
     def refused_for_now(self, number: int) -> None:
         """The gateway has said so; the client may never hear it."""
@@ -102,6 +114,11 @@ class Witness:
         if not is_merged:
             what = "again or too late" if seq <= last else "after a hole that nobody declared"
             self.breach(f"entry {seq} came {what}, behind {last}")
+
+    def _on_failed(self, event: Failed) -> None:
+        """A replay holds all that was missed, and what follows it is whole: a client has nothing to mend."""
+        if event.failure.cause == "entries_lost" and not self.is_robbed:
+            self.breach(f"it was left a hole: {event.failure.detail}")
 
     def _on_diverged(self, event: StateDiverged) -> None:
         self.breach(f"the document at {event.seq} is not the gateway's: {event.paths[:3]}")

@@ -173,6 +173,11 @@ class World:
             self.fleet.lose_stores()
         self.loop.call_later(for_s, self.fleet.find_stores)
 
+    def rob(self, player: Player, share: float, for_s: float) -> None:
+        """Let entries of a client be eaten for a while."""
+        player.witness.is_robbed = True
+        self.network.lose(player.name, share, for_s)
+
     def disturb_bus(self, loss: float, for_s: float) -> None:
         """Let the bus lose and repeat for a while."""
         stores = self.fleet.stores
@@ -188,7 +193,7 @@ _STRIKES: Final[dict[Kind, Any]] = {
     Kind.HALF_OPEN: lambda w, f, p, n: w.network.blacken(p.name, f.seconds),
     Kind.STALL: lambda w, f, p, n: w.network.stall(w.ways(p, down_only=False), f.seconds),
     Kind.STALL_DOWN: lambda w, f, p, n: w.network.stall(w.ways(p, down_only=True), f.seconds),
-    Kind.LOSE: lambda w, f, p, n: w.network.lose(p.name, f.keep / 10, f.seconds),
+    Kind.LOSE: lambda w, f, p, n: w.rob(p, f.keep / 10, f.seconds),
     Kind.SLOW: lambda w, f, p, n: w.network.slow_down(p.name, f.keep / 100, f.seconds),
     Kind.REFUSE: lambda w, f, p, n: w.network.refuse(p.name, f.seconds),
     Kind.KILL: lambda w, f, p, n: w.act(w.restart(n, f.seconds, silent=False)),
