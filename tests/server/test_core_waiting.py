@@ -261,6 +261,19 @@ async def test_while_a_store_is_away_commands_are_refused_for_the_time_being(
     assert only(ada.frames(), "reply")["id"] == 1
 
 
+async def test_a_session_whose_life_runs_out_amid_its_resume_is_expired() -> None:
+    rig = await made(turns=lambda name: 20 if name == "take_over" else 0)
+    ada = await entered(rig)
+    ada.drop()
+    await rig.settle()
+    late = rig.peer()
+    late.resume(ada)
+    await asyncio.sleep(0)
+    rig.clock.move(rig.config.resume_ttl_s + 1)
+    await rig.settle()
+    assert only(late.frames(), "resume_failed")["cause"] == "session_expired"
+
+
 async def test_a_resume_whose_socket_went_before_it_was_done_takes_nothing_over() -> None:
     rig = await made(turns=lambda name: 20 if name == "load" else 0)
     rig.add_gateway("n2")

@@ -121,8 +121,9 @@ class Resuming:
         record = await hub.backend.sessions.take_over(
             frame.session, digest(frame.resume), digest(secret), hub.life, hub.config.resume_ttl_s
         )
-        if record is None:
-            raise ResumeRefused(ResumeCause.BAD_SECRET)
+        if record is None:  # another resume was faster, or its life ran out just now
+            is_there = await hub.backend.sessions.load(frame.session) is not None
+            raise ResumeRefused(ResumeCause.BAD_SECRET if is_there else ResumeCause.SESSION_EXPIRED)
         former = hub.sessions.get(record.session)
         newest = max(self._under_way[connection].fenced_at, former.generation if former is not None else 0)
         if newest > record.generation:
