@@ -7,6 +7,7 @@ numbers, so that one bug found ten times is one. Run as `python -m sonde_lab.sim
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import multiprocessing
 import os
@@ -133,6 +134,7 @@ def search(seed: int, batch: int, known: frozenset[str], shrinks: bool) -> tuple
         suppress_health_check=list(HealthCheck), phases=phases,
     )  # fmt: skip
     test: Any = rules(hypothesis.given(_runs())(looking.look))  # type: ignore[no-untyped-call]
+    gc.freeze()  # what was there before is not looked through after every run
     try:
         hypothesis.seed(seed)(test)()
     except _Broken:
@@ -140,6 +142,8 @@ def search(seed: int, batch: int, known: frozenset[str], shrinks: bool) -> tuple
     except Flaky:
         assert looking.smallest is not None
         looking.smallest = replace(looking.smallest, breaches=(*looking.smallest.breaches, NOT_THE_SAME))
+    finally:
+        gc.unfreeze()
     return looking.smallest, looking.runs
 
 

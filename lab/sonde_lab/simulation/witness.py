@@ -21,8 +21,9 @@ from sonde_client.events import (
     SessionLost,
     StateDiverged,
 )
+from sonde_protocol.codes import ResumeCause
 from sonde_protocol.errors import Refused
-from sonde_protocol.frames import Delta, Patch, Presence, Publish, Snapshot
+from sonde_protocol.frames import Delta, Patch, Presence, Publish, ResumeFailed, Snapshot
 
 
 @dataclass(slots=True)
@@ -84,6 +85,8 @@ class Witness:
         frame = event.frame
         if isinstance(frame, Presence):
             self._present = frame.count
+        if isinstance(frame, ResumeFailed) and frame.cause == ResumeCause.BAD_SECRET:
+            self.breach("it was refused its own session")
         if not isinstance(frame, Snapshot) or frame.ch != self.ch:
             return
         if frame.epoch == self._epoch and self._seq is not None and frame.seq < self._seq:
