@@ -155,7 +155,7 @@ class Commands:
         if pending is None:
             return None
         self._metrics.counters.commands_acked += 1
-        for older in self.queue.take_overtaken(pending) if pending.wish is not None else ():
+        for older in self.queue.take_overtaken(pending):
             if isinstance(older.command, Subscribe) and isinstance(pending.command, Unsubscribe):
                 older.finish(None, NotSent(older.op, "the channel was left again before the gateway took it"))
             else:

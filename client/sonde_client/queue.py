@@ -185,6 +185,8 @@ class CommandQueue:
 
     def take_overtaken(self, by: Pending) -> list[Pending]:
         """Take out what `by` was sent after and done before, and settles as well: tried again, it would undo it."""
+        if by.wish is None:
+            return []
         older = by.number or 0
         taken = self._take(lambda each: each.wish == by.wish and 0 < (each.number or 0) < older)
         self._recompute_retry()
