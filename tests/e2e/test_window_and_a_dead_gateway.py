@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 
 from sonde_lab.changes import Act
 from sonde_protocol.states import ConnectionState
+from support.processes import command_of
 from support.window import Person
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,7 @@ def state(person: Person) -> ConnectionState | None:
 
 def gateway_process(person: Person) -> psutil.Process:
     children = psutil.Process().children(recursive=True)
-    return next(child for child in children if "sonde_server" in " ".join(child.cmdline()))
+    return next(child for child in children if "sonde_server" in " ".join(command_of(child)))
 
 
 def countdown(person: Person) -> float | None:

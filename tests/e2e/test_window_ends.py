@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from support.processes import descendants, wait_until_gone
+from support.processes import command_of, descendants, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ def children_at_work(app: subprocess.Popen[Any]) -> list[psutil.Process]:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         children = descendants(app.pid)
-        words = [" ".join(child.cmdline()) for child in children if child.is_running()]
+        words = [" ".join(command_of(child)) for child in children]
         if any("sonde_server" in each for each in words) and any("players" in each for each in words):
             return children
         time.sleep(0.05)  # another process's start has no clock that we could turn

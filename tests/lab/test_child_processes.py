@@ -18,7 +18,7 @@ from sonde_lab.changes import GatewayState
 from sonde_lab.child import LOG_LINES, Child, environment
 from sonde_lab.embedded import EmbeddedGateway, GatewayFailed, end_in_words
 from sonde_lab.player_process import PlayerProcess
-from support.processes import SECRET, GatewayProcess, descendants, wait_until_gone
+from support.processes import SECRET, GatewayProcess, command_of, descendants, wait_until_gone
 
 pytestmark = [pytest.mark.slow, pytest.mark.measures_children]
 
@@ -189,7 +189,7 @@ def test_no_child_outlives_its_parent_however_that_dies(end: signal.Signals) -> 
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
         children = descendants(parent.pid)
-        modules = {arg for child in children for arg in child.cmdline() if arg.startswith("sonde_")}
+        modules = {arg for child in children for arg in command_of(child) if arg.startswith("sonde_")}
         assert modules == {"sonde_server", "sonde_lab.players"}
         parent.send_signal(end)
         if end is signal.SIGSTOP:

@@ -20,7 +20,7 @@ from sonde_lab.verdict import why
 from sonde_lab.workbench import Workbench, WorkbenchConfig
 from sonde_protocol.states import ConnectionState
 from support.open_workbench import Seen, live, opened, token
-from support.processes import GatewayProcess
+from support.processes import GatewayProcess, command_of
 
 pytestmark = pytest.mark.slow
 
@@ -233,7 +233,7 @@ async def test_players_turned_off_and_on_at_once_are_there() -> None:
 async def test_players_that_die_are_a_notice() -> None:
     async with opened(players=2) as seen:
         await seen.until(lambda: len(seen.all.presence.get("room:arena", ())) == 3)
-        (process,) = [p for p in psutil.Process().children() if "sonde_lab.players" in p.cmdline()]
+        (process,) = [p for p in psutil.Process().children() if "sonde_lab.players" in command_of(p)]
         process.kill()
         await seen.until(lambda: "players_died" in seen.causes())
         assert not seen.workbench.players_on

@@ -111,6 +111,14 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty where it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def wait_until_gone(processes: list[psutil.Process], limit_s: float = 10.0) -> list[psutil.Process]:
     """Those still alive after at most `limit_s` (zombies count as gone)."""
     deadline = time.monotonic() + limit_s
