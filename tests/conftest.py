@@ -22,6 +22,11 @@ if os.environ.get("QT_QPA_PLATFORM") is None and shutil.which("Xvfb") is None:
 
 
 WHOLE_SYSTEMS = frozenset({"e2e", "integration", "project"})
+LONGEST = (
+    "test_worst_case.py",
+    "test_window.py",
+    "test_held_band.py",
+)  # a file is one worker's: half a minute and more
 
 # Time belongs to benchmarks: a busy machine is no failure. HYPOTHESIS_PROFILE=deep looks at many more examples.
 settings.register_profile("sonde", deadline=None, max_examples=40)
@@ -38,6 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_property or WHOLE_SYSTEMS.intersection(item.path.parts):
             item.add_marker("no_cover")
+    items.sort(
+        key=lambda item: item.path.name not in LONGEST
+    )  # so that no worker has them when the others are done
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
