@@ -26,7 +26,7 @@ LONGEST = (
     "test_worst_case.py",
     "test_window.py",
     "test_held_band.py",
-)  # a file is one worker's: half a minute and more
+)  # half a minute and more, of one worker
 
 # Time belongs to benchmarks: a busy machine is no failure. HYPOTHESIS_PROFILE=deep looks at many more examples.
 settings.register_profile("sonde", deadline=None, max_examples=40)
@@ -43,9 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_property = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
         if is_property or WHOLE_SYSTEMS.intersection(item.path.parts):
             item.add_marker("no_cover")
-    items.sort(
-        key=lambda item: item.path.name not in LONGEST
-    )  # so that no worker has them when the others are done
+    # A file is one worker's: the longest begin first, so that none has them when the others are done.
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

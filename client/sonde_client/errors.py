@@ -175,10 +175,10 @@ class OutcomeUnknown(SondeError):
 
 
 class NotSent(SondeError):
-    """A command was still waiting to be sent when the client was closed or stopped: it was not applied."""
+    """A command was not applied: it still waited when the client was closed or stopped, or a newer one has made it void."""
 
     def __init__(self, op: str, reason: str) -> None:
-        super().__init__(f"{op} was not sent: {reason}")
+        super().__init__(f"{op} was not applied: {reason}")
         self.op = op
         self.reason = reason
 

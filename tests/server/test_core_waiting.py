@@ -305,9 +305,8 @@ async def test_a_resume_whose_socket_went_before_it_was_done_takes_nothing_over(
 async def test_what_a_store_is_told_late_does_not_undo_what_came_after(
     command: dict[str, Any], seen: list[str]
 ) -> None:
-    turns = iter(
-        [0, 0, 40]
-    )  # the first `put` is of the subscribe, the second of the round trip: it waits before its effect
+    # The first `put` is the subscribe's, before and after; the second the round trip's, and waits before its effect.
+    turns = iter([0, 0, 40])
     rig = await made(turns=lambda name: next(turns, 0) if name == "put" else 0)
     ada = await entered(rig)
     ada.subscribe(presence=True)

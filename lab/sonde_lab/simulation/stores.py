@@ -70,8 +70,8 @@ class Stores:
 
     def backend_of(self, node: Node) -> Backend:
         """All of it as one node sees it."""
-        wrapped = {each: _Store(getattr(self.truth, each), self, node) for each in _STORES}
-        return replace(self.truth, bus=_Bus(self, node), **wrapped)  # type: ignore[arg-type]
+        wrapped: dict[str, Any] = {each: _Store(getattr(self.truth, each), self, node) for each in _STORES}
+        return replace(self.truth, bus=_Bus(self, node), **wrapped)
 
     def forget(self) -> None:
         """All that was stored is gone, as with the memory of a process; whoever starts from now on sees nothing of it."""
